@@ -1,0 +1,1 @@
+"""The commands: ask over a small blocking client, format, print."""

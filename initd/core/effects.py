@@ -1,0 +1,183 @@
+"""Everything the engine can ask for. Effects are orders; the shell carries them out and decides nothing.
+
+An effect that can fail, or whose outcome matters, is answered by exactly one event, named in its docstring.
+"""
+
+from __future__ import annotations
+
+from initd.core.record import Record
+from initd.core.states import JobResult
+from initd.core.values import Condition, PidRef, SpawnRequest
+
+
+class Effect(Record):
+    """Base of all effects."""
+
+
+class Spawn(Effect):
+    """Answered by SpawnDone or SpawnFailed; after SpawnDone by ExecSucceeded or ExecFailed, then ProcessExited."""
+
+    request: SpawnRequest
+
+
+class KillProcesses(Effect):
+    """Signal a unit's processes. Answered by ProcessesKilled.
+
+    `main` and `control` are signalled first, if given. With `everyone`, every other process of the unit too.
+    `send_sighup` adds SIGHUP right after (SendSIGHUP=). SIGCONT follows anything but SIGKILL and SIGHUP, so that
+    stopped processes see it (systemd.kill(5)).
+    """
+
+    unit: str
+    signal: int
+    main: PidRef | None
+    control: PidRef | None
+    everyone: bool
+    send_sighup: bool = False
+    #: Processes are logged one by one as they are killed ("Killing process … with signal SIGKILL.").
+    announce: bool = False
+
+
+class ListProcesses(Effect):
+    """Answered by ProcessesListed."""
+
+    unit: str
+
+
+class ReadPidFile(Effect):
+    """Answered by PidFileRead."""
+
+    unit: str
+    path: str
+
+
+class WatchPid(Effect):
+    """Attribute this process to the unit from now on, though it does not carry the unit's tag (PIDFile=, MAINPID=)."""
+
+    unit: str
+    process: PidRef
+
+
+class CheckConditions(Effect):
+    """Answered by ConditionsChecked."""
+
+    unit: str
+    conditions: tuple[Condition, ...]
+    asserts: tuple[Condition, ...]
+
+
+class PrepareUnit(Effect):
+    """The unit starts: give it a cgroup (where the tree is writable). Not answered; without one, the tag serves."""
+
+    unit: str
+    cgroup: str
+
+
+class ReleaseUnit(Effect):
+    """The unit is down: remove its cgroup and the directories under /run that go with it (RuntimeDirectory=)."""
+
+    unit: str
+    cgroup: str
+    directories: tuple[str, ...] = ()
+
+
+class CloseConnections(Effect):
+    """The notify socket and stored descriptors of the unit are no longer of interest."""
+
+    unit: str
+
+
+class Log(Effect):
+    """One line for the journal. `fields` are journal fields beside MESSAGE and PRIORITY (UNIT, JOB_RESULT, …)."""
+
+    priority: int
+    unit: str
+    text: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class Reply(Effect):
+    """The request was accepted. `values` are what its D-Bus method returns, as plain values."""
+
+    request: int
+    values: tuple[object, ...] = ()
+
+
+class Refused(Effect):
+    """The request was not accepted. `error` is a D-Bus error name, `text` what systemctl prints behind it."""
+
+    request: int
+    error: str
+    text: str
+
+
+class JobAdded(Effect):
+    """The JobNew signal."""
+
+    job_id: int
+    unit: str
+
+
+class JobRemoved(Effect):
+    """The JobRemoved signal."""
+
+    job_id: int
+    unit: str
+    result: JobResult
+
+
+class UnitChanged(Effect):
+    """Something `systemctl show` prints about the unit has changed: the PropertiesChanged signal."""
+
+    unit: str
+
+
+class UnitAdded(Effect):
+    """The UnitNew signal."""
+
+    unit: str
+
+
+class UnitRemoved(Effect):
+    """The UnitRemoved signal: the unit was unloaded."""
+
+    unit: str
+
+
+class StartupFinished(Effect):
+    """The boot's first transaction is done."""
+
+    userspace_usec: int
+
+
+class StatusLine(Effect):
+    """What the parent of the manager should read as status (sd_notify STATUS=, READY=1, STOPPING=1)."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+class Reload(Effect):
+    """Read every unit file again (SIGHUP). Answered by UnitsLoaded."""
+
+    request: int = 0
+
+
+class Reexecute(Effect):
+    """Save the state and execute the manager's code again (SIGRTMIN+25)."""
+
+
+class KillEverything(Effect):
+    """Signal every process but the manager and the journal, whoever made it; the last step of a shutdown.
+
+    Answered by ProcessesKilled for unit "" with the number of processes left.
+    """
+
+    signal: int
+
+
+class Exit(Effect):
+    """Flush the journal and end the manager with this status. Nothing follows. `verb` is exit, poweroff, reboot or halt."""
+
+    exit_code: int
+    verb: str
+

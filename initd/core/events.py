@@ -1,0 +1,191 @@
+"""Everything that can happen to the manager. Events are past; what to do about them is decided in `engine`.
+
+Facts about the system arrive here as values. `unit` is always a unit's primary name (its Id). Events that answer
+an effect say which one.
+"""
+
+from __future__ import annotations
+
+from initd.core.record import Record
+from initd.core.states import ExecPhase, JobMode, JobType, KillWho
+from initd.core.values import Diagnostic, PidRef, ProcessEnd, ProcessInfo
+
+
+class Event(Record):
+    """Base of all events."""
+
+
+# --- processes -----------------------------------------------------------------------------------------------
+
+
+class SpawnDone(Event):
+    """Answers `Spawn`: the process exists, its set-up may still be under way."""
+
+    unit: str
+    phase: ExecPhase
+    pid: int
+
+
+class SpawnFailed(Event):
+    """Answers `Spawn`: there is no process. `exit_status` is the status systemd's child would have exited with."""
+
+    unit: str
+    phase: ExecPhase
+    exit_status: int
+    reason: str
+
+
+class ExecSucceeded(Event):
+    """The process has passed its set-up and executed the unit's program (Type=exec waits for this)."""
+
+    unit: str
+    pid: int
+
+
+class ExecFailed(Event):
+    """The set-up failed; the process is about to exit with `exit_status`. `step` is systemd's word ("CHDIR")."""
+
+    unit: str
+    pid: int
+    exit_status: int
+    step: str
+    errno: int
+    reason: str
+
+
+class ProcessExited(Event):
+    """A child was reaped and belongs to this unit: its main or control process, or one it left behind."""
+
+    unit: str
+    pid: int
+    end: ProcessEnd
+
+
+class UnitEmpty(Event):
+    """The unit has no process left (the cgroup is empty, or nothing carries its tag any more)."""
+
+    unit: str
+
+
+class ProcessesKilled(Event):
+    """Answers `KillProcesses`: how many processes were signalled and are worth waiting for."""
+
+    unit: str
+    count: int
+
+
+class ProcessesListed(Event):
+    """Answers `ListProcesses`."""
+
+    unit: str
+    processes: tuple[ProcessInfo, ...]
+
+
+class PidFileRead(Event):
+    """Answers `ReadPidFile`. `process` is None where the file gave no live process, `problem` says why.
+
+    `is_ours`: the process belongs to the unit (cgroup, tag, or our descendant). `is_trusted`: the file and its
+    directory chain belong to root, so that a process outside of the unit may be believed (systemd.service(5), PIDFile=).
+    """
+
+    unit: str
+    path: str
+    process: PidRef | None
+    is_ours: bool = False
+    is_trusted: bool = False
+    problem: str = ""
+
+
+class NotifyReceived(Event):
+    """A datagram on /run/systemd/notify from a process of this unit; `fields` in order, as sd_notify(3) names them."""
+
+    unit: str
+    pid: int
+    uid: int
+    fields: tuple[tuple[str, str], ...]
+
+
+class ConditionsChecked(Event):
+    """Answers `CheckConditions`: one bool a condition, in the order asked, negation already applied."""
+
+    unit: str
+    conditions: tuple[bool, ...]
+    asserts: tuple[bool, ...]
+
+
+# --- requests (each is answered by one Reply or Refused effect) -------------------------------------------------
+
+
+class Request(Event):
+    """Base of what clients ask. `request` identifies the question; 0 where nobody waits for an answer."""
+
+    request: int
+
+
+class JobRequest(Request):
+    """Start, stop, restart, … a unit. Replies with the job's id."""
+
+    unit: str
+    type: JobType
+    mode: JobMode
+    #: systemctl reload-or-restart and friends: reload where the unit can, else what `type` says.
+    reload_if_possible: bool = False
+
+
+class CancelRequest(Request):
+    """Cancel one job, or all of them (`job_id` 0)."""
+
+    job_id: int = 0
+
+
+class KillRequest(Request):
+    unit: str
+    who: KillWho
+    signal: int
+
+
+class ResetFailedRequest(Request):
+    """Forget the failure, start-limit counter and restart counter of one unit, or of all (`unit` "")."""
+
+    unit: str = ""
+
+
+class ExitRequest(Request):
+    """`systemctl exit N`, `poweroff`, `reboot`, `halt`. `is_forced` (--force) skips stopping units in order."""
+
+    verb: str
+    exit_code: int | None = None
+    is_forced: bool = False
+
+
+class EnvironmentRequest(Request):
+    """`systemctl set-environment`, `unset-environment`."""
+
+    assignments: tuple[str, ...] = ()
+    names_to_unset: tuple[str, ...] = ()
+
+
+# --- the manager -------------------------------------------------------------------------------------------------
+
+
+class Boot(Event):
+    """Start this target, as the first transaction."""
+
+    target: str
+
+
+class SignalReceived(Event):
+    """The manager got this signal, by its name without SIG ("TERM", "RTMIN+3")."""
+
+    signal: str
+
+
+class UnitsLoaded(Event):
+    """Unit files were read (at first mention, or all of them at daemon-reload)."""
+
+    definitions: tuple[object, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class Tick(Event):
+    """Some deadline has passed; the engine looks which."""

@@ -1,0 +1,1 @@
+"""The journal process: receives, stores and forwards log lines."""

@@ -1,0 +1,1 @@
+"""All side effects. No module here chooses between two behaviours of a unit."""
