@@ -1,0 +1,9 @@
+"""Run as a file, not as a module: `python3 -IS …/initd/journal/__main__.py` (see the package's docstring)."""
+
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+
+from initd.journal.receiver import main  # noqa: E402
+
+sys.exit(main())
