@@ -1,9 +1,9 @@
-from typing import Any, Self, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 @dataclass_transform(frozen_default=True)
 class RecordType(type):
-    _fields: tuple[str, ...]
+    _fields: ClassVar[tuple[str, ...]]
 
 class Record(metaclass=RecordType):
-    _fields: tuple[str, ...]
+    _fields: ClassVar[tuple[str, ...]]
     def replace(self, **changes: Any) -> Self: ...
