@@ -7,14 +7,13 @@ died comes out before what the manager says about its death: the manager spoke l
 
 from __future__ import annotations
 
+import _signal
+import _socket
 import os
 import sys
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from select import EPOLLIN, epoll
 from struct import Struct
-
-import _signal
-import _socket
 
 from initd.journal.outlet import Outlet
 from initd.journal.stream import LineCutter, messages

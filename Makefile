@@ -1,0 +1,64 @@
+# make demo   everything installed, built, booted and shown
+# make test   everything installed, and every test
+# Both are meant for a fresh Debian 12 machine, as root; what is there already is left alone.
+
+PYTHON ?= python3
+VENV = build/venv
+BIN = $(VENV)/bin
+RUN = $(BIN)/python -m pytest -q
+DEBS = build-essential ca-certificates curl debhelper iproute2 mmdebstrap openssh-client podman procps \
+	python3 python3-venv runc
+
+.PHONY: help demo test check unit sim container figures deb tools clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: tools
+	$(PYTHON) tests/container/demo.py
+
+test: check unit sim container
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+unit: $(VENV)/ready initd/exec/pyinit-exec
+	$(RUN) tests --ignore tests/sim --ignore tests/container
+
+sim: $(VENV)/ready
+	$(RUN) tests/sim
+
+container: $(VENV)/ready
+	$(RUN) tests/container
+
+# The README's table of figures.
+figures: tools
+	$(PYTHON) tests/bench/figures.py
+
+deb: tools
+	dpkg-buildpackage -b -us -uc
+
+initd/exec/pyinit-exec: $(wildcard initd/exec/*.[ch]) | tools
+	$(MAKE) -C initd/exec
+
+# One look at what is installed; apt only where something is missing.
+tools:
+	@missing=; for name in $(DEBS); do \
+		dpkg-query -W -f '$${db:Status-Abbrev}' $$name 2>/dev/null | grep -q ^ii || missing="$$missing $$name"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	fi
+
+# The tests' own Python packages, as setup.cfg names them, in a place of their own.
+$(VENV)/ready: setup.cfg | tools
+	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -c 'import configparser as c; p = c.ConfigParser(); p.read("setup.cfg"); print(p["options.extras_require"]["test"])' \
+		> build/requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r build/requirements.txt
+	touch $@
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	$(MAKE) -C initd/exec clean
