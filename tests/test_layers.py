@@ -12,19 +12,21 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What may be imported by code that must not look at the world: no files, sockets, clocks, signals, randomness.
 PURE = {
     "__future__", "_collections", "array", "bisect", "binascii", "collections", "configparser", "datetime", "enum",
-    "errno", "fnmatch", "functools", "heapq", "io", "itertools", "math", "operator", "re", "string", "struct", "types",
+    "errno", "fnmatch", "functools", "heapq", "io", "itertools", "math", "operator", "re", "string", "struct",
+    "types",
 }
 #: Not in Debian's python3-minimal, or too dear for a process that lives as long as the container. Late imports, inside
 #: a function, are free: they belong to the one command that needs them.
 NOT_AT_START = {
-    "argparse", "asyncio", "ctypes", "dataclasses", "gettext", "json", "logging", "mmap", "multiprocessing", "resource",
-    "selectors", "shlex", "shutil", "socket", "subprocess", "tempfile", "termios", "tomllib", "typing", "uuid", "zoneinfo",
-    "pyinotify", "daemon", "jeepney",
+    "argparse", "asyncio", "ctypes", "dataclasses", "gettext", "json", "logging", "mmap", "multiprocessing",
+    "resource", "selectors", "shlex", "shutil", "socket", "subprocess", "tempfile", "termios", "tomllib", "typing",
+    "uuid", "zoneinfo", "pyinotify", "daemon", "jeepney",
 }
 #: Of `core`, the vocabulary: values and small grammars, no decisions about units.
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "unitname", "words", "timespan", "calendar",
-    "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency", "messages",
+    "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency",
+    "messages",
 }
 CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions"}
 

@@ -10,16 +10,17 @@ with the sockets as descriptors 3, 4, … and the two variables of sd_listen_fds
 
     LISTEN_FDS=3  LISTEN_FDNAMES=stdout:socket:dev-log
 
-| name    | path                         | kind                      | carries |
-|---------|------------------------------|---------------------------|---------|
-| stdout  | /run/systemd/journal/stdout  | SOCK_STREAM, listening    | a header, then lines: every service's output |
-| socket  | /run/systemd/journal/socket  | SOCK_DGRAM                | native entries: libsystemd's clients, the manager itself |
-| dev-log | /run/systemd/journal/dev-log | SOCK_DGRAM                | syslog(3); /dev/log points there |
+| name    | path                         | kind                   | carries |
+|---------|------------------------------|------------------------|---------|
+| stdout  | /run/systemd/journal/stdout  | SOCK_STREAM, listening | a header, then lines: every service's output |
+| socket  | /run/systemd/journal/socket  | SOCK_DGRAM             | native entries: libsystemd, the manager itself |
+| dev-log | /run/systemd/journal/dev-log | SOCK_DGRAM             | syslog(3); /dev/log points there |
 
-They should have SO_PASSCRED set from the start: what is sent before carries no sender. Any of them may be missing; $LISTEN_PID is not asked for, the manager cannot know it before the fork. Descriptor 1 is
-the container's stdout, 2 its stderr, where the journal reports its own troubles. The manager starts it with
-every signal blocked, so that none is lost before its handlers stand; then it unblocks them. SIGTERM means: no client is left; read what is there, write
-it out, exit 0. SIGINT and SIGHUP (a terminal's) are ignored.
+They should have SO_PASSCRED set from the start: what is sent before carries no sender. Any of them may be missing;
+$LISTEN_PID is not asked for, the manager cannot know it before the fork. Descriptor 1 is the container's stdout, 2 its
+stderr, where the journal reports its own troubles. The manager starts it with every signal blocked, so that none is
+lost before its handlers stand; then it unblocks them. SIGTERM means: no client is left; read what is there, write it
+out, exit 0. SIGINT and SIGHUP (a terminal's) are ignored.
 
 A container's stdout that nobody reads holds the journal in its write, the journal then reads no more, and services
 wait as they would on a full pipe. Nothing is dropped, and memory stays bounded. Therefore the manager, which must

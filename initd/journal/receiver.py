@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FIRST_FD = 3  # sd_listen_fds(3)
 _CREDENTIALS = Struct("3i")  # struct ucred: pid, uid, gid
 _READ_SIZE = 64 * 1024
-#: More than a stream socket holds by default (net.core.wmem_default, 212992), so that one turn takes all that was there.
+#: More than a stream socket holds by default (net.core.wmem_default, 212992): one turn takes all that was there.
 _STREAM_TURN = 256 * 1024
 _DATAGRAMS_A_TURN = 64
 #: The largest datagram read, and the largest memfd: entries beyond that are dropped, and it is said.
