@@ -1,0 +1,408 @@
+"""How a command of a unit becomes a process.
+
+The request says what the engine wants; here everything in it that depends on the machine is looked up (users,
+environment files, directories, streams) and written into one exec context, which the new process, `pyinit-exec`,
+reads from a memory file. The manager never forks: posix_spawn(3) costs the same however big the manager is.
+
+What is wrong with the unit itself (a user that does not exist, a program that is missing) still makes a process that
+fails at that step with systemd's exit status: so its end looks as it does under systemd. `SpawnError` is for what
+systemd reports as Result=resources: there is no process at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core import words
+from initd.core.events import ExecFailed, ExecSucceeded
+from initd.core.record import Record
+from initd.core.settings import ExecSettings
+from initd.core.values import ExecCommand, SpawnRequest
+from initd.shell import environment, users
+from initd.shell.directories import plan_directories
+from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
+from initd.shell.streams import StreamFacts, StreamPlan, input_word, plan_streams
+from initd.wire import execcontext
+from initd.wire.execcontext import ExecContext, ExecReport, Failure, PassedFd
+from initd.wire.journal import StreamHeader, encode_header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.shell.cgroup import Cgroups
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: DefaultLimitNOFILE= and DefaultLimitMEMLOCK= of systemd 252; the hard limit of the container may be lower.
+DEFAULT_LIMITS = {"nofile": (1024, 524288), "memlock": (8388608, 8388608)}
+
+_EXIT_CHDIR = 200
+_ENOTDIR = 20
+
+_PERSONALITIES = {"x86": 0x0008, "x86-64": 0, "arm64": 0, "arm": 0x0008, "ppc64-le": 0, "ppc64": 0, "s390x": 0, "s390": 8}
+
+_CAP_SYS_MODULE, _CAP_SYS_RAWIO, _CAP_SYS_TIME, _CAP_MKNOD, _CAP_SYSLOG, _CAP_WAKE_ALARM = 16, 17, 25, 27, 34, 35
+_ALL_CAPABILITIES = (1 << 64) - 1
+
+
+class SpawnFacts(Record):
+    """What every spawn of this manager shares."""
+
+    helper: str
+    notify_path: str = "/run/systemd/notify"
+    journal_path: str = "/run/systemd/journal/stdout"
+    #: 2^60 + nesting, or None where the hard limit leaves no room for tags.
+    tag_base: int | None = 1 << 60
+    #: The variables that the container was started with: what PassEnvironment= picks from.
+    container_environment: dict[str, str] = {}
+    default_limits: dict[str, tuple[int, int]] = DEFAULT_LIMITS
+    default_output: str = "journal"
+    default_error: str = "inherit"
+    uid: int = 0
+    gid: int = 0
+
+
+class SocketFds(Record):
+    """Descriptors of a service's socket units, for $LISTEN_FDS or StandardInput=socket. They stay their owner's."""
+
+    fds: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    connection_fd: int | None = None
+    non_blocking: bool = False
+
+
+class SpawnError(Exception):
+    """There is no process. `exit_status` is 0: systemd's child would not have existed either."""
+
+    def __init__(self, reason: str, exit_status: int = 0) -> None:
+        super().__init__(reason)
+        self.exit_status = exit_status
+        self.reason = reason
+
+
+class ExecOutcome(Record):
+    """What became of the set-up. `kind` is "succeeded", "failed", "skipped" (missing, and "-" allows it) or "gone"."""
+
+    kind: str
+    report: ExecReport | None = None
+
+    def event(self, unit: str, pid: int) -> ExecSucceeded | ExecFailed | None:
+        """The event for the engine; None where the exit of the process will say everything."""
+        if self.kind == "succeeded":
+            return ExecSucceeded(unit, pid)
+        if self.kind == "failed" and self.report is not None:
+            report = self.report
+            return ExecFailed(unit, pid, report.exit_status, report.step, report.errno, os.strerror(report.errno))
+        return None
+
+
+class ExecStatus:
+    """Owns the reading end of a status pipe. Ready to read: something is known, see `read()`."""
+
+    __slots__ = ("_fd", "_rest", "_last", "degraded")
+
+    def __init__(self, fd: OwnedFd) -> None:
+        self._fd = fd
+        self._rest = b""
+        self._last: ExecReport | None = None
+        #: Steps that could not be taken here and were passed over.
+        self.degraded: list[ExecReport] = []
+
+    def fileno(self) -> int:
+        return self._fd.fileno()
+
+    def read(self) -> ExecOutcome | None:
+        """The outcome once the pipe is closed at the other end, None before. Never waits."""
+        while True:
+            try:
+                data = os.read(self._fd.fileno(), 4096)
+            except BlockingIOError:
+                return None
+            if not data:
+                return self._outcome()
+            reports, self._rest = execcontext.parse_reports(self._rest + data)
+            for report in reports:
+                if report.exit_status == 0 and report.step not in (execcontext.STEP_EXEC, execcontext.STEP_MISSING):
+                    self.degraded.append(report)
+                else:
+                    self._last = report
+
+    def _outcome(self) -> ExecOutcome:
+        last = self._last
+        if last is None:
+            return ExecOutcome("gone")
+        if last.exit_status:
+            return ExecOutcome("failed", last)
+        return ExecOutcome("skipped" if last.step == execcontext.STEP_MISSING else "succeeded", last)
+
+    def close(self) -> None:
+        self._fd.close()
+
+
+class Spawned(Record):
+    """A new process; `status` is the caller's to watch and to close. `problems` are lines worth logging."""
+
+    pid: int
+    status: ExecStatus
+    problems: tuple[str, ...] = ()
+
+
+class Spawner:
+    """Makes processes. `manager_environment` is what `systemctl set-environment` and the like change."""
+
+    def __init__(self, facts: SpawnFacts, cgroups: Cgroups | None = None) -> None:
+        self.facts = facts
+        self.cgroups = cgroups
+        self.manager_environment: dict[str, str] = {"LANG": "C.UTF-8", "PATH": DEFAULT_PATH}
+        self._idle_reader: OwnedFd | None = None
+        self._idle_writer: OwnedFd | None = None
+
+    def spawn(self, request: SpawnRequest, sockets: SocketFds = SocketFds()) -> Spawned:
+        """Starts the process. SpawnError where there is none."""
+        settings = request.exec
+        assert isinstance(settings, ExecSettings)
+        opened: list[OwnedFd] = []
+        try:
+            return self._spawn(request, settings, sockets, opened)
+        except environment.EnvironmentFileError as error:
+            raise SpawnError(f"Failed to load environment files: {os.strerror(error.errno)}") from None
+        except OSError as error:
+            raise SpawnError(error.strerror or str(error)) from None
+        finally:
+            for fd in opened:
+                fd.close()
+
+    def _spawn(
+        self, request: SpawnRequest, settings: ExecSettings, sockets: SocketFds, opened: list[OwnedFd]
+    ) -> Spawned:
+        data_fd = None
+        if input_word(settings, request.is_control) == "data":
+            opened.append(open_memory_file("stdin", settings.standard_input_data))
+            data_fd = opened[-1].fileno()
+        streams = plan_streams(settings, self._stream_facts(request, sockets, data_fd))
+        context, problems = self._context(request, settings, sockets, streams)
+        if request.is_idle:
+            context = context.replace(idle_fd=self._idle_fd())
+        reader, writer = open_pipe()
+        opened.append(writer)
+        try:
+            context = context.replace(status_fd=writer.fileno())
+            memory_file = open_memory_file("exec-context", execcontext.pack(context))
+            opened.append(memory_file)
+            pid = self._start(memory_file.fileno(), context)
+        except OSError:
+            reader.close()
+            raise
+        return Spawned(pid, ExecStatus(reader), tuple(problems))
+
+    def _start(self, context_fd: int, context: ExecContext) -> int:
+        passed = {context_fd, *(passed.fd for passed in context.passed_fds)}
+        passed |= {stream.first for stream in context.streams if stream.kind == execcontext.STREAM_FD}
+        passed |= {fd for fd in (context.status_fd, context.idle_fd) if fd is not None}
+        # dup2(2) of a descriptor to itself: posix_spawn takes close-on-exec off in the child, and only there.
+        actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
+        return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
+
+    # --- Type=idle -------------------------------------------------------------------------------------------------
+
+    def _idle_fd(self) -> int:
+        if self._idle_reader is None:
+            self._idle_reader, self._idle_writer = open_pipe(non_blocking=False)
+        return self._idle_reader.fileno()
+
+    def release_idle(self) -> None:
+        """Let the processes of Type=idle units go on: the jobs of the boot are dispatched."""
+        if self._idle_reader is not None and self._idle_writer is not None:
+            self._idle_writer.close()
+            self._idle_reader.close()
+            self._idle_reader = self._idle_writer = None
+
+    # --- the context -----------------------------------------------------------------------------------------------
+
+    def _stream_facts(self, request: SpawnRequest, sockets: SocketFds, data_fd: int | None) -> StreamFacts:
+        return StreamFacts(
+            journal_path=self.facts.journal_path,
+            default_output=self.facts.default_output,
+            default_error=self.facts.default_error,
+            is_control=request.is_control,
+            socket_fd=sockets.connection_fd,
+            named_fds=dict(zip(reversed(sockets.names), reversed(sockets.fds))),
+            data_fd=data_fd,
+        )
+
+    def _context(
+        self, request: SpawnRequest, settings: ExecSettings, sockets: SocketFds, streams: StreamPlan
+    ) -> tuple[ExecContext, list[str]]:
+        failure = None
+        credentials = users.Credentials()
+        try:
+            credentials = users.resolve(settings, request.unit)
+        except users.UserError as error:
+            failure = Failure(error.exit_status, error.errno, error.step)
+        directories = plan_directories(settings, credentials.uid, credentials.gid)
+        files, problems = environment.read_files(settings.environment_files)
+        own = self._own_variables(request, settings, sockets, streams, credentials)
+        own.update(directories.environment)
+        engine = list(request.environment)
+        if request.may_notify:
+            engine.append(f"NOTIFY_SOCKET={self.facts.notify_path}")
+        variables = environment.assemble(
+            self.manager_environment, engine, own, self.facts.container_environment, settings, files
+        )
+        command = request.command
+        home, home_failure = _working_directory(settings, credentials)
+        context = ExecContext(
+            program=command.path,
+            arguments=_arguments(command, variables),
+            environment=tuple([f"{name}={value}" for name, value in variables.items()]),
+            search_path=settings.exec_search_path or tuple(DEFAULT_PATH.split(":")),
+            missing_program_is_fine=command.ignore_failure,
+            failure=failure or home_failure,
+            unit_number=self._tag(request, settings),
+            ignore_sigpipe=settings.ignore_sigpipe,
+            cgroup_procs=self._cgroup_procs(request),
+            streams=streams.streams,
+            journal_header=encode_header(_header(request, settings, streams)) if streams.uses_journal else b"",
+            directories=directories.directories,
+            symlinks=directories.symlinks,
+            umask=settings.umask,
+            keyring={"inherit": 0, "shared": 2}.get(settings.keyring_mode, 1),
+            limits=self._limits(settings),
+            root_directory=settings.root_directory if request.apply_root_directory else "",
+            working_directory=home,
+            working_directory_missing_ok=settings.working_directory_missing_ok,
+            passed_fds=tuple([PassedFd(fd, sockets.non_blocking) for fd in sockets.fds]),
+        )
+        context = _with_scheduling(context, settings)
+        if request.apply_credentials and not command.no_setuid and not command.full_privileges:
+            context = self._with_user(context, credentials)
+        if not command.full_privileges:
+            context = _with_privileges(context, settings)
+        return context, problems
+
+    def _own_variables(
+        self,
+        request: SpawnRequest,
+        settings: ExecSettings,
+        sockets: SocketFds,
+        streams: StreamPlan,
+        credentials: users.Credentials,
+    ) -> dict[str, str]:
+        variables = {}
+        if sockets.fds:
+            variables["LISTEN_PID"] = execcontext.OWN_PID
+            variables["LISTEN_FDS"] = str(len(sockets.fds))
+            variables["LISTEN_FDNAMES"] = ":".join(sockets.names)
+        if request.watchdog_usec:
+            variables["WATCHDOG_PID"] = execcontext.OWN_PID
+            variables["WATCHDOG_USEC"] = str(request.watchdog_usec)
+        if credentials.home:
+            variables["HOME"] = credentials.home
+        if credentials.name:
+            variables["LOGNAME"] = variables["USER"] = credentials.name
+        if credentials.shell:
+            variables["SHELL"] = credentials.shell
+        if streams.uses_terminal:
+            variables["TERM"] = self.facts.container_environment.get("TERM", "vt220")
+        if streams.uses_journal:
+            variables["JOURNAL_STREAM"] = execcontext.JOURNAL_STREAM
+        if settings.log_namespace:
+            variables["LOG_NAMESPACE"] = settings.log_namespace
+        variables["SYSTEMD_EXEC_PID"] = execcontext.OWN_PID
+        return variables
+
+    def _tag(self, request: SpawnRequest, settings: ExecSettings) -> int | None:
+        if self.facts.tag_base is None or "rttime" in settings.limits:
+            return None
+        return self.facts.tag_base + request.unit_number
+
+    def _cgroup_procs(self, request: SpawnRequest) -> str:
+        if self.cgroups is None or not request.cgroup:
+            return ""
+        self.cgroups.create(request.cgroup)
+        return self.cgroups.procs_path(request.cgroup)
+
+    def _limits(self, settings: ExecSettings) -> tuple[tuple[int, int, int], ...]:
+        limits = {**self.facts.default_limits, **settings.limits}
+        return tuple([
+            (execcontext.RESOURCES[name], soft, hard)
+            for name, (soft, hard) in limits.items()
+            if name in execcontext.RESOURCES
+        ])
+
+    def _with_user(self, context: ExecContext, credentials: users.Credentials) -> ExecContext:
+        """Changing to who we are already needs no privilege, and must not ask for one."""
+        if self.facts.uid != 0 and credentials.uid == self.facts.uid and credentials.gid in (None, self.facts.gid):
+            return context
+        return context.replace(uid=credentials.uid, gid=credentials.gid, groups=credentials.groups)
+
+
+def _arguments(command: ExecCommand, variables: dict[str, str]) -> tuple[str, ...]:
+    if command.no_expand:
+        return command.argv
+    return (*command.argv[:1], *words.substitute(command.argv[1:], variables))
+
+
+def _header(request: SpawnRequest, settings: ExecSettings, streams: StreamPlan) -> StreamHeader:
+    return StreamHeader(
+        identifier=settings.syslog_identifier or request.command.path.rsplit("/", 1)[-1],
+        unit=request.unit,
+        priority=settings.syslog_facility << 3 | settings.syslog_level,
+        level_prefix=settings.syslog_level_prefix,
+        forward_to_kmsg=streams.to_kmsg,
+        forward_to_console=streams.to_console,
+    )
+
+
+def _working_directory(settings: ExecSettings, credentials: users.Credentials) -> tuple[str, Failure | None]:
+    if settings.working_directory != "~":
+        return settings.working_directory or "/", None
+    home = credentials.home if credentials.name else "/root"
+    if home or settings.working_directory_missing_ok:
+        return home or "/", None
+    return "/", Failure(_EXIT_CHDIR, _ENOTDIR, "CHDIR")
+
+
+def _with_scheduling(context: ExecContext, settings: ExecSettings) -> ExecContext:
+    policy = None
+    if settings.cpu_scheduling_policy is not None:
+        reset = int(settings.cpu_scheduling_reset_on_fork)
+        policy = (settings.cpu_scheduling_policy, settings.cpu_scheduling_priority, reset)
+    io_priority = None
+    if settings.io_scheduling_class is not None:
+        io_priority = (settings.io_scheduling_class, settings.io_scheduling_priority)
+    return context.replace(
+        oom_score_adjust=settings.oom_score_adjust,
+        coredump_filter=settings.coredump_filter,
+        nice=settings.nice,
+        cpu_scheduling=policy,
+        cpu_affinity=tuple([cpu for cpu in settings.cpu_affinity if isinstance(cpu, int)]),
+        io_priority=io_priority,
+        timer_slack_nsec=settings.timer_slack_nsec,
+        personality=_PERSONALITIES.get(settings.personality),
+    )
+
+
+def _with_privileges(context: ExecContext, settings: ExecSettings) -> ExecContext:
+    return context.replace(
+        bounding_set=_bounding_set(settings),
+        ambient_set=settings.ambient_capabilities,
+        secure_bits=settings.secure_bits,
+        no_new_privileges=settings.no_new_privileges or settings.dynamic_user,
+    )
+
+
+def _bounding_set(settings: ExecSettings) -> int | None:
+    """CapabilityBoundingSet= less what some sandboxing options take away by themselves (systemd.exec(5), SANDBOXING)."""
+    dropped = 0
+    for is_set, capabilities in (
+        (settings.private_devices, (_CAP_MKNOD, _CAP_SYS_RAWIO)),
+        (settings.protect_kernel_modules, (_CAP_SYS_MODULE,)),
+        (settings.protect_kernel_logs, (_CAP_SYSLOG,)),
+        (settings.protect_clock, (_CAP_SYS_TIME, _CAP_WAKE_ALARM)),
+    ):
+        if is_set:
+            dropped |= sum(1 << capability for capability in capabilities)
+    if settings.capability_bounding_set is None and not dropped:
+        return None
+    wanted = _ALL_CAPABILITIES if settings.capability_bounding_set is None else settings.capability_bounding_set
+    return wanted & ~dropped

@@ -1,0 +1,137 @@
+"""Where do standard input, output and error of a unit's process go? (systemd.exec(5), LOGGING AND STANDARD INPUT/OUTPUT)
+
+Says it as `Stream` values that `pyinit-exec` carries out. Opens nothing but the memory file of StandardInput=data.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.record import Record
+from initd.core.settings import ExecSettings
+from initd.wire.execcontext import (
+    STREAM_FD,
+    STREAM_FILE,
+    STREAM_JOURNAL,
+    STREAM_NULL,
+    STREAM_SAME_AS,
+    STREAM_TTY,
+    Stream,
+)
+
+#: The words for output that goes to the journal; kmsg is the journal's business as well.
+_JOURNAL = frozenset(("journal", "journal+console", "kmsg", "kmsg+console", "syslog", "syslog+console"))
+_TERMINAL_INPUT = {"tty": 1, "tty-force": 2, "tty-fail": 3}
+_FILES = {
+    "file": os.O_CREAT,
+    "append": os.O_CREAT | os.O_APPEND,
+    "truncate": os.O_CREAT | os.O_TRUNC,
+}
+
+
+class StreamFacts(Record):
+    """What the unit's settings do not say. `named_fds` are the descriptors of its sockets, by FileDescriptorName=."""
+
+    journal_path: str
+    default_output: str = "journal"
+    default_error: str = "inherit"
+    is_control: bool = False
+    socket_fd: int | None = None
+    named_fds: dict[str, int] = {}
+    data_fd: int | None = None
+
+
+class StreamPlan(Record):
+    streams: tuple[Stream, ...]
+    #: The words that came out of it, for $JOURNAL_STREAM, $TERM and the journal's header.
+    uses_journal: bool
+    uses_terminal: bool
+    to_console: bool
+    to_kmsg: bool
+
+
+def plan_streams(settings: ExecSettings, facts: StreamFacts) -> StreamPlan:
+    words = _words(settings, facts)
+    stdin = _input(words[0], settings, facts)
+    stdout = _output(1, words[1], words, settings, facts)
+    stderr = _output(2, words[2], words, settings, facts)
+    journals = [word for word in words[1:] if word in _JOURNAL]
+    return StreamPlan(
+        streams=(stdin, stdout, stderr),
+        uses_journal=bool(journals),
+        uses_terminal=any(stream.kind == STREAM_TTY for stream in (stdin, stdout, stderr)),
+        to_console=any("+console" in word for word in journals),
+        to_kmsg=any(word.startswith("kmsg") for word in journals),
+    )
+
+
+def input_word(settings: ExecSettings, is_control: bool) -> str:
+    """StandardInput= as it counts: only the main process gets the terminal."""
+    word = settings.standard_input or "null"
+    if word == "null" and settings.standard_input_data:
+        word = "data"
+    return "null" if is_control and word in _TERMINAL_INPUT else word
+
+
+def _words(settings: ExecSettings, facts: StreamFacts) -> tuple[str, str, str]:
+    stdin = input_word(settings, facts.is_control)
+    if stdin == "socket" and facts.socket_fd is None:
+        stdin = "null"
+    follows_input = settings.standard_input in _TERMINAL_INPUT or settings.standard_input in ("socket", "fd")
+    stdout = settings.standard_output or ("inherit" if follows_input else facts.default_output)
+    stderr = settings.standard_error or facts.default_error
+    if facts.socket_fd is None:
+        stdout = "inherit" if stdout == "socket" else stdout
+        stderr = "inherit" if stderr == "socket" else stderr
+    return stdin, stdout, stderr
+
+
+def _input(word: str, settings: ExecSettings, facts: StreamFacts) -> Stream:
+    if word in _TERMINAL_INPUT:
+        return Stream(STREAM_TTY, _TERMINAL_INPUT[word], 0, settings.tty_path or "/dev/console")
+    if word == "socket":
+        assert facts.socket_fd is not None
+        return Stream(STREAM_FD, facts.socket_fd)
+    if word == "data" and facts.data_fd is not None:
+        return Stream(STREAM_FD, facts.data_fd)
+    if word == "fd":
+        fd = facts.named_fds.get(settings.standard_input_path or "stdin")
+        return Stream(STREAM_NULL) if fd is None else Stream(STREAM_FD, fd)
+    if word == "file":
+        path = settings.standard_input_path
+        # The same file for input and output is opened once, for both.
+        is_shared = (settings.standard_output, settings.standard_output_path) == ("file", path)
+        return Stream(STREAM_FILE, os.O_RDWR | os.O_CREAT if is_shared else os.O_RDONLY, _file_mode(settings), path)
+    return Stream(STREAM_NULL)
+
+
+def _output(
+    target: int, word: str, words: tuple[str, str, str], settings: ExecSettings, facts: StreamFacts
+) -> Stream:
+    path = settings.standard_output_path if target == 1 else settings.standard_error_path
+    if target == 2 and (word == "inherit" or word == words[1] and word != "fd" and path == settings.standard_output_path):
+        return Stream(STREAM_SAME_AS, 1)
+    if word == "inherit":
+        # Nothing to inherit from /dev/null and data that can only be read.
+        return Stream(STREAM_NULL) if words[0] in ("null", "data") else Stream(STREAM_SAME_AS, 0)
+    if word in _JOURNAL:
+        return Stream(STREAM_JOURNAL, path=facts.journal_path)
+    if word == "tty":
+        if words[0] in _TERMINAL_INPUT:
+            return Stream(STREAM_SAME_AS, 0)
+        return Stream(STREAM_TTY, 0, 0, settings.tty_path or "/dev/console")
+    if word == "socket":
+        assert facts.socket_fd is not None
+        return Stream(STREAM_FD, facts.socket_fd)
+    if word == "fd":
+        fd = facts.named_fds.get(path or ("stdout" if target == 1 else "stderr"))
+        return Stream(STREAM_NULL) if fd is None else Stream(STREAM_FD, fd)
+    if word in _FILES:
+        if words[0] == "file" and word == "file" and path == settings.standard_input_path:
+            return Stream(STREAM_SAME_AS, 0)
+        return Stream(STREAM_FILE, os.O_WRONLY | _FILES[word], _file_mode(settings), path)
+    return Stream(STREAM_NULL)
+
+
+def _file_mode(settings: ExecSettings) -> int:
+    return 0o666 & ~settings.umask
