@@ -1,0 +1,253 @@
+"""Debian root file systems to boot: minbase, the pyinit package, and whatever packages a test wants beside it.
+
+Everything is built with Debian's own tools from the mirror that the machine's apt uses, and kept in a cache: minbase by
+the release, an image by its packages, and one with pyinit in it also by a hash of the tree it was built from. Packages
+are installed in a chroot inside namespaces of its own, the machine's apt set-up bound read-only for that time, so that
+nothing of it stays in the image, and no maintainer script can reach a process of the machine.
+
+Standard library only: `make demo` uses this before anything is installed by pip.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+TREE = Path(__file__).resolve().parent.parent.parent
+CACHE = Path(os.environ.get("PYINIT_TEST_CACHE", "/var/cache/pyinit-tests"))
+RELEASE = "bookworm"
+
+#: What an image is built from in the source tree; what else changes, no image notices.
+_PACKAGED = ("initd", "units", "debian", "LICENSE")
+_NOT_PACKAGED = {"__pycache__", "pyinit", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
+_NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
+
+_LISTS_MAX_AGE_SEC = 24 * 3600
+
+#: Of the machine, bound into a chroot while apt works there.
+_APT_SETUP = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/apt/trusted.gpg.d",
+              "/usr/share/keyrings", "/etc/resolv.conf", "/etc/ssl/certs")
+_ARCHIVES = "/var/cache/pyinit-archives"
+APT = ("apt-get", "-y", "-qq", "--no-install-recommends", "-o", "APT::Sandbox::User=root", "-o",
+       f"Dir::Cache::archives={_ARCHIVES}", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Use-Pty=0")
+
+
+class Unavailable(Exception):
+    """This machine cannot do it; the text says why."""
+
+
+class Image(NamedTuple):
+    """What is installed, in this order: the image's policy-rc.d, pyinit, then the packages in one apt run."""
+
+    packages: tuple[str, ...] = ()
+    with_pyinit: bool = True
+    #: As the official images do, refuse to start services while packages are installed.
+    with_policy: bool = True
+
+    @property
+    def key(self) -> str:
+        words = [RELEASE, *self.packages, f"policy={self.with_policy}"]
+        if self.with_pyinit:
+            words.append(tree_hash())
+        return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+def run(argv: list[str], **options) -> subprocess.CompletedProcess:
+    """Run and insist on success; what the program said is in the error."""
+    options.setdefault("timeout", 900)
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, **options)
+    if done.returncode:
+        raise Unavailable(f"{' '.join(argv[:6])} … ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}")
+    return done
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    """Two test runs on one machine build an image once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tree_hash() -> str:
+    """A hash of everything that ends up in the package."""
+    digest = hashlib.sha256()
+    for path in packaged_files():
+        digest.update(f"{path} {path.is_symlink()} {os.access(TREE / path, os.X_OK)}\n".encode())
+        content = os.readlink(TREE / path).encode() if (TREE / path).is_symlink() else (TREE / path).read_bytes()
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def packaged_files() -> list[Path]:
+    """Relative to the tree, sorted."""
+    found = []
+    for top in _PACKAGED:
+        paths = [TREE / top] if (TREE / top).is_file() else (TREE / top).rglob("*")
+        for path in paths:
+            relative = path.relative_to(TREE)
+            if _NOT_PACKAGED & set(relative.parts) or path.name.endswith(_NOT_PACKAGED_ENDS):
+                continue
+            if path.is_symlink() or path.is_file():
+                found.append(relative)
+    return sorted(found)
+
+
+def build_deb() -> Path:
+    """The .deb of the tree as it stands, built in a copy."""
+    directory = CACHE / f"deb-{tree_hash()[:16]}"
+    with _locked("deb"):
+        if not directory.is_dir():
+            with tempfile.TemporaryDirectory(prefix="pyinit-deb-") as temporary:
+                source = Path(temporary, "pyinit")
+                for path in packaged_files():
+                    target = source / path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(TREE / path, target, follow_symlinks=False)
+                run(["dpkg-buildpackage", "-b", "-us", "-uc"], cwd=source)
+                _publish(directory, *Path(temporary).glob("*.deb"))
+    return next(directory.glob("pyinit_*.deb"))
+
+
+def build_rootfs(image: Image) -> Path:
+    """A tar of the image's root file system."""
+    directory = CACHE / f"image-{image.key}"
+    base = _minbase()
+    if image == Image(with_pyinit=False, with_policy=False):
+        return base
+    deb = build_deb() if image.with_pyinit else None
+    with _locked("image"):
+        if not directory.is_dir():
+            with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+                root = unpack(base, Path(temporary, "root"))
+                _install(root, image, deb)
+                tar = Path(temporary, "rootfs.tar")
+                run(["tar", "-C", str(root), "-cf", str(tar), "--numeric-owner", "--xattrs", "."])
+                _publish(directory, tar)
+    return directory / "rootfs.tar"
+
+
+def podman_image(image: Image) -> str:
+    """The image's name in podman, imported if it is not there."""
+    name = f"localhost/pyinit-test:{image.key if image != Image(with_pyinit=False, with_policy=False) else RELEASE}"
+    tar = build_rootfs(image)
+    with _locked("podman"):
+        if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
+            run(["podman", "import", str(tar), name])
+    return name
+
+
+def unpack(tar: Path, root: Path) -> Path:
+    root.mkdir(parents=True)
+    run(["tar", "-C", str(root), "-xf", str(tar), "--numeric-owner", "--xattrs"])
+    return root
+
+
+def download(*packages: str, installed_in: Image) -> list[str]:
+    """Fetch what `apt-get install` of these would need in that image, and say how to use it there.
+
+    Returns podman options: the archives, the package lists and the machine's apt set-up, all read-only.
+    """
+    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+        root = unpack(build_rootfs(installed_in), Path(temporary, "root"))
+        with _locked("image"):
+            _in_chroot(root, "\n".join([_update_lists(), _apt("--download-only", "install", *packages)]))
+    binds = [f"--volume={CACHE / 'archives'}:{_ARCHIVES}:ro", f"--volume={CACHE / 'lists'}:/var/lib/apt/lists:ro"]
+    return binds + [f"--volume={path}:{path}:ro" for path in _APT_SETUP[1:3] if os.path.exists(path)]
+
+
+def _publish(directory: Path, *files: Path) -> None:
+    """Move finished files into the cache: the directory is there only when they all are."""
+    growing = directory.with_suffix(".new")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    for path in files:
+        shutil.move(path, growing / path.name)
+    growing.rename(directory)
+
+
+def _minbase() -> Path:
+    directory = CACHE / f"minbase-{RELEASE}"
+    with _locked("minbase"):
+        if not directory.is_dir():
+            sites = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).stdout.split()
+            if not sites:
+                raise Unavailable("the machine's apt names no package source")
+            with tempfile.TemporaryDirectory(prefix="pyinit-minbase-") as temporary:
+                tar = Path(temporary, "rootfs.tar")
+                run(["mmdebstrap", "--variant=minbase", RELEASE, str(tar), sites[0]])
+                _publish(directory, tar)
+    return directory / "rootfs.tar"
+
+
+def _install(root: Path, image: Image, deb: Path | None) -> None:
+    policy = root / "usr/sbin/policy-rc.d"
+    if image.with_policy:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    steps = [_update_lists()] if deb or image.packages else []
+    if deb:
+        shutil.copy(deb, root / "tmp")
+        steps.append(_apt("install", f"/tmp/{deb.name}"))
+    if image.packages:
+        steps.append(_apt("install", *image.packages))
+    if steps:
+        _in_chroot(root, "\n".join(steps))
+    for leftover in (root / "tmp").glob("*.deb"):
+        leftover.unlink()
+
+
+def _apt(*words: str) -> str:
+    return " ".join((*APT, *words)) + " </dev/null"
+
+
+def _update_lists() -> str:
+    stamp = "/var/lib/apt/lists/pyinit-updated"
+    (CACHE / "lists").mkdir(parents=True, exist_ok=True)
+    kept = CACHE / "lists" / "pyinit-updated"
+    if kept.exists() and time.time() - kept.stat().st_mtime < _LISTS_MAX_AGE_SEC:
+        return ":"
+    return f"{_apt('update')} && touch {stamp}"
+
+
+def _in_chroot(root: Path, script: str) -> None:
+    """Run a shell script in there as root, in namespaces that end with it: mounts, processes, host name, IPC."""
+    for name in ("archives/partial", "lists"):
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+    binds = [(str(CACHE / "archives"), _ARCHIVES, "rbind"), (str(CACHE / "lists"), "/var/lib/apt/lists", "rbind")]
+    binds += [(path if os.path.exists(path) else "/dev/null", path, "ro,bind") for path in _APT_SETUP
+              if os.path.exists(path) or not (root / path[1:]).is_dir()]
+    made = [root / target[1:] for source, target, _ in binds if _make_mount_point(Path(source), root / target[1:])]
+    setup = ["set -e", "mount --make-rprivate /"]
+    for source, target, how in binds:
+        setup.append(f"mount --bind '{source}' '{root}{target}'")
+        if how.startswith("ro"):
+            setup.append(f"mount -o remount,bind,ro '{root}{target}'")
+    setup += [f"mount -t proc proc '{root}/proc'", f"exec chroot '{root}' /bin/sh -ec \"$1\""]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
+                   "HOME": "/root"}
+    environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    try:
+        run(["unshare", "--mount", "--pid", "--fork", "--ipc", "--uts", "sh", "-c", "\n".join(setup), "sh", script],
+            env=environment)
+    finally:
+        for path in made:
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _make_mount_point(source: Path, target: Path) -> bool:
+    """True where it had to be made, and has to go again."""
+    if target.exists() or target.is_symlink():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.mkdir() if source.is_dir() else target.touch()
+    return True

@@ -1,0 +1,95 @@
+"""Packages are installed as on any Debian: while an image is built, and in a running container."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tarfile
+
+import pytest
+from conftest import SERVICES
+from images import APT, CACHE, Image, build_deb, build_rootfs, download, run, unpack
+
+WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)
+
+
+def enable_links(image: Image, root: str = "etc/systemd/system") -> dict[str, str]:
+    """Link → target of everything below /etc/systemd/system in the image."""
+    with tarfile.open(build_rootfs(image)) as tar:
+        return {member.name.removeprefix(f"./{root}/"): member.linkname.replace("/usr/lib/", "/lib/")
+                for member in tar if member.issym() and member.name.startswith(f"./{root}/")}
+
+
+def test_packages_of_an_image_are_enabled_as_under_systemd():
+    """By their own maintainer scripts, through our systemctl, with nothing running."""
+    ours, real = enable_links(SERVICES), enable_links(WITH_SYSTEMD)
+    of_systemd_itself = {link for link, target in real.items()
+                         if re.search(r"/(systemd-|getty@|remote-fs|console-|dbus|machines|debug-)", target)}
+    assert ours == {link: target for link, target in real.items() if link not in of_systemd_itself}
+    assert {"multi-user.target.wants/nginx.service", "multi-user.target.wants/ssh.service", "sshd.service"} <= set(ours)
+
+
+def test_nothing_was_started_while_the_image_was_built():
+    with tarfile.open(build_rootfs(SERVICES)) as tar:
+        names = set(tar.getnames())
+    assert "./run/nginx.pid" not in names
+    assert "./run/systemd/system" not in names
+
+
+@pytest.fixture(params=[True, False], ids=["image forbids starting", "image has no policy"])
+def with_memcached_at_hand(request, boot):
+    image = SERVICES._replace(with_policy=request.param)
+    container = boot(image, options=tuple(download("memcached", installed_in=image)))
+    container.wait_until_booted()
+    return container
+
+
+def test_installing_memcached_in_a_running_container_starts_it(with_memcached_at_hand):
+    container = with_memcached_at_hand
+    container.exec("env", "DEBIAN_FRONTEND=noninteractive", *APT, "--no-download", "-o", "Debug::NoLocking=1",
+                   "install", "memcached", timeout=180)
+    container.wait_for_state("memcached.service", "active")
+    assert container.systemctl("is-enabled", "memcached") == "enabled\n"
+    answer = container.on_its_network("sh", "-c", "printf 'version\\r\\nquit\\r\\n' | nc -w 2 127.0.0.1 11211") \
+        if shutil.which("nc") else container.exec("sh", "-c", "grep -c : /proc/net/tcp")
+    assert answer.stdout
+    container.exec("env", "DEBIAN_FRONTEND=noninteractive", *APT, "remove", "memcached", timeout=180)
+    assert container.exec("systemctl", "is-active", "memcached", check=False).returncode == 3
+
+
+@pytest.fixture(scope="module")
+def root():
+    directory = CACHE / f"install-root-{os.getpid()}"
+    yield unpack(build_rootfs(Image()), directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_the_package_installs_what_it_should(root):
+    for path in ("usr/sbin/pyinit", "usr/sbin/init", "usr/bin/systemctl", "usr/lib/pyinit/initd/exec/pyinit-exec",
+                 "usr/sbin/poweroff", "usr/lib/systemd/systemd-sysv-install", "usr/lib/lsb/init-functions.d/40-pyinit"):
+        assert os.access(root / path, os.R_OK), path
+    assert os.readlink(root / "usr/sbin/init") == "../lib/pyinit/initd/exec/pyinit-exec"
+    assert list((root / "usr/lib/pyinit/initd/__pycache__").glob("*.pyc")), "not byte-compiled"
+    run(["chroot", str(root), "systemctl", "--version"])
+
+
+def test_the_images_policy_steps_aside_and_comes_back(root):
+    def ask() -> int:
+        return int(run(["chroot", str(root), "sh", "-c", "/usr/sbin/policy-rc.d nginx start; echo $?"]).stdout.split()[-1])
+
+    assert ask() == 101
+    assert (root / "usr/sbin/policy-rc.d.image").read_text() == "#!/bin/sh\nexit 101\n"
+    (root / "usr/sbin/policy-rc.d.image").write_text("#!/bin/sh\nexit 102\n")
+    assert ask() == 102
+    run(["chroot", str(root), "dpkg", "--purge", "--force-remove-protected", "--force-depends", "pyinit"])
+    assert (root / "usr/sbin/policy-rc.d").read_text() == "#!/bin/sh\nexit 102\n"
+    left = [path for path in (root / "usr/lib/pyinit", root / "usr/sbin/init", root / "usr/bin/systemctl")
+            if os.path.lexists(path)]
+    assert left == []
+
+
+def test_the_package_depends_on_python3_minimal_only():
+    fields = run(["dpkg-deb", "--field", str(build_deb()), "Pre-Depends", "Depends"]).stdout
+    assert "python3-minimal" in fields
+    assert not re.search(r"python3(?!-minimal)\b", fields)
