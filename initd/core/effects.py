@@ -74,11 +74,12 @@ class PrepareUnit(Effect):
 
 
 class ReleaseUnit(Effect):
-    """The unit is down: remove its cgroup and the directories under /run that go with it (RuntimeDirectory=)."""
+    """The unit is down: remove its cgroup if empty, the directories of RuntimeDirectory= and the file of PIDFile=."""
 
     unit: str
     cgroup: str
     directories: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class CloseConnections(Effect):
@@ -109,6 +110,10 @@ class Refused(Effect):
     request: int
     error: str
     text: str
+
+
+class ReleaseIdle(Effect):
+    """No job is waiting any more: processes of Type=idle services may go on to their program."""
 
 
 class JobAdded(Effect):

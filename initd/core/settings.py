@@ -155,6 +155,17 @@ class ExecSettings(Settings):
     working_directory_missing_ok: bool = False
     root_directory: str = ""
     root_image: str = ""
+    #: (partition, mount options).
+    root_image_options: tuple[tuple[str, str], ...] = ()
+    #: The hash as hexadecimal digits, or the path of a file with it; of a signature, "base64:…" or a path.
+    root_hash: str = ""
+    root_hash_signature: str = ""
+    root_verity: str = ""
+    extension_directories: tuple[str, ...] = ()
+    #: (path, missing is fine, ((partition, mount options), …)).
+    extension_images: tuple[tuple[str, bool, tuple[tuple[str, str], ...]], ...] = ()
+    #: (path, destination, missing is fine, ((partition, mount options), …)).
+    mount_images: tuple[tuple[str, str, bool, tuple[tuple[str, str], ...]], ...] = ()
     user: str = ""
     group: str = ""
     dynamic_user: bool = False
@@ -291,6 +302,220 @@ class ExecSettings(Settings):
     utmp_mode: str = "init"
 
 
+class CgroupSettings(Settings):
+    """systemd.resource-control(5). Sizes are bytes or tasks, percents of the machine already counted out."""
+
+    #: "" follows the rule of the unit's type (system.slice for a service).
+    slice: str = ""
+    allowed_cpus: tuple[int, ...] = ()
+    startup_allowed_cpus: tuple[int, ...] = ()
+    allowed_memory_nodes: tuple[int, ...] = ()
+    startup_allowed_memory_nodes: tuple[int, ...] = ()
+    cpu_accounting: bool | None = None
+    #: None: not set; 0: idle.
+    cpu_weight: int | None = None
+    startup_cpu_weight: int | None = None
+    cpu_shares: int | None = None
+    startup_cpu_shares: int | None = None
+    #: CPU time per second of wall clock.
+    cpu_quota_per_sec_usec: int = INFINITY
+    cpu_quota_period_usec: int = INFINITY
+    memory_accounting: bool | None = None
+    memory_min: int = 0
+    memory_low: int = 0
+    default_memory_min: int = 0
+    default_memory_low: int = 0
+    memory_high: int = INFINITY
+    memory_max: int = INFINITY
+    memory_swap_max: int = INFINITY
+    memory_limit: int = INFINITY
+    #: (device path or class, "rwm").
+    device_allow: tuple[tuple[str, str], ...] = ()
+    device_policy: str = "auto"
+    io_accounting: bool | None = None
+    io_weight: int | None = None
+    startup_io_weight: int | None = None
+    #: (device, number) each.
+    io_device_weight: tuple[tuple[str, int], ...] = ()
+    io_read_bandwidth_max: tuple[tuple[str, int], ...] = ()
+    io_write_bandwidth_max: tuple[tuple[str, int], ...] = ()
+    io_read_iops_max: tuple[tuple[str, int], ...] = ()
+    io_write_iops_max: tuple[tuple[str, int], ...] = ()
+    io_device_latency_target_usec: tuple[tuple[str, int], ...] = ()
+    block_io_accounting: bool | None = None
+    block_io_weight: int | None = None
+    startup_block_io_weight: int | None = None
+    block_io_device_weight: tuple[tuple[str, int], ...] = ()
+    block_io_read_bandwidth: tuple[tuple[str, int], ...] = ()
+    block_io_write_bandwidth: tuple[tuple[str, int], ...] = ()
+    tasks_accounting: bool | None = None
+    #: None: DefaultTasksMax=.
+    tasks_max: int | None = None
+    delegate: bool = False
+    delegate_controllers: tuple[str, ...] = ()
+    disable_controllers: tuple[str, ...] = ()
+    ip_accounting: bool | None = None
+    #: (4 or 6, address bytes, prefix length).
+    ip_address_allow: tuple[tuple[int, bytes, int], ...] = ()
+    ip_address_deny: tuple[tuple[int, bytes, int], ...] = ()
+    ip_ingress_filter_path: tuple[str, ...] = ()
+    ip_egress_filter_path: tuple[str, ...] = ()
+    managed_oom_swap: str = "auto"
+    managed_oom_memory_pressure: str = "auto"
+    #: Of UINT32_MAX.
+    managed_oom_memory_pressure_limit: int = 0
+    managed_oom_preference: str = "none"
+    #: (attach type, path in the BPF file system).
+    bpf_program: tuple[tuple[str, str], ...] = ()
+    #: (address family, IP protocol, number of ports, first port); 0 is any.
+    socket_bind_allow: tuple[tuple[int, int, int, int], ...] = ()
+    socket_bind_deny: tuple[tuple[int, int, int, int], ...] = ()
+    #: (the list names what is allowed, interfaces); None: all.
+    restrict_network_interfaces: tuple[bool, tuple[str, ...]] | None = None
+
+
+class SocketSettings(Settings):
+    """[Socket] (systemd.socket(5))."""
+
+    #: (kind, address) as `systemctl show` prints them: ("Stream", "/run/a.sock"), ("Netlink", "route 1").
+    listen: tuple[tuple[str, str], ...] = ()
+    socket_protocol: int = 0
+    bind_ipv6_only: str = "default"
+    backlog: int = 2**31 - 1
+    bind_to_device: str = ""
+    exec_start_pre: tuple[ExecCommand, ...] = ()
+    exec_start_post: tuple[ExecCommand, ...] = ()
+    exec_stop_pre: tuple[ExecCommand, ...] = ()
+    exec_stop_post: tuple[ExecCommand, ...] = ()
+    timeout_usec: int = 90_000_000
+    socket_user: str = ""
+    socket_group: str = ""
+    socket_mode: int = 0o666
+    directory_mode: int = 0o755
+    accept: bool = False
+    flush_pending: bool = False
+    writable: bool = False
+    max_connections: int = 64
+    max_connections_per_source: int = 0
+    keep_alive: bool = False
+    keep_alive_time_usec: int = 0
+    keep_alive_interval_usec: int = 0
+    keep_alive_probes: int = 0
+    defer_accept_usec: int = 0
+    no_delay: bool = False
+    #: -1: leave the kernel's default, here and below.
+    priority: int = -1
+    receive_buffer: int = 0
+    send_buffer: int = 0
+    ip_tos: int = -1
+    ip_ttl: int = -1
+    mark: int = -1
+    pipe_size: int = 0
+    free_bind: bool = False
+    transparent: bool = False
+    broadcast: bool = False
+    pass_credentials: bool = False
+    pass_security: bool = False
+    pass_packet_info: bool = False
+    timestamping: str = "off"
+    tcp_congestion: str = ""
+    reuse_port: bool = False
+    message_queue_max_messages: int = 0
+    message_queue_message_size: int = 0
+    remove_on_stop: bool = False
+    symlinks: tuple[str, ...] = ()
+    file_descriptor_name: str = ""
+    #: Service=, or the service of the socket's own name; "" with Accept=yes.
+    service: str = ""
+    trigger_limit_interval_usec: int = 2_000_000
+    #: None: 200 with Accept=yes, 20 without.
+    trigger_limit_burst: int | None = None
+    smack_label: str = ""
+    smack_label_ip_in: str = ""
+    smack_label_ip_out: str = ""
+    selinux_context_from_net: bool = False
+
+
+class TimerSettings(Settings):
+    """[Timer] (systemd.timer(5))."""
+
+    #: (OnActiveSec and so on without "Sec", span), in the order of the file.
+    monotonic: tuple[tuple[str, int], ...] = ()
+    #: Calendar expressions, normalized.
+    calendar: tuple[str, ...] = ()
+    on_clock_change: bool = False
+    on_timezone_change: bool = False
+    persistent: bool = False
+    wake_system: bool = False
+    remain_after_elapse: bool = True
+    fixed_random_delay: bool = False
+    accuracy_usec: int = 60_000_000
+    randomized_delay_usec: int = 0
+    #: Unit=, or the service of the timer's own name.
+    unit: str = ""
+
+
+class PathSettings(Settings):
+    """[Path] (systemd.path(5))."""
+
+    #: (directive, path), in the order of the file.
+    paths: tuple[tuple[str, str], ...] = ()
+    #: Unit=, or the service of the path unit's own name.
+    unit: str = ""
+    make_directory: bool = False
+    directory_mode: int = 0o755
+    trigger_limit_interval_usec: int = 2_000_000
+    trigger_limit_burst: int = 200
+
+
+class MountSettings(Settings):
+    """[Mount] (systemd.mount(5))."""
+
+    what: str = ""
+    where: str = ""
+    options: str = ""
+    type: str = ""
+    timeout_usec: int = 90_000_000
+    directory_mode: int = 0o755
+    sloppy_options: bool = False
+    lazy_unmount: bool = False
+    force_unmount: bool = False
+    read_write_only: bool = False
+
+
+class AutomountSettings(Settings):
+    """[Automount] (systemd.automount(5))."""
+
+    where: str = ""
+    extra_options: str = ""
+    directory_mode: int = 0o755
+    #: 0: never.
+    timeout_idle_usec: int = 0
+
+
+class SwapSettings(Settings):
+    """[Swap] (systemd.swap(5))."""
+
+    what: str = ""
+    #: None: the kernel chooses.
+    priority: int | None = None
+    options: str = ""
+    timeout_usec: int = 90_000_000
+
+
+class SliceSettings(Settings):
+    """[Slice] has no directive of its own (systemd.slice(5))."""
+
+
+class ScopeSettings(Settings):
+    """[Scope] (systemd.scope(5))."""
+
+    runtime_max_usec: int = INFINITY
+    runtime_randomized_extra_usec: int = 0
+    timeout_stop_usec: int = 90_000_000
+    oom_policy: str = "stop"
+
+
 class DependencyEntry(Record):
     """One dependency that a unit's files or its type's rules give it. `origin` is "file", "default", "implicit", …"""
 
@@ -313,6 +538,8 @@ class UnitDefinition(Record):
     load_state: LoadState
     names: tuple[str, ...] = ()
     load_error: str = ""
+    #: The D-Bus error that `load_error` is the text of.
+    load_error_name: str = ""
     fragment_path: str = ""
     source_path: str = ""
     dropin_paths: tuple[str, ...] = ()
@@ -323,7 +550,7 @@ class UnitDefinition(Record):
     specific: Settings | None = None
     exec: ExecSettings | None = None
     kill: KillSettings | None = None
-    cgroup: Settings | None = None
+    cgroup: CgroupSettings | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     is_transient: bool = False
     is_generated: bool = False

@@ -1,0 +1,94 @@
+"""Jobs, and the algebra of their types: what two jobs for one unit become, and when they contradict each other.
+
+A job is a request to change one unit's state, waiting or running (systemd.unit(5), bootup(7)). Knows nothing of
+transactions and of the order between units.
+"""
+
+from __future__ import annotations
+
+from initd.core.states import ActiveState, JobState, JobType
+from initd.core.values import INFINITY
+
+#: The types that merge with each other. The others collapse to one of these before (see `collapse`).
+MERGEABLE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RELOAD, JobType.RESTART)
+
+_T = JobType
+
+#: Unordered pair of different types → what serves both. Pairs that are missing conflict: stop with anything else.
+_MERGE: dict[frozenset[JobType], JobType] = {
+    frozenset((_T.START, _T.VERIFY_ACTIVE)): _T.START,
+    frozenset((_T.START, _T.RELOAD)): _T.RELOAD_OR_START,
+    frozenset((_T.START, _T.RESTART)): _T.RESTART,
+    frozenset((_T.VERIFY_ACTIVE, _T.RELOAD)): _T.RELOAD,
+    frozenset((_T.VERIFY_ACTIVE, _T.RESTART)): _T.RESTART,
+    frozenset((_T.RELOAD, _T.RESTART)): _T.RESTART,
+    frozenset((_T.RELOAD_OR_START, _T.START)): _T.RELOAD_OR_START,
+    frozenset((_T.RELOAD_OR_START, _T.VERIFY_ACTIVE)): _T.RELOAD_OR_START,
+    frozenset((_T.RELOAD_OR_START, _T.RELOAD)): _T.RELOAD_OR_START,
+    frozenset((_T.RELOAD_OR_START, _T.RESTART)): _T.RESTART,
+}
+
+
+def merge(one: JobType, other: JobType) -> JobType | None:
+    """The type that serves both, or None where they conflict. Symmetric and associative."""
+    if one is other:
+        return one
+    return _MERGE.get(frozenset((one, other)))
+
+
+def is_conflicting(one: JobType, other: JobType) -> bool:
+    if JobType.NOP in (one, other):
+        return False
+    return merge(one, other) is None
+
+
+def is_superset(one: JobType, other: JobType) -> bool:
+    """Doing `one` also does `other`."""
+    return merge(one, other) is one
+
+
+def collapse(job_type: JobType, state: ActiveState) -> JobType:
+    """A conditional type made unconditional, by the state its unit is in now."""
+    if job_type is _T.TRY_RESTART:
+        return _T.NOP if state.is_down_or_going else _T.RESTART
+    if job_type is _T.TRY_RELOAD:
+        return _T.NOP if state.is_down_or_going else _T.RELOAD
+    if job_type is _T.RELOAD_OR_START:
+        return _T.START if state.is_down_or_going else _T.RELOAD
+    return job_type
+
+
+def merge_and_collapse(one: JobType, other: JobType, state: ActiveState) -> JobType | None:
+    merged = merge(one, other)
+    return None if merged is None else collapse(merged, state)
+
+
+def is_redundant(job_type: JobType, state: ActiveState) -> bool:
+    """The unit is already where the job would bring it."""
+    if job_type in (_T.START, _T.VERIFY_ACTIVE):
+        return state.is_up
+    if job_type is _T.STOP:
+        return state.is_down
+    if job_type is _T.RELOAD:
+        return state is ActiveState.RELOADING
+    return job_type is _T.NOP
+
+
+class Job:
+    """An installed job. Plain fields; `core.queue` runs and ends it."""
+
+    __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec")
+
+    def __init__(self, job_id: int, unit: str, job_type: JobType, added_usec: int) -> None:
+        self.id = job_id
+        self.unit = unit
+        self.type = job_type
+        self.state = JobState.WAITING
+        self.is_irreversible = False
+        #: Runs without waiting for others, nor others for it (--job-mode=ignore-dependencies).
+        self.ignores_order = False
+        self.added_usec = added_usec
+        self.running_usec = INFINITY
+
+    def __repr__(self) -> str:
+        return f"Job({self.id}, {self.unit}/{self.type.value}, {self.state.value})"

@@ -1,0 +1,182 @@
+"""The job queue: which jobs are installed, which may run now, and what the end of one does to the others.
+
+A job waits until no ordered unit has a job that goes first (`core.order`). Running a job is asking the unit's type
+module to start, stop or reload; its end comes from a state change, a timeout or a failed dependency. Plans come from
+`core.transaction`. This module does not know unit types: `engine` hands it the function that runs a job.
+"""
+
+from __future__ import annotations
+
+from initd.core.dependency import Facet
+from initd.core.effects import JobAdded, JobRemoved
+from initd.core.graph import Graph
+from initd.core.job import Job, is_conflicting, is_superset, merge_and_collapse
+from initd.core.messages import ended
+from initd.core.order import compare_order
+from initd.core.states import ActiveState, JobResult, JobState, JobType
+from initd.core.transaction import Plan, PlannedJob
+from initd.core.turn import Turn
+from initd.core.unit import Unit
+from initd.core.values import INFINITY
+
+#: Types that may be merged into a job that is running already (it does what they ask for).
+_LATE_MERGE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RESTART)
+
+
+class JobQueue:
+    """`jobs` by id; every job is also its unit's `job`. `runnable` names the units whose job is to be looked at."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.jobs: dict[int, Job] = {}
+        self.runnable: dict[str, None] = {}
+        self._next_id = 1
+        #: Ended start jobs that were not successful (timeout, dependency): OnFailure= is theirs too.
+        self.failed_starts: list[str] = []
+
+    # --- installing --------------------------------------------------------------------------------------------
+
+    def install(self, plan: Plan, turn: Turn) -> Job | None:
+        """Put a plan in force. The anchor's job, or None if it was superseded at once."""
+        if plan.cancels_others:
+            planned = {job.unit for job in plan.jobs}
+            for job in sorted(self.jobs.values(), key=lambda job: job.id):
+                if job.unit not in planned and job.id in self.jobs:
+                    self.finish(job, JobResult.CANCELED, turn, recursive=False)
+        for planned_job in plan.jobs:
+            self._install_one(planned_job, plan, turn)
+        return self.graph.units[plan.anchor.unit].job
+
+    def _install_one(self, planned: PlannedJob, plan: Plan, turn: Turn) -> None:
+        unit = self.graph.units[planned.unit]
+        queued = unit.job
+        if queued is not None and is_conflicting(queued.type, planned.type):
+            self.finish(queued, JobResult.CANCELED, turn, recursive=False)
+            queued = unit.job
+        if queued is not None:
+            self._merge_into(queued, planned.type, unit)
+            queued.is_irreversible |= plan.is_irreversible
+            queued.ignores_order |= plan.ignores_order
+            return
+        job = Job(self._next_id, unit.name, planned.type, turn.now.monotonic_usec)
+        self._next_id += 1
+        job.is_irreversible = plan.is_irreversible
+        job.ignores_order = plan.ignores_order
+        self.jobs[job.id] = unit.job = job
+        self.runnable[unit.name] = None
+        turn.ask(JobAdded(job.id, unit.name))
+
+    def _merge_into(self, queued: Job, job_type: JobType, unit: Unit) -> None:
+        if queued.state is JobState.RUNNING and not (job_type in _LATE_MERGE and is_superset(queued.type, job_type)):
+            # What runs does not cover what is asked for: it has to run once more, as what serves both.
+            queued.state = JobState.WAITING
+            queued.running_usec = INFINITY
+        merged = merge_and_collapse(queued.type, job_type, unit.active_state)
+        if queued.state is JobState.WAITING and merged is not None:
+            queued.type = merged
+            self.runnable[unit.name] = None
+
+    # --- running -----------------------------------------------------------------------------------------------
+
+    def next_runnable(self) -> Job | None:
+        """Takes the next job that may run now off the list, marking it running."""
+        for name in list(self.runnable):
+            del self.runnable[name]
+            unit = self.graph.units.get(name)
+            job = unit.job if unit is not None else None
+            if unit is not None and job is not None and job.state is JobState.WAITING and self.may_run(job, unit):
+                return job
+        return None
+
+    def may_run(self, job: Job, unit: Unit) -> bool:
+        """No job of an ordered unit has to go first."""
+        return job.ignores_order or not self.waits_for(job, unit, only_first=True)
+
+    def waits_for(self, job: Job, unit: Unit, only_first: bool = False) -> list[Job]:
+        """The jobs that have to end before this one may run."""
+        waiting: list[Job] = []
+        if job.type is JobType.NOP:
+            return waiting
+        for facet in (Facet.AFTER, Facet.BEFORE):
+            for name in unit.names_with(facet):
+                other = self.graph.units.get(name)
+                if other is None or other.job is None or other.job.ignores_order:
+                    continue
+                if compare_order(job.type, other.job.type, facet is Facet.BEFORE) > 0:
+                    waiting.append(other.job)
+                    if only_first:
+                        return waiting
+        return waiting
+
+    def put_back(self, job: Job) -> None:
+        """The job could not run now; it is looked at again when its unit's state changes."""
+        job.state = JobState.WAITING
+        job.running_usec = INFINITY
+
+    # --- ending ------------------------------------------------------------------------------------------------
+
+    def finish(self, job: Job, result: JobResult, turn: Turn, recursive: bool = True, quiet: bool = False) -> None:
+        """End a job. With `recursive`, jobs that cannot do without it fail with it (systemd.unit(5), Requires=)."""
+        pending = [(job, result)]
+        while pending:
+            current, current_result = pending.pop(0)
+            unit = self.graph.units[current.unit]
+            if unit.job is not current:
+                continue
+            self._log_end(unit, current, current_result, turn, quiet)
+            if current_result is JobResult.DONE and current.type is JobType.RESTART:
+                # The first half is done; the same job goes on as a start.
+                current.type = JobType.START
+                current.state = JobState.WAITING
+                current.running_usec = INFINITY
+                self.runnable[unit.name] = None
+                self._wake_ordered(unit)
+                continue
+            self._remove(unit, current, current_result, turn)
+            if recursive:
+                pending += [(failed, JobResult.DEPENDENCY) for failed in self._jobs_to_fail(unit, current, current_result)]
+            if current_result in (JobResult.TIMEOUT, JobResult.DEPENDENCY) and current.type is JobType.START:
+                self.failed_starts.append(unit.name)
+            self._wake_ordered(unit)
+
+    def _log_end(self, unit: Unit, job: Job, result: JobResult, turn: Turn, quiet: bool) -> None:
+        message = None if quiet else ended(unit, job.type, result)
+        if message is not None:
+            priority, text, message_id = message
+            turn.announce(
+                unit, text, priority, MESSAGE_ID=message_id, JOB_TYPE=job.type.value, JOB_RESULT=result.value
+            )
+            if result is JobResult.DEPENDENCY:
+                turn.log(unit, priority, f"Job {unit.name}/{job.type.value} failed with result 'dependency'.")
+
+    def _remove(self, unit: Unit, job: Job, result: JobResult, turn: Turn) -> None:
+        unit.job = None
+        del self.jobs[job.id]
+        self.runnable.pop(unit.name, None)
+        turn.ask(JobRemoved(job.id, unit.name, result))
+
+    def _jobs_to_fail(self, unit: Unit, job: Job, result: JobResult) -> list[Job]:
+        facets: list[Facet] = []
+        if job.type in (JobType.START, JobType.VERIFY_ACTIVE):
+            if result is not JobResult.DONE:
+                facets.append(Facet.PROPAGATE_START_FAILURE)
+            elif not unit.active_state.is_up and unit.active_state is not ActiveState.ACTIVATING:
+                facets.append(Facet.PROPAGATE_INACTIVE_START_AS_FAILURE)
+        elif job.type is JobType.STOP and result is not JobResult.DONE:
+            facets.append(Facet.PROPAGATE_STOP_FAILURE)
+        failed = []
+        for facet in facets:
+            for name in unit.names_with(facet):
+                other = self.graph.units.get(name)
+                if other is not None and other.job is not None:
+                    if other.job.type in (JobType.START, JobType.VERIFY_ACTIVE):
+                        failed.append(other.job)
+        return failed
+
+    def _wake_ordered(self, unit: Unit) -> None:
+        """Whoever waited for this unit's job may be able to run now."""
+        for facet in (Facet.AFTER, Facet.BEFORE):
+            for name in unit.names_with(facet):
+                other = self.graph.units.get(name)
+                if other is not None and other.job is not None and other.job.state is JobState.WAITING:
+                    self.runnable[name] = None

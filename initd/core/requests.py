@@ -1,0 +1,161 @@
+"""What clients may ask of the manager, checked and carried out, or refused with systemd's error names and sentences.
+
+Source: org.freedesktop.systemd1(5). Each request ends in one Reply or Refused effect.
+"""
+
+from __future__ import annotations
+
+from initd.core.effects import KillProcesses, Reply
+from initd.core.events import (
+    CancelRequest,
+    EnvironmentRequest,
+    ExitRequest,
+    JobRequest,
+    KillRequest,
+    ResetFailedRequest,
+)
+from initd.core.service_record import ServiceMachine
+from initd.core.shutdown import Stage
+from initd.core.states import JobResult, JobType, KillWho, LoadState
+from initd.core.transaction import Refusal, is_applicable
+from initd.core.turn import Turn
+from initd.core.unit import Unit
+from initd.core.values import PidRef
+from initd.core.world import World, refuse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ERROR = "org.freedesktop.systemd1."
+
+
+def no_such_unit(name: str) -> Refusal:
+    return Refusal(_ERROR + "NoSuchUnit", f"Unit {name} not found.")
+
+
+def on_job_request(world: World, event: JobRequest, turn: Turn) -> None:
+    unit = world.graph.get(event.unit)
+    if unit is None:
+        refuse(event.request, no_such_unit(event.unit), turn)
+        return
+    job_type = _with_reload(unit, event)
+    refusal = _check_manual(unit, job_type)
+    if refusal is not None:
+        refuse(event.request, refusal, turn)
+        return
+    outcome = world.enqueue(unit, job_type, event.mode, turn)
+    if isinstance(outcome, Refusal):
+        refuse(event.request, outcome, turn)
+    elif event.request:
+        turn.ask(Reply(event.request, (outcome.id if outcome is not None else 0, unit.name)))
+
+
+def _with_reload(unit: Unit, event: JobRequest) -> JobType:
+    """systemctl reload-or-restart, try-reload-or-restart: a reload where the unit has one."""
+    if event.reload_if_possible and is_applicable(unit, JobType.RELOAD):
+        return {JobType.RESTART: JobType.RELOAD_OR_START, JobType.TRY_RESTART: JobType.TRY_RELOAD}.get(
+            event.type, event.type
+        )
+    return event.type
+
+
+def _check_manual(unit: Unit, job_type: JobType) -> Refusal | None:
+    is_unloaded = unit.load_state in (LoadState.NOT_FOUND, LoadState.ERROR, LoadState.BAD_SETTING)
+    if job_type is JobType.STOP and is_unloaded and unit.active_state.is_down:
+        return Refusal(_ERROR + "NoSuchUnit", f"Unit {unit.name} not loaded.")
+    starts = job_type in (JobType.START, JobType.RESTART, JobType.TRY_RESTART, JobType.RELOAD_OR_START)
+    stops = job_type in (JobType.STOP, JobType.RESTART, JobType.TRY_RESTART)
+    if (starts and unit.settings.refuse_manual_start) or (stops and unit.settings.refuse_manual_stop):
+        text = (
+            f"Operation refused, unit {unit.name} may be requested by dependency only "
+            "(it is configured to refuse manual start/stop)."
+        )
+        return Refusal(_ERROR + "OnlyByDependency", text)
+    return None
+
+
+def on_cancel_request(world: World, event: CancelRequest, turn: Turn) -> None:
+    if event.job_id and event.job_id not in world.queue.jobs:
+        refuse(event.request, Refusal(_ERROR + "NoSuchJob", f"Job {event.job_id} does not exist."), turn)
+        return
+    for job_id in [event.job_id] if event.job_id else sorted(world.queue.jobs):
+        job = world.queue.jobs.get(job_id)
+        if job is not None:
+            world.queue.finish(job, JobResult.CANCELED, turn)
+    turn.ask(Reply(event.request))
+
+
+def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
+    unit = world.graph.get(event.unit)
+    if unit is None:
+        refuse(event.request, no_such_unit(event.unit), turn)
+        return
+    machine = unit.machine if isinstance(unit.machine, ServiceMachine) else None
+    main = machine.main_pid if machine is not None else 0
+    control = machine.control_pid if machine is not None else 0
+    who = event.who
+    wants_main = who in (KillWho.MAIN, KillWho.MAIN_FAIL)
+    wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)
+    if (wants_main and not main) or (wants_control and not control):
+        word = "main" if wants_main else "control"
+        refuse(event.request, Refusal(_ERROR + "NoSuchProcess", f"No {word} process to kill"), turn)
+        return
+    everyone = not wants_main and not wants_control
+    if everyone and unit.active_state.is_down and not main and not control and machine is not None:
+        refuse(event.request, Refusal(_ERROR + "NoSuchProcess", "No matching processes to kill"), turn)
+        return
+    turn.ask(
+        KillProcesses(
+            unit.name,
+            event.signal,
+            PidRef(main) if main and not wants_control else None,
+            PidRef(control) if control and not wants_main else None,
+            everyone,
+        )
+    )
+    turn.ask(Reply(event.request))
+
+
+def on_reset_failed_request(
+    world: World, event: ResetFailedRequest, turn: Turn, reset: Callable[[Unit, Turn], None]
+) -> None:
+    """`reset` is the unit type's own part."""
+    unit = world.graph.get(event.unit) if event.unit else None
+    if event.unit and (unit is None or unit.load_state is LoadState.NOT_FOUND and unit.active_state.is_down):
+        refuse(event.request, Refusal(_ERROR + "NoSuchUnit", f"Unit {event.unit} not loaded."), turn)
+        return
+    for each in [unit] if unit is not None else [world.graph.units[name] for name in sorted(world.graph.units)]:
+        each.start_limit.reset()
+        reset(each, turn)
+    turn.ask(Reply(event.request))
+
+
+def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:
+    stage = Stage.TERMINATING if event.is_forced else Stage.STOPPING
+    world.request_exit(event.verb, stage, event.exit_code, turn)
+    turn.ask(Reply(event.request))
+
+
+def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) -> None:
+    """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1))."""
+    bad = next((text for text in event.assignments if not _is_assignment(text)), None)
+    if bad is not None:
+        text = f"Invalid environment assignment: {bad}"
+        refuse(event.request, Refusal("org.freedesktop.DBus.Error.InvalidArgs", text), turn)
+        return
+    known = dict(text.split("=", 1) for text in world.environment)
+    for name in event.names_to_unset:
+        wanted = name.split("=", 1)
+        if len(wanted) == 1 or known.get(wanted[0]) == wanted[1]:
+            known.pop(wanted[0], None)
+    known.update(text.split("=", 1) for text in event.assignments)
+    world.environment = tuple(f"{name}={known[name]}" for name in sorted(known))
+    turn.ask(Reply(event.request))
+
+
+def _is_assignment(text: str) -> bool:
+    name, sign, _ = text.partition("=")
+    return bool(sign) and bool(name) and not name[0].isdigit() and name.replace("_", "a").isalnum() and name.isascii()
+
+

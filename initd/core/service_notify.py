@@ -1,0 +1,148 @@
+"""What a service says about itself through sd_notify(3): readiness, reloads, status, its main process, the watchdog.
+
+Says nothing of sockets: a message is a list of fields and its sender's pid. Source: sd_notify(3), systemd.service(5), NotifyAccess=.
+"""
+
+from __future__ import annotations
+
+from initd.core.effects import UnitChanged, WatchPid
+from initd.core.events import NotifyReceived
+from initd.core.service_enter import (
+    enter_running,
+    enter_signal,
+    enter_start_post,
+    enter_stop_by_notify,
+    go,
+    start_watchdog,
+)
+from initd.core.service_record import (
+    ProcessRecord,
+    effective_notify_access,
+    machine_of,
+    service_settings,
+)
+from initd.core.states import NotifyAccess, ServiceResult, ServiceState, ServiceType
+from initd.core.turn import Turn
+from initd.core.unit import Unit
+from initd.core.values import INFINITY, LOG_WARNING, PidRef
+
+_S = ServiceState
+
+
+def may_speak(unit: Unit, pid: int) -> bool:
+    """NotifyAccess= lets this process of the unit speak for the service."""
+    machine, access = machine_of(unit), effective_notify_access(unit)
+    if access is NotifyAccess.MAIN:
+        return pid == machine.main_pid and pid != 0
+    if access is NotifyAccess.EXEC:
+        return pid != 0 and pid in (machine.main_pid, machine.control_pid)
+    return access is NotifyAccess.ALL
+
+
+def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> list[str]:
+    """Note what does not move the state; return the words that may ("READY=1", …), in the order to feed them."""
+    if not may_speak(unit, event.pid):
+        access = effective_notify_access(unit).value
+        turn.log(
+            unit, LOG_WARNING,
+            f"Got notification message from PID {event.pid}, but reception is restricted by NotifyAccess={access}",
+        )
+        return []
+    words: list[str] = []
+    changed = False
+    for name, value in event.fields:
+        if f"{name}={value}" in ("READY=1", "RELOADING=1", "STOPPING=1"):
+            words.append(f"{name}={value}")
+        else:
+            changed |= _note(unit, name, value, turn)
+    machine = machine_of(unit)
+    if "READY=1" in words:
+        machine.is_ready = True
+    if "STOPPING=1" in words:
+        machine.is_stopping_itself = True
+    if changed:
+        turn.ask(UnitChanged(unit.name))
+    # A service may say RELOADING and READY in one breath; it has then reloaded already.
+    return sorted(words, key=("STOPPING=1", "RELOADING=1", "READY=1").index)
+
+
+def _note(unit: Unit, name: str, value: str, turn: Turn) -> bool:
+    """One field that leaves the state alone. True when `systemctl show` prints something new."""
+    machine = machine_of(unit)
+    if name == "STATUS":
+        changed = machine.status_text != value
+        machine.status_text = value
+        return changed
+    if name == "ERRNO" and value.isdigit():
+        machine.status_errno = int(value)
+        return True
+    if name == "BUSERROR":
+        machine.bus_error = value
+        return True
+    if name == "MAINPID" and value.isdigit():
+        return _take_main_pid(unit, int(value), turn)
+    if name == "NOTIFYACCESS" and value in {access.value for access in NotifyAccess}:
+        machine.notify_access = NotifyAccess(value)
+        return True
+    if name == "WATCHDOG" and value == "1":
+        start_watchdog(unit, turn)
+    elif name == "WATCHDOG" and value == "trigger":
+        machine.watchdog_deadline_usec = turn.now.monotonic_usec
+    elif name == "WATCHDOG_USEC" and value.isdigit():
+        machine.watchdog_usec = int(value)
+        start_watchdog(unit, turn)
+        return True
+    elif name == "EXTEND_TIMEOUT_USEC" and value.isdigit():
+        _extend_timeout(unit, int(value), turn)
+    return False
+
+
+def _take_main_pid(unit: Unit, pid: int, turn: Turn) -> bool:
+    machine = machine_of(unit)
+    if pid <= 1 or pid == machine.main_pid or machine.state not in (
+        _S.START, _S.START_POST, _S.RUNNING, _S.RELOAD, _S.STOP, _S.STOP_SIGTERM,
+    ):
+        return False
+    machine.main = machine.last_main = ProcessRecord(pid, turn.now)
+    machine.main_known = True
+    turn.ask(WatchPid(unit.name, PidRef(pid)))
+    return True
+
+
+def _extend_timeout(unit: Unit, usec: int, turn: Turn) -> None:
+    """Only ever later, and only where a timeout runs."""
+    machine = machine_of(unit)
+    deadline = turn.now.monotonic_usec + usec
+    if machine.state is _S.RUNNING:
+        if machine.runtime_deadline_usec < INFINITY:
+            machine.runtime_deadline_usec = max(machine.runtime_deadline_usec, deadline)
+    elif machine.state_deadline_usec < INFINITY and machine.state is not _S.AUTO_RESTART:
+        machine.state_deadline_usec = max(machine.state_deadline_usec, deadline)
+
+
+def on_ready_in_start(unit: Unit, _: object, turn: Turn) -> None:
+    if service_settings(unit).type in (ServiceType.NOTIFY, ServiceType.NOTIFY_RELOAD):
+        enter_start_post(unit, turn)
+
+
+def on_ready_in_reload(unit: Unit, _: object, turn: Turn) -> None:
+    """Ends a reload that the service announced; one that ExecReload= does ends with that process."""
+    machine = machine_of(unit)
+    if machine.is_reloading_itself and not machine.has_control:
+        machine.is_reloading_itself = False
+        enter_running(unit, ServiceResult.SUCCESS, turn)
+
+
+def on_reloading(unit: Unit, _: object, turn: Turn) -> None:
+    machine_of(unit).is_reloading_itself = True
+    go(unit, _S.RELOAD, turn, service_settings(unit).timeout_start_usec)
+    turn.propagated_reloads.append(unit.name)
+
+
+def on_stopping(unit: Unit, _: object, turn: Turn) -> None:
+    if machine_of(unit).has_main:
+        enter_stop_by_notify(unit, turn)
+    else:
+        enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.SUCCESS, turn)
+
+

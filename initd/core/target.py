@@ -1,0 +1,92 @@
+"""Unit types that are up or down and nothing else: targets and slices (systemd.target(5), systemd.slice(5)).
+
+Types whose own work is not done here yet (sockets, timers, …) use `unsupported`, which says so by the job's result.
+"""
+
+from __future__ import annotations
+
+from initd.core.effects import PrepareUnit, ReleaseUnit
+from initd.core.settings import UnitDefinition
+from initd.core.states import ActiveState, UnitType
+from initd.core.turn import Outcome, StateChange, Turn
+from initd.core.unit import Machine, Unit
+
+
+class SimpleMachine(Machine):
+    """Up or down."""
+
+    __slots__ = ("is_active",)
+
+    def __init__(self, is_active: bool) -> None:
+        self.is_active = is_active
+
+    @property
+    def active_state(self) -> ActiveState:
+        return ActiveState.ACTIVE if self.is_active else ActiveState.INACTIVE
+
+    @property
+    def sub_state(self) -> str:
+        return "active" if self.is_active else "dead"
+
+    @property
+    def can_start(self) -> bool:
+        return True
+
+
+def make(definition: UnitDefinition) -> SimpleMachine:
+    """Perpetual units (-.slice, system.slice) are up from the beginning."""
+    return SimpleMachine(definition.is_perpetual)
+
+
+def start(unit: Unit, turn: Turn) -> Outcome:
+    machine = unit.machine
+    assert isinstance(machine, SimpleMachine)
+    if machine.is_active:
+        return Outcome.ALREADY
+    machine.is_active = True
+    if unit.type is UnitType.SLICE:
+        turn.ask(PrepareUnit(unit.name, unit.cgroup))
+    turn.changes.append(StateChange(unit.name, ActiveState.INACTIVE, ActiveState.ACTIVE))
+    return Outcome.BEGUN
+
+
+def stop(unit: Unit, turn: Turn) -> Outcome:
+    machine = unit.machine
+    assert isinstance(machine, SimpleMachine)
+    if not machine.is_active:
+        return Outcome.ALREADY
+    machine.is_active = False
+    if unit.type is UnitType.SLICE:
+        turn.ask(ReleaseUnit(unit.name, unit.cgroup))
+    turn.changes.append(StateChange(unit.name, ActiveState.ACTIVE, ActiveState.INACTIVE))
+    return Outcome.BEGUN
+
+
+class UnsupportedMachine(Machine):
+    """A unit that can be loaded and shown, but not started; perpetual mounts are up because the container runs."""
+
+    __slots__ = ("is_active", "word")
+
+    def __init__(self, definition: UnitDefinition) -> None:
+        self.is_active = definition.is_perpetual
+        self.word = {UnitType.MOUNT: "mounted", UnitType.SCOPE: "running"}.get(definition.type, "active")
+
+    @property
+    def active_state(self) -> ActiveState:
+        return ActiveState.ACTIVE if self.is_active else ActiveState.INACTIVE
+
+    @property
+    def sub_state(self) -> str:
+        return self.word if self.is_active else "dead"
+
+    @property
+    def can_start(self) -> bool:
+        return True
+
+
+def refuse_start(unit: Unit, turn: Turn) -> Outcome:
+    return Outcome.ALREADY if unit.active_state.is_up else Outcome.UNSUPPORTED
+
+
+def refuse_stop(unit: Unit, turn: Turn) -> Outcome:
+    return Outcome.ALREADY

@@ -1,0 +1,78 @@
+"""One call of `Engine.handle`: the time, the effects asked for so far, and the consequences still to be worked off.
+
+What unit A causes in unit B is put here and not done at once, so that no handler runs inside another.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+from initd.core.effects import Effect, Log
+from initd.core.record import Record
+from initd.core.states import ActiveState, JobResult, ServiceResult
+from initd.core.unit import Unit
+from initd.core.values import LOG_INFO, Now
+
+
+class Outcome(Enum):
+    """What a unit type's module says to a start, stop or reload."""
+
+    #: Under way; the job ends when the state says so.
+    BEGUN = "begun"
+    #: Nothing to do: the job is done.
+    ALREADY = "already"
+    #: Not now; try again when the unit's state changes.
+    AGAIN = "again"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+
+
+class StateChange(Record):
+    """A unit's active or sub state has changed. `will_restart`: the unit is about to be started again by itself."""
+
+    unit: str
+    old: ActiveState
+    new: ActiveState
+    will_restart: bool = False
+    reload_failed: bool = False
+
+
+class AutomaticRestart(Record):
+    """A service's RestartSec= has passed: it wants a restart job."""
+
+    unit: str
+    result: ServiceResult
+
+
+class Turn:
+    """Handed to everything that decides; dead when `handle` returns."""
+
+    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads")
+
+    def __init__(self, now: Now) -> None:
+        self.now = now
+        self.effects: list[Effect] = []
+        self.changes: deque[StateChange] = deque()
+        self.restarts: deque[AutomaticRestart] = deque()
+        self.propagated_reloads: deque[str] = deque()
+
+    def ask(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def log(self, unit: Unit | None, priority: int, text: str, **fields: str) -> None:
+        """One line for the journal; with a unit, the line starts with its name as systemd's do."""
+        name = unit.name if unit is not None else ""
+        self.effects.append(Log(priority, name, f"{name}: {text}" if name else text, tuple(fields.items())))
+
+    def announce(self, unit: Unit, text: str, priority: int = LOG_INFO, **fields: str) -> None:
+        """A line that names the unit by itself ("Started …")."""
+        self.effects.append(Log(priority, unit.name, text, tuple(fields.items())))
+
+
+#: How an outcome that is not BEGUN or AGAIN ends the job.
+RESULT_OF: dict[Outcome, JobResult] = {
+    Outcome.ALREADY: JobResult.DONE,
+    Outcome.FAILED: JobResult.FAILED,
+    Outcome.UNSUPPORTED: JobResult.UNSUPPORTED,
+}

@@ -1,0 +1,179 @@
+"""One unit as the manager keeps it: what its files say, its dependencies, its job, and the record of its machine.
+
+Plain fields. Who changes them: `graph` the names and dependencies, `queue` the job, `engine` the times, the unit
+type's own module the machine.
+"""
+
+from __future__ import annotations
+
+from initd.core.dependency import KINDS_WITH, Dependency, Facet
+from initd.core.job import Job
+from initd.core.ratelimit import RateLimit
+from initd.core.settings import UnitDefinition, UnitSettings
+from initd.core.states import ActiveState, JobType, LoadState, UnitType
+from initd.core.values import Diagnostic, Now
+
+
+class Machine:
+    """What every unit type's runtime record offers. The plain one never becomes active (devices, for example)."""
+
+    __slots__ = ()
+
+    @property
+    def active_state(self) -> ActiveState:
+        return ActiveState.INACTIVE
+
+    @property
+    def sub_state(self) -> str:
+        return "dead"
+
+    @property
+    def deadline_usec(self) -> int | None:
+        """When the machine wants to be looked at again (monotonic), None for never."""
+        return None
+
+    @property
+    def can_start(self) -> bool:
+        return False
+
+    @property
+    def can_reload(self) -> bool:
+        return False
+
+
+class Unit:
+    """See the module's docstring. `name` is the Id; `names` has every alias too."""
+
+    __slots__ = (
+        "name",
+        "names",
+        "type",
+        "number",
+        "definition",
+        "dependencies",
+        "machine",
+        "job",
+        "invocation_id",
+        "start_limit",
+        "condition_result",
+        "condition_time",
+        "assert_result",
+        "assert_time",
+        "is_checking_conditions",
+        "state_change_time",
+        "inactive_exit_time",
+        "active_enter_time",
+        "active_exit_time",
+        "inactive_enter_time",
+        "is_prepared",
+        "runtime_diagnostics",
+    )
+
+    def __init__(self, definition: UnitDefinition, number: int, machine: Machine) -> None:
+        self.name = definition.name
+        self.names = {definition.name, *definition.names}
+        self.type: UnitType = definition.type
+        #: The number its tag carries (DESIGN.md, "Which process belongs to which unit").
+        self.number = number
+        self.definition = definition
+        #: Kind → the other unit's name → where it comes from. Inverses included.
+        self.dependencies: dict[Dependency, dict[str, str]] = {}
+        self.machine = machine
+        self.job: Job | None = None
+        self.invocation_id = ""
+        self.start_limit = RateLimit()
+        self.condition_result = False
+        self.condition_time: Now | None = None
+        self.assert_result = False
+        self.assert_time: Now | None = None
+        #: The shell was asked about the conditions of a start, the answer is still out.
+        self.is_checking_conditions = False
+        self.state_change_time: Now | None = None
+        self.inactive_exit_time: Now | None = None
+        self.active_enter_time: Now | None = None
+        self.active_exit_time: Now | None = None
+        self.inactive_enter_time: Now | None = None
+        #: The shell was asked to give the unit a cgroup, and not yet to take it away.
+        self.is_prepared = False
+        self.runtime_diagnostics: tuple[Diagnostic, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Unit({self.name}, {self.active_state.value})"
+
+    @property
+    def settings(self) -> UnitSettings:
+        """[Unit] of its files."""
+        return self.definition.unit
+
+    @property
+    def load_state(self) -> LoadState:
+        return self.definition.load_state
+
+    @property
+    def load_error(self) -> str:
+        return self.definition.load_error
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.definition.load_state is LoadState.LOADED
+
+    @property
+    def active_state(self) -> ActiveState:
+        return self.machine.active_state
+
+    @property
+    def sub_state(self) -> str:
+        return self.machine.sub_state
+
+    @property
+    def description(self) -> str:
+        return self.definition.unit.description or self.name
+
+    @property
+    def can_start(self) -> bool:
+        return self.is_loaded and self.machine.can_start
+
+    @property
+    def can_stop(self) -> bool:
+        return self.can_start and not self.definition.is_perpetual
+
+    @property
+    def can_reload(self) -> bool:
+        return self.machine.can_reload or bool(self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
+
+    @property
+    def can_isolate(self) -> bool:
+        return self.can_start and self.definition.unit.allow_isolate
+
+    @property
+    def cgroup(self) -> str:
+        """Its cgroup below the manager's own: the slice's path, then the unit (systemd.slice(5))."""
+        slices = self.dependencies.get(Dependency.IN_SLICE)
+        parent = slice_path(next(iter(slices))) if slices else ""
+        own = slice_path(self.name) if self.type is UnitType.SLICE else self.name
+        return f"{parent}/{own}" if parent and self.type is not UnitType.SLICE else own
+
+    def names_with(self, facet: Facet) -> list[str]:
+        """The units on the other end of every dependency that has this facet, in a defined order."""
+        found: dict[str, None] = {}
+        for kind in KINDS_WITH[facet]:
+            others = self.dependencies.get(kind)
+            if others:
+                found.update(dict.fromkeys(others))
+        return sorted(found)
+
+    def has(self, facet: Facet, other: str) -> bool:
+        return any(other in self.dependencies.get(kind, ()) for kind in KINDS_WITH[facet])
+
+    def is_stop_pending(self) -> bool:
+        """A job waits to stop the unit (a restart's first half is one too, as for systemd it is not)."""
+        return self.job is not None and self.job.type is JobType.STOP
+
+
+def slice_path(name: str) -> str:
+    """The cgroup path of a slice: "a-b.slice" lies in "a.slice" (systemd.slice(5)); "-.slice" is the root."""
+    stem = name.removesuffix(".slice")
+    if stem in ("-", ""):
+        return ""
+    words = stem.split("-")
+    return "/".join("-".join(words[: n + 1]) + ".slice" for n in range(len(words)))

@@ -1,0 +1,125 @@
+"""Everything the engine owns, and the two things that every part of it does: queue a job, ask for the end.
+
+`engine` decides what happens when; `requests` what clients may ask. Plain fields, so that the whole can be saved.
+"""
+
+from __future__ import annotations
+
+from initd.core.effects import Refused
+from initd.core.graph import Graph
+from initd.core.job import Job
+from initd.core.propagation import Wish
+from initd.core.queue import JobQueue
+from initd.core.record import Record
+from initd.core.shutdown import TARGET_OF, Shutdown, Stage
+from initd.core.states import JobMode, JobType
+from initd.core.transaction import Refusal, plan_job
+from initd.core.turn import Turn
+from initd.core.unit import Unit
+from initd.core.values import LOG_NOTICE, LOG_WARNING, Now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.graph import MakeMachine
+
+
+class BootTimes(Record):
+    """When the manager began, and when the boot's last job was done; None until then."""
+
+    begin: Now
+    finish: Now | None = None
+
+
+class World:
+    """See the module's docstring. `seed` is 128 random bits: invocation ids are drawn from it."""
+
+    __slots__ = (
+        "graph",
+        "queue",
+        "shutdown",
+        "environment",
+        "boot_times",
+        "is_booting",
+        "foreground",
+        "was_exit_code_set",
+        "_seed",
+        "_invocations",
+    )
+
+    def __init__(self, make_machine: MakeMachine, seed: int, budget_usec: int, now: Now) -> None:
+        self.graph = Graph(make_machine)
+        self.queue = JobQueue(self.graph)
+        self.shutdown = Shutdown(budget_usec)
+        #: `systemctl show-environment`: "NAME=value", sorted.
+        self.environment: tuple[str, ...] = ()
+        self.boot_times = BootTimes(now)
+        #: The boot's first transaction is in the queue.
+        self.is_booting = False
+        #: The unit whose end is the container's end (`pyinit -- COMMAND`), or "".
+        self.foreground = ""
+        self.was_exit_code_set = False
+        self._seed = seed
+        self._invocations = 0
+
+    def next_invocation_id(self) -> str:
+        """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""
+        self._invocations += 1
+        mixed = (self._seed + self._invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
+        return f"{mixed:032x}"
+
+    def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
+        """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""
+        planned = plan_job(self.graph, unit, job_type, mode)
+        for diagnostic in planned.story:
+            about = self.graph.get(diagnostic.path)
+            turn.log(about, diagnostic.priority, diagnostic.text)
+        if isinstance(planned, Refusal):
+            return planned
+        return self.queue.install(planned, turn)
+
+    def grant(self, wish: Wish, turn: Turn) -> None:
+        """Queue a job that follows from something else; a refusal is a log line."""
+        unit = self.graph.get(wish.unit)
+        if unit is None:
+            return
+        turn.log(unit, LOG_NOTICE, f"{wish.type.value.capitalize()} job: {wish.reason}.")
+        refusal = self.enqueue(unit, wish.type, wish.mode, turn)
+        if isinstance(refusal, Refusal):
+            turn.log(unit, LOG_WARNING, f"Cannot queue {wish.type.value} job, ignoring: {refusal.text}")
+
+    def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
+        """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""
+        shutdown = self.shutdown
+        if shutdown.stage is Stage.OVER:
+            return None
+        if exit_code is not None:
+            shutdown.exit_code = exit_code
+            self.was_exit_code_set = True
+        if not shutdown.verb or shutdown.stage is Stage.NONE:
+            shutdown.verb = verb
+        now_usec = turn.now.monotonic_usec
+        if stage is Stage.KILLING:
+            turn.effects += shutdown.enter_killing(now_usec)
+        elif stage is Stage.TERMINATING:
+            turn.effects += shutdown.enter_terminating(now_usec)
+        elif shutdown.stage is Stage.NONE:
+            return self._begin_stopping(verb, turn)
+        return None
+
+    def _begin_stopping(self, verb: str, turn: Turn) -> Refusal | None:
+        self.shutdown.stage = Stage.STOPPING
+        target = self.graph.get(TARGET_OF[verb])
+        refusal = Refusal("", f"{TARGET_OF[verb]} is not loaded") if target is None else None
+        if target is not None:
+            outcome = self.enqueue(target, JobType.START, JobMode.REPLACE_IRREVERSIBLY, turn)
+            refusal = outcome if isinstance(outcome, Refusal) else None
+        if refusal is not None:
+            # No way to stop in order; ending is still what was asked for.
+            turn.log(target, LOG_WARNING, f"Cannot stop units in order, killing them instead: {refusal.text}")
+            turn.effects += self.shutdown.enter_terminating(turn.now.monotonic_usec)
+        return refusal
+
+
+def refuse(request: int, refusal: Refusal, turn: Turn) -> None:
+    if request:
+        turn.ask(Refused(request, refusal.error, refusal.text))
