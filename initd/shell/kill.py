@@ -1,0 +1,150 @@
+"""Carries out KillProcesses and KillEverything: who gets the signal, and how many did?
+
+A unit's processes may fork while they are being signalled, so it is looked again until nobody new turns up. We never
+signal ourselves, nor the processes we are told to spare (the journal).
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from initd.core.effects import KillEverything, KillProcesses
+from initd.core.events import ProcessesKilled
+from initd.core.record import Record
+from initd.core.values import ProcessInfo
+from initd.shell.track import Tracker, read_all_stats, read_stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable
+
+#: Looks per order. Whoever forks faster than this is met again by the next one; SIGKILL insists.
+_PASSES = 5
+_PASSES_KILL = 100
+
+
+class Killed(Record):
+    """The answer, and who was signalled, for the log."""
+
+    event: ProcessesKilled
+    processes: tuple[ProcessInfo, ...]
+
+
+class Killer:
+    def __init__(self, tracker: Tracker, spared: Iterable[int] = ()) -> None:
+        self._tracker = tracker
+        #: Pids that no order of ours reaches.
+        self.spared = set(spared) | {os.getpid()}
+
+    def kill_processes(self, order: KillProcesses) -> Killed:
+        met: dict[tuple[int, int], ProcessInfo] = {}
+        for ref in (order.main, order.control):
+            if ref is not None:
+                info = _look_at(ref.pid)
+                if info is None or ref.start_ticks not in (0, info.start_ticks):
+                    continue
+                self._signal([info], order, met)
+                if info.is_zombie and info.parent_pid == os.getpid():
+                    met[info.pid, info.start_ticks] = info  # dead already, and its exit is still to be heard
+        if order.everyone:
+            if order.signal == _signal.SIGKILL:
+                self._tracker.forget()
+                met.update({(info.pid, info.start_ticks): info for info in self._tracker.live(order.unit)})
+                if self._tracker.kill_cgroup(order.unit):
+                    return _answer(order.unit, met)
+                met.clear()
+            self._signal_until_still(order, met)
+        return _answer(order.unit, met)
+
+    def kill_everything(self, order: KillEverything) -> Killed:
+        """As PID 1 everybody in our namespace; otherwise only our units and descendants: the rest is not ours."""
+        as_kill = KillProcesses("", order.signal, None, None, True)
+        met: dict[tuple[int, int], ProcessInfo] = {}
+        for _ in range(_passes(order.signal)):
+            if not self._signal(self._everybody(), as_kill, met):
+                break
+        return _answer("", met)
+
+    def _signal_until_still(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:
+        for _ in range(_passes(order.signal)):
+            self._tracker.forget()
+            if not self._signal(self._tracker.live(order.unit), order, met):
+                return
+
+    def _signal(
+        self, processes: Iterable[ProcessInfo], order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]
+    ) -> bool:
+        """Signals those not met before; whether there was any."""
+        is_new = False
+        for info in processes:
+            key = (info.pid, info.start_ticks)
+            if key in met or info.pid in self.spared or info.is_zombie:
+                continue
+            if not send(info, order.signal):
+                continue
+            met[key] = info
+            is_new = True
+            # A stopped process would sleep through it (systemd.kill(5)).
+            if order.signal not in (_signal.SIGKILL, _signal.SIGHUP, _signal.SIGCONT):
+                send(info, _signal.SIGCONT)
+            if order.send_sighup and order.signal != _signal.SIGHUP:
+                send(info, _signal.SIGHUP)
+        return is_new
+
+    def _everybody(self) -> list[ProcessInfo]:
+        stats = read_all_stats()
+        if os.getpid() == 1:
+            return [_info(pid, stats) for pid in stats if not stats[pid].is_zombie]
+        self._tracker.forget()
+        ours = {info.pid: info for processes in self._tracker.scan().values() for info in processes}
+        for pid in stats:
+            if _descends(pid, os.getpid(), stats):
+                ours.setdefault(pid, _info(pid, stats))
+        return [info for info in ours.values() if not info.is_zombie]
+
+
+def send(info: ProcessInfo, signal: int) -> bool:
+    """Signals exactly this process, not a later one with its pid. False: it is gone, or we may not."""
+    try:
+        fd = os.pidfd_open(info.pid)
+    except OSError:
+        return False
+    try:
+        stat = read_stat(info.pid)
+        if stat is None or stat.start_ticks != info.start_ticks:
+            return False
+        _signal.pidfd_send_signal(fd, signal)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _passes(signal: int) -> int:
+    return _PASSES_KILL if signal == _signal.SIGKILL else _PASSES
+
+
+def _answer(unit: str, met: dict[tuple[int, int], ProcessInfo]) -> Killed:
+    return Killed(ProcessesKilled(unit, len(met)), tuple(met.values()))
+
+
+def _look_at(pid: int) -> ProcessInfo | None:
+    stat = read_stat(pid)
+    if stat is None:
+        return None
+    return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
+
+
+def _info(pid: int, stats: dict) -> ProcessInfo:  # type: ignore[type-arg]
+    stat = stats[pid]
+    return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
+
+
+def _descends(pid: int, ancestor: int, stats: dict) -> bool:  # type: ignore[type-arg]
+    while pid in stats and pid != ancestor:
+        pid = stats[pid].parent_pid
+        if pid == ancestor:
+            return True
+    return False

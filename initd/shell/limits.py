@@ -1,0 +1,79 @@
+"""What does this container allow? Found out once, at start, and kept as a record.
+
+Looks at what we have, not at names of runtimes. The verdict what that means for a directive is core's.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.record import Record
+from initd.shell.fds import read_small
+from initd.wire.proc import TAG_BASE, TAG_NESTING, parse_limits, parse_status, parse_tag
+
+_CAP_SYS_ADMIN = 21
+
+
+class ContainerLimits(Record):
+    """`capabilities` and `bounding_set` are bit masks. `hard_limits`: by resource as settings name it; None: none."""
+
+    is_pid_1: bool
+    uid: int
+    gid: int
+    capabilities: int
+    bounding_set: int
+    no_new_privileges: bool
+    seccomp_mode: int
+    hard_limits: dict[str, int | None]
+    #: What tags start from, None where the hard RLIMIT_RTTIME leaves no room for them.
+    tag_base: int | None
+
+    @property
+    def can_make_namespaces(self) -> bool:
+        return bool(self.capabilities >> _CAP_SYS_ADMIN & 1)
+
+
+#: /proc/PID/limits' names of what settings call by the RLIMIT name.
+_NAMES = {
+    "max cpu time": "cpu",
+    "max file size": "fsize",
+    "max data size": "data",
+    "max stack size": "stack",
+    "max core file size": "core",
+    "max resident set": "rss",
+    "max processes": "nproc",
+    "max open files": "nofile",
+    "max locked memory": "memlock",
+    "max address space": "as",
+    "max file locks": "locks",
+    "max pending signals": "sigpending",
+    "max msgqueue size": "msgqueue",
+    "max nice priority": "nice",
+    "max realtime priority": "rtprio",
+    "max realtime timeout": "rttime",
+}
+
+
+def probe() -> ContainerLimits:
+    limits_text = read_small("/proc/self/limits")
+    status = parse_status(read_small("/proc/self/status"))
+    hard = {_NAMES[name]: limit[1] for name, limit in parse_limits(limits_text).items() if name in _NAMES}
+    return ContainerLimits(
+        is_pid_1=os.getpid() == 1,
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        capabilities=int(status.get("CapEff", "0"), 16),
+        bounding_set=int(status.get("CapBnd", "0"), 16),
+        no_new_privileges=status.get("NoNewPrivs") == "1",
+        seccomp_mode=int(status.get("Seccomp", "0")),
+        hard_limits=hard,
+        tag_base=choose_tag_base(parse_tag(limits_text), hard.get("rttime")),
+    )
+
+
+def choose_tag_base(own_tag: int | None, hard_limit: int | None) -> int | None:
+    """A manager that runs as a unit of another one carries that one's tag: its own units get tags of the next level."""
+    base = TAG_BASE
+    if own_tag is not None:
+        base += ((own_tag - TAG_BASE) // TAG_NESTING + 1) * TAG_NESTING
+    return base if hard_limit is None or hard_limit >= base + TAG_NESTING else None

@@ -1,0 +1,38 @@
+"""Who died, how, and whose process was it?
+
+A dead child is looked at before it is reaped: as long as it is a zombie its pid, tag and cgroup are still its own.
+Orphans of all units become our children, so every zombie comes through here, known or not.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.values import ProcessEnd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from initd.shell.track import Tracker
+
+_CODES = {os.CLD_EXITED: "exited", os.CLD_KILLED: "killed", os.CLD_DUMPED: "dumped"}
+
+
+def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
+    """Reaps every dead child there is: (pid, end, unit). A process two units care for comes twice; nobody's has None."""
+    while True:
+        try:
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if dead is None:
+            return
+        pid = dead.si_pid
+        units = tracker.units_of(pid)
+        tracker.account(pid)
+        os.waitpid(pid, os.WNOHANG)
+        tracker.remove(pid)
+        end = ProcessEnd(_CODES[dead.si_code], dead.si_status)
+        for unit in units or (None,):
+            yield pid, end, unit

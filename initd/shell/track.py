@@ -1,0 +1,310 @@
+"""Which process belongs to which unit?
+
+Four ways to know, the surest first (DESIGN.md):
+
+1. registration: our own children, and processes that a unit named as its own (PIDFile=, MAINPID=);
+2. the cgroup, where the tree is writable;
+3. the tag: a soft RLIMIT_RTTIME that fork, exec, setsid and setuid leave alone, readable even for zombies;
+4. the process tree and the session, for units that set LimitRTTIME= themselves.
+
+One pass over /proc answers for all units; it is kept until `forget()`, which the manager calls once per wake-up.
+A zombie still belongs to its unit, but is not alive.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.record import Record
+from initd.core.values import PidRef, ProcessInfo
+from initd.shell.fds import read_small
+from initd.wire.proc import ProcessStat, parse_command_line, parse_stat, parse_tag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
+
+    from initd.shell.cgroup import Cgroups
+
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+#: Sessions kept before those without a member are dropped.
+_SESSIONS_MAX = 256
+_NSEC_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class ResourceUsage(Record):
+    """What a unit's processes use; None where nobody can say."""
+
+    tasks: int
+    memory_bytes: int | None
+    cpu_nsec: int | None
+
+
+class Tracker:
+    """`numbers` maps the numbers in tags to units; it is the engine's, and read here."""
+
+    def __init__(
+        self, numbers: Mapping[int, str], tag_base: int | None = None, cgroups: Cgroups | None = None
+    ) -> None:
+        self._numbers = numbers
+        self._tag_base = tag_base
+        self._cgroups = cgroups
+        self._own_pid = os.getpid()
+        #: Our unreaped children: their pids cannot be reused.
+        self._children: dict[int, str] = {}
+        self._watched: dict[int, tuple[str, int]] = {}
+        #: Every process we spawn leads a session; members of it may outlive it.
+        self._sessions: dict[int, str] = {}
+        self._cgroup_units: dict[str, str] = {}
+        self._unit_cgroups: dict[str, str] = {}
+        #: (pid, start) → unit by tag; a tag once seen is not looked up again.
+        self._tagged: dict[tuple[int, int], str] = {}
+        self._ended_cpu_ticks: dict[str, int] = {}
+        self._scan: dict[str, list[ProcessInfo]] | None = None
+
+    # --- what the manager tells ------------------------------------------------------------------------------------
+
+    def add_child(self, unit: str, pid: int) -> None:
+        """We have just spawned this process for the unit."""
+        self._children[pid] = unit
+        self._sessions[pid] = unit
+        self._scan = None
+
+    def watch(self, unit: str, process: PidRef) -> None:
+        """Attribute this process to the unit, whatever it carries."""
+        self._watched[process.pid] = (unit, process.start_ticks)
+        self._scan = None
+
+    def prepare(self, unit: str, cgroup: str) -> None:
+        """The unit starts: its counters begin anew, and it gets a cgroup where there are any. OSError where that fails."""
+        self._ended_cpu_ticks.pop(unit, None)
+        if self._cgroups is not None and cgroup:
+            self._cgroups.create(cgroup)
+            self._cgroup_units[cgroup] = unit
+            self._unit_cgroups[unit] = cgroup
+
+    def release(self, unit: str, cgroup: str = "") -> None:
+        """The unit is down: forget what was registered for it and remove its cgroup."""
+        cgroup = cgroup or self._unit_cgroups.get(unit, "")
+        if self._cgroups is not None and cgroup and self._cgroups.remove(cgroup):
+            self._cgroup_units.pop(cgroup, None)
+            self._unit_cgroups.pop(unit, None)
+        self._watched = {pid: entry for pid, entry in self._watched.items() if entry[0] != unit}
+        self._sessions = {sid: name for sid, name in self._sessions.items() if name != unit}
+
+    def forget(self) -> None:
+        """A new wake-up: the next question looks again."""
+        self._scan = None
+
+    def account(self, pid: int) -> None:
+        """A child is dead and about to be reaped: keep what it used up."""
+        unit = self.unit_of(pid)
+        if unit is not None and (stat := read_stat(pid)) is not None:
+            ticks = stat.cpu_ticks + stat.children_cpu_ticks
+            self._ended_cpu_ticks[unit] = self._ended_cpu_ticks.get(unit, 0) + ticks
+
+    def remove(self, pid: int) -> None:
+        """The process was reaped: from now on its pid may be somebody else's."""
+        self._children.pop(pid, None)
+        self._watched.pop(pid, None)
+        self._scan = None
+
+    # --- what it answers -------------------------------------------------------------------------------------------
+
+    def units_of(self, pid: int) -> tuple[str, ...]:
+        """Every unit that wants to hear of this process: who watches it, and whom it belongs to."""
+        watching = self._watching(pid)
+        owner = self._owner(pid)
+        if watching is None:
+            return () if owner is None else (owner,)
+        return (watching,) if owner in (None, watching) else (watching, owner)
+
+    def unit_of(self, pid: int) -> str | None:
+        """The unit a process belongs to; asks about this one process only."""
+        units = self.units_of(pid)
+        return units[0] if units else None
+
+    def scan(self) -> dict[str, list[ProcessInfo]]:
+        """Every unit with processes, zombies included, ordered by pid. `command` is the short name."""
+        if self._scan is None:
+            self._scan = self._look()
+        return self._scan
+
+    def processes(self, unit: str) -> list[ProcessInfo]:
+        """The unit's processes with their whole command lines."""
+        return [
+            info if info.is_zombie else info.replace(command=_command_line(info.pid) or f"[{info.command}]")
+            for info in self.scan().get(unit, ())
+        ]
+
+    def live(self, unit: str) -> list[ProcessInfo]:
+        return [info for info in self.scan().get(unit, ()) if not info.is_zombie]
+
+    def is_empty(self, unit: str) -> bool:
+        """No live process is left. A child born behind the reader's back while its parent died is found the second time."""
+        if self._cgroups is not None and unit in self._unit_cgroups and unit not in self._children.values():
+            populated = self._cgroups.is_populated(self._unit_cgroups[unit])
+            if populated is not None:
+                return not populated
+        if self.live(unit):
+            return False
+        self.forget()
+        return not self.live(unit)
+
+    def kill_cgroup(self, unit: str) -> bool:
+        """SIGKILL by the kernel to the whole cgroup, where there is one and it can."""
+        cgroup = self._unit_cgroups.get(unit)
+        return self._cgroups is not None and cgroup is not None and self._cgroups.kill(cgroup)
+
+    def resource_usage(self, unit: str) -> ResourceUsage:
+        """From the cgroup's counters where they exist, else summed over the unit's processes."""
+        tasks, memory, ticks = 0, 0, self._ended_cpu_ticks.get(unit, 0)
+        for info in self.live(unit):
+            stat = read_stat(info.pid)
+            if stat is not None:
+                tasks += stat.threads
+                memory += _own_memory(info.pid)
+                ticks += stat.cpu_ticks + stat.children_cpu_ticks
+        cgroup = self._unit_cgroups.get(unit)
+        if self._cgroups is not None and cgroup is not None:
+            counted = self._cgroups.read_number(cgroup, "memory.current")
+            usec = self._cgroups.read_number(cgroup, "cpu.stat", "usage_usec")
+            memory = memory if counted is None else counted
+            return ResourceUsage(tasks, memory, ticks * _NSEC_PER_TICK if usec is None else usec * 1000)
+        return ResourceUsage(tasks, memory, ticks * _NSEC_PER_TICK)
+
+    # --- how it knows ----------------------------------------------------------------------------------------------
+
+    def _watching(self, pid: int) -> str | None:
+        entry = self._watched.get(pid)
+        if entry is None:
+            return None
+        unit, start_ticks = entry
+        if start_ticks and pid not in self._children:
+            stat = read_stat(pid)
+            if stat is None or stat.start_ticks != start_ticks:
+                return None
+        return unit
+
+    def _owner(self, pid: int) -> str | None:
+        unit = self._children.get(pid)
+        if unit is None:
+            unit = self._by_cgroup(pid) or self._by_tag(pid)
+        if unit is None and self._has_untagged_units():
+            unit = self._by_tree(pid)
+        return unit
+
+    def _has_untagged_units(self) -> bool:
+        """The tree is only worth asking while somebody in it is known by no other way."""
+        return bool(self._children or self._watched)
+
+    def _by_cgroup(self, pid: int) -> str | None:
+        if self._cgroups is None:
+            return None
+        cgroup = self._cgroups.cgroup_of(pid)
+        while cgroup:
+            if cgroup in self._cgroup_units:
+                return self._cgroup_units[cgroup]
+            cgroup = cgroup.rpartition("/")[0]  # a service may make groups below its own
+        return None
+
+    def _by_tag(self, pid: int) -> str | None:
+        if self._tag_base is None:
+            return None
+        try:
+            tag = parse_tag(read_small(f"/proc/{pid}/limits"))
+        except OSError:
+            return None
+        return None if tag is None else self._numbers.get(tag - self._tag_base)
+
+    def _by_tree(self, pid: int) -> str | None:
+        """The nearest ancestor that is known, else whoever started the session."""
+        stat = read_stat(pid)
+        while stat is not None:
+            unit = self._sessions.get(stat.session)
+            parent = stat.parent_pid
+            if parent in (0, 1, self._own_pid):
+                return unit
+            unit = self._children.get(parent) or self._watching(parent) or self._by_cgroup(parent)
+            unit = unit or self._by_tag(parent)
+            if unit is not None:
+                return unit
+            stat = read_stat(parent)
+        return None
+
+    def _look(self) -> dict[str, list[ProcessInfo]]:
+        stats = read_all_stats()
+        stats.pop(self._own_pid, None)
+        owners: dict[int, str | None] = {}
+        tagged: dict[tuple[int, int], str] = {}
+        for pid, stat in stats.items():
+            unit = self._watching(pid) or self._children.get(pid) or self._by_cgroup(pid)
+            if unit is None:
+                key = (pid, stat.start_ticks)
+                unit = self._tagged.get(key) or self._by_tag(pid)
+                if unit is not None:
+                    tagged[key] = unit
+            owners[pid] = unit
+        self._tagged = tagged
+        if len(self._sessions) > _SESSIONS_MAX:
+            present = {stat.session for stat in stats.values()} | set(self._children)
+            self._sessions = {sid: unit for sid, unit in self._sessions.items() if sid in present}
+        found: dict[str, list[ProcessInfo]] = {}
+        for pid, stat in stats.items():
+            unit = owners[pid] or self._inherited(stat, stats, owners)
+            if unit is not None:
+                info = ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
+                found.setdefault(unit, []).append(info)
+        return found
+
+    def _inherited(
+        self, stat: ProcessStat, stats: dict[int, ProcessStat], owners: dict[int, str | None]
+    ) -> str | None:
+        """`_by_tree` over a whole look at /proc."""
+        while True:
+            parent = stats.get(stat.parent_pid)
+            if parent is None or parent.pid == 1:
+                return self._sessions.get(stat.session)
+            if owners[parent.pid] is not None:
+                return owners[parent.pid]
+            stat = parent
+
+
+def read_stat(pid: int) -> ProcessStat | None:
+    """None where there is no such process (any more)."""
+    try:
+        return parse_stat(read_small(f"/proc/{pid}/stat", 4096))
+    except (OSError, ValueError):
+        return None
+
+
+def read_all_stats() -> dict[int, ProcessStat]:
+    """Every process but kernel threads, by pid in order. What comes and goes meanwhile may be missed."""
+    stats = {}
+    for pid in sorted([int(name) for name in os.listdir("/proc") if name.isdigit()]):
+        stat = read_stat(pid)
+        if stat is not None and not stat.is_kernel_thread:
+            stats[pid] = stat
+    return stats
+
+
+def process_ref(pid: int) -> PidRef | None:
+    """The process as a reference that a later one with the same pid does not match; None where it does not exist."""
+    stat = read_stat(pid)
+    return None if stat is None else PidRef(pid, stat.start_ticks)
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return parse_command_line(read_small(f"/proc/{pid}/cmdline"))
+    except OSError:
+        return ""
+
+
+def _own_memory(pid: int) -> int:
+    """Resident memory that no file stands behind: summed over processes, nothing is counted twice."""
+    try:
+        _size, resident, shared = read_small(f"/proc/{pid}/statm").split()[:3]
+    except (OSError, ValueError):
+        return 0
+    return max(int(resident) - int(shared), 0) * _PAGE_SIZE
