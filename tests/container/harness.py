@@ -126,7 +126,8 @@ class Container(Machine):
                  network: str = "none") -> None:
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
-        limits = [f"--ulimit=nofile={_limit(resource.RLIMIT_NOFILE)}", f"--ulimit=nproc={_limit(resource.RLIMIT_NPROC)}"]
+        limits = [f"--ulimit={name}={_limit(which)}" for name, which in
+                  (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
         done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *limits, *options,
                     podman_image(image), *self.command])
         self.id = done.stdout.split()[-1]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -165,6 +166,20 @@ def download(*packages: str, installed_in: Image) -> list[str]:
     return binds + [f"--volume={path}:{path}:ro" for path in _APT_SETUP[1:3] if os.path.exists(path)]
 
 
+def simulate(image: Image, target: str, deb: Path) -> dict[str, int]:
+    """What apt would install for `target` in that image: package → installed size in kB. Nothing is installed."""
+    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+        root = unpack(build_rootfs(image), Path(temporary, "root"))
+        shutil.copy(deb, root / "tmp")
+        sizes = "apt-cache show --no-all-versions $(sed -n 's/^Inst \\([^ ]*\\).*/\\1/p' /tmp/plan | grep -vx pyinit)"
+        script = (f"{_update_lists()}\ncd /tmp\n{_apt('--simulate', 'install', target)} > /tmp/plan\n{sizes} || :\n"
+                  f"grep -q '^Inst pyinit ' /tmp/plan && dpkg-deb --field {deb.name} || :\n")
+        with _locked("image"):
+            text = _in_chroot(root, script)
+    names = re.findall(r"(?m)^Package: (\S+)$", text)
+    return dict(zip(names, map(int, re.findall(r"(?m)^Installed-Size: (\d+)$", text)), strict=True))
+
+
 def _publish(directory: Path, *files: Path) -> None:
     """Move finished files into the cache: the directory is there only when they all are."""
     growing = directory.with_suffix(".new")
@@ -219,8 +234,8 @@ def _update_lists() -> str:
     return f"{_apt('update')} && touch {stamp}"
 
 
-def _in_chroot(root: Path, script: str) -> None:
-    """Run a shell script in there as root, in namespaces that end with it: mounts, processes, host name, IPC."""
+def _in_chroot(root: Path, script: str) -> str:
+    """Run a shell script in there as root; what it prints. Its mounts, processes, host name and IPC end with it."""
     for name in ("archives/partial", "lists"):
         (CACHE / name).mkdir(parents=True, exist_ok=True)
     binds = [(str(CACHE / "archives"), _ARCHIVES, "rbind"), (str(CACHE / "lists"), "/var/lib/apt/lists", "rbind")]
@@ -237,8 +252,8 @@ def _in_chroot(root: Path, script: str) -> None:
                    "HOME": "/root"}
     environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     try:
-        run(["unshare", "--mount", "--pid", "--fork", "--ipc", "--uts", "sh", "-c", "\n".join(setup), "sh", script],
-            env=environment)
+        namespaces = ["--mount", "--pid", "--fork", "--ipc", "--uts"]
+        return run(["unshare", *namespaces, "sh", "-c", "\n".join(setup), "sh", script], env=environment).stdout
     finally:
         for path in made:
             path.rmdir() if path.is_dir() else path.unlink()

@@ -1,0 +1,118 @@
+"""`make figures`: the README's table, measured here and now: boot to nginx answering, memory, packages and size.
+
+Boot time and memory are of the very image the demo boots, PSS as the kernel accounts it (/proc/PID/smaps_rollup).
+Packages and sizes are what apt says it would install into minbase; nothing is installed for that. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "container"))
+
+import images
+from harness import Container
+from images import Image, Unavailable
+
+SERVICES = Image(("nginx", "openssh-server"))
+WITH_SYSTEMD = Image(("systemd-sysv", "dbus", "nginx", "openssh-server"), with_pyinit=False)
+WITH_SUPERVISOR = Image(("supervisor", "nginx", "openssh-server"), with_pyinit=False)
+MINBASE = Image(with_pyinit=False, with_policy=False)
+ROUNDS = 5
+
+SUPERVISOR_CONFIGURATION = """\
+[supervisord]
+nodaemon=true
+user=root
+[program:nginx]
+command=/usr/sbin/nginx -g "daemon off;"
+[program:ssh]
+command=/bin/sh -c "mkdir -p /run/sshd && exec /usr/sbin/sshd -D"
+"""
+
+
+class Contender:
+    """One init system, with the same two services."""
+
+    def __init__(self, name: str, image: Image, command: str, packages: str, options: tuple[str, ...] = ()) -> None:
+        self.name, self.image, self.command, self.packages, self.options = name, image, command, packages, options
+
+    def create(self) -> Container:
+        container = Container(self.image, *self.command.split(), options=self.options)
+        if self.name == "supervisor":
+            container.put("/etc/supervisor/supervisord.conf", SUPERVISOR_CONFIGURATION)
+        return container
+
+
+CONTENDERS = (
+    Contender("pyinit", SERVICES, "/sbin/pyinit", ""),
+    Contender("systemd 252", WITH_SYSTEMD, "/sbin/init", "systemd-sysv", ("--systemd=always", "--privileged")),
+    Contender("supervisor", WITH_SUPERVISOR, "/usr/bin/supervisord -c /etc/supervisor/supervisord.conf", "supervisor"),
+)
+
+
+def measure(contender: Contender) -> tuple[float, str]:
+    """Seconds from the init's start to nginx's answer, and the PSS of the init's own processes, in MB."""
+    container = contender.create()
+    try:
+        began = time.monotonic()
+        container.start()
+        container.wait_until("nginx answers", container.fetch)
+        seconds = time.monotonic() - began
+        return seconds, own_memory(container)
+    finally:
+        container.remove()
+
+
+def own_memory(container: Container) -> str:
+    """Of PID 1 and of the helpers it keeps running for itself; journals, managers, buses: whatever is no service."""
+    names = {"nginx", "sshd", "cron", "agetty", "(agetty)"}
+    parts = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or not _is_in(process, container.pid):
+            continue
+        name = (process / "comm").read_text().strip()
+        if name not in names and name != "podman":
+            parts.append(int(re.search(r"(?m)^Pss:\s*(\d+)", (process / "smaps_rollup").read_text())[1]) / 1024)
+    return f"{sum(parts):.1f} ({', '.join(f'{part:.1f}' for part in sorted(parts, reverse=True))})"
+
+
+def _is_in(process: Path, pid: int) -> bool:
+    try:
+        return (process / "ns/pid").readlink() == Path(f"/proc/{pid}/ns/pid").readlink()
+    except OSError:
+        return False  # it has ended
+
+
+def added_to_minbase(packages: str) -> tuple[int, float]:
+    """How many packages apt would add, and their installed size in MB."""
+    deb = images.build_deb()
+    listing = images.simulate(MINBASE, packages or f"./{deb.name}", deb)
+    return len(listing), sum(listing.values()) / 1000
+
+
+def main() -> int:
+    print("| | boot to nginx answering, s | PSS of its own processes, MB | packages added to minbase | MB added |")
+    print("|---|---|---|---|---|")
+    for contender in CONTENDERS:
+        try:
+            rounds = [measure(contender) for _ in range(ROUNDS)]
+        except (Unavailable, AssertionError, subprocess.TimeoutExpired) as problem:
+            print(f"{contender.name}: {problem}", file=sys.stderr)
+            continue
+        count, size = added_to_minbase(contender.packages)
+        seconds = statistics.median(each[0] for each in rounds)
+        print(f"| {contender.name} | {seconds:.2f} | {rounds[-1][1]} | {count} | {size:.1f} |", flush=True)
+    count, size = added_to_minbase("tini")
+    print(f"| tini | | | {count} | {size:.1f} |")
+    print(f"\nMedian of {ROUNDS} boots with podman and runc, its start included.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
