@@ -20,9 +20,10 @@ class HandshakeError(Exception):
 class ServerHandshake:
     """Feed what the peer sends, send what `feed` returns; `is_done` tells when messages follow, `rest` is their start."""
 
-    def __init__(self, uid: int, guid: str) -> None:
+    def __init__(self, uid: int, guid: str, accepts_fds: bool = False) -> None:
         self._uid = uid
         self._guid = guid
+        self._accepts_fds = accepts_fds
         self._buffer = bytearray()
         self._is_opened = False
         self._is_authenticated = False
@@ -59,7 +60,7 @@ class ServerHandshake:
             return self._answer_auth(argument)
         if command == b"DATA" and self._awaits_data:
             return self._accept(argument)
-        if command == b"NEGOTIATE_UNIX_FD" and self._is_authenticated:
+        if command == b"NEGOTIATE_UNIX_FD" and self._is_authenticated and self._accepts_fds:
             self.passes_fds = True
             return b"AGREE_UNIX_FD\r\n"
         if command == b"BEGIN":

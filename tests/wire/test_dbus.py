@@ -14,11 +14,17 @@ from initd.wire import dbus
 from initd.wire.dbus import Message, WireError
 
 NUMBERS = {
-    "y": (0, 2**8 - 1), "n": (-(2**15), 2**15 - 1), "q": (0, 2**16 - 1), "i": (-(2**31), 2**31 - 1),
-    "u": (0, 2**32 - 1), "x": (-(2**63), 2**63 - 1), "t": (0, 2**64 - 1),
+    "y": (0, 2**8 - 1),
+    "n": (-(2**15), 2**15 - 1),
+    "q": (0, 2**16 - 1),
+    "i": (-(2**31), 2**31 - 1),
+    "u": (0, 2**32 - 1),
+    "x": (-(2**63), 2**63 - 1),
+    "t": (0, 2**64 - 1),
 }  # "h" is apart: jeepney wants real descriptors for it
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
-path = st.lists(st.from_regex(r"[A-Za-z0-9_]{1,8}", fullmatch=True), max_size=4).map(lambda parts: "/" + "/".join(parts))
+element = st.from_regex(r"[A-Za-z0-9_]{1,8}", fullmatch=True)
+path = st.lists(element, max_size=4).map(lambda parts: "/" + "/".join(parts))
 signature_text = st.sampled_from(["", "s", "a{sv}", "a(ss)", "(i(ay))", "v"])
 
 BASIC = st.sampled_from([*NUMBERS, "b", "d", "s", "o", "g"])
@@ -53,9 +59,8 @@ typed_values = st.lists(KIND, max_size=4).flatmap(
 
 
 def a_call(signature: str = "", body: tuple = (), **changes) -> Message:
-    return Message(dbus.METHOD_CALL, 7, path="/org/x", interface="org.x", member="Do", signature=signature, body=body).replace(
-        **changes
-    )
+    call = Message(dbus.METHOD_CALL, 7, path="/org/x", interface="org.x", member="Do", signature=signature, body=body)
+    return call.replace(**changes)
 
 
 @given(typed_values)
@@ -161,7 +166,10 @@ def test_split_gives_complete_types_or_a_wire_error(signature):
     assert all(dbus.split(kind) == (kind,) for kind in types)
 
 
-@pytest.mark.parametrize("signature", ["a", "()", "(s", "{sv}", "a{vs}", "a{s}", "a{sss}", "a{}", "z", "a" * 33 + "y", "(" * 33 + "y" + ")" * 33, "s" * 256])
+@pytest.mark.parametrize(
+    "signature",
+    ["a", "()", "(s", "{sv}", "a{vs}", "a{s}", "a{sss}", "z", "a" * 33 + "y", "(" * 33 + "y" + ")" * 33, "s" * 256],
+)
 def test_invalid_signatures_are_refused(signature):
     with pytest.raises(WireError):
         dbus.split(signature)
@@ -169,7 +177,21 @@ def test_invalid_signatures_are_refused(signature):
 
 @pytest.mark.parametrize(
     ("signature", "value"),
-    [("u", -1), ("u", "1"), ("y", 256), ("b", 1), ("s", 5), ("s", "a\0b"), ("o", "a"), ("o", "/a/"), ("(ss)", ("a",)), ("as", 3), ("v", ("ss", "x")), ("v", "x"), ("a{sv}", [1])],
+    [
+        ("u", -1),
+        ("u", "1"),
+        ("y", 256),
+        ("b", 1),
+        ("s", 5),
+        ("s", "a\0b"),
+        ("o", "a"),
+        ("o", "/a/"),
+        ("(ss)", ("a",)),
+        ("as", 3),
+        ("v", ("ss", "x")),
+        ("v", "x"),
+        ("a{sv}", [1]),
+    ],
 )
 def test_values_that_do_not_fit_are_refused(signature, value):
     with pytest.raises(WireError):
@@ -199,7 +221,15 @@ def test_a_message_over_the_limit_is_refused_before_it_has_arrived():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"path": ""}, {"member": ""}, {"type": dbus.METHOD_RETURN}, {"type": dbus.ERROR, "reply_serial": 4}, {"type": 0}, {"serial": 0}]
+    "changes",
+    [
+        {"path": ""},
+        {"member": ""},
+        {"type": dbus.METHOD_RETURN},
+        {"type": dbus.ERROR, "reply_serial": 4},
+        {"type": 0},
+        {"serial": 0},
+    ],
 )
 def test_missing_header_fields_are_refused(changes):
     with pytest.raises(WireError):

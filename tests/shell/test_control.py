@@ -1,0 +1,322 @@
+"""Real sockets in a temporary directory; the clock is the test's, so nothing waits."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+
+import jeepney
+import pytest
+from jeepney import low_level
+from jeepney.auth import Authenticator
+
+from initd.shell import control
+from initd.shell.control import Control
+from initd.wire import dbus
+from initd.wire.sasl import CLIENT_GREETING
+
+
+class FakeLoop:
+    """An epoll with callbacks; `turn` handles what is ready now."""
+
+    def __init__(self) -> None:
+        self.epoll = select.epoll()
+        self.callbacks: dict[int, object] = {}
+
+    def add(self, fd, mask, callback):
+        self.epoll.register(fd, mask)
+        self.callbacks[fd] = callback
+
+    def modify(self, fd, mask):
+        self.epoll.modify(fd, mask)
+
+    def remove(self, fd):
+        self.epoll.unregister(fd)
+        del self.callbacks[fd]
+
+
+class Server:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.loop = FakeLoop()
+        self.now = 1_000_000
+        self.calls: list[tuple[int, int, dbus.Message]] = []
+        self.control = Control(self.loop, self.on_call, lambda: self.now)
+        self.control.open(path)
+
+    def on_call(self, client_id, uid, message):
+        self.calls.append((client_id, uid, message))
+        if message.member == "Echo":
+            self.control.reply(client_id, message.serial, message.signature, message.body)
+        elif message.member == "Much":
+            self.control.reply(client_id, message.serial, "ay", (bytes(message.body[0]),))
+        elif message.member == "Wrong":
+            self.control.reply(client_id, message.serial, "u", ("text",))
+        else:
+            self.control.error(client_id, message.serial, "org.x.Error", "no such thing")
+
+    def turn(self) -> int:
+        """Handle everything that is ready, until nothing is; returns the number of wake-ups."""
+        turns = 0
+        while True:
+            ready = self.loop.epoll.poll(0)
+            is_due = self.control.next_deadline() is not None and self.control.next_deadline() <= self.now
+            if not ready and not is_due:
+                return turns
+            turns += 1
+            for fd, mask in ready:
+                if fd in self.loop.callbacks:
+                    self.loop.callbacks[fd](mask)
+            if is_due:
+                self.control.on_deadline()
+
+
+@pytest.fixture
+def server(tmp_path):
+    served = Server(str(tmp_path / "private"))
+    yield served
+    served.control.close()
+
+
+def connect(server: Server) -> socket.socket:
+    peer = socket.socket(socket.AF_UNIX)
+    peer.setblocking(False)
+    peer.connect(server.path)
+    return peer
+
+
+def greet(server: Server) -> socket.socket:
+    peer = connect(server)
+    peer.send(CLIENT_GREETING)
+    server.turn()
+    assert b"OK " in peer.recv(100)
+    return peer
+
+
+def call(member: str, signature: str = "", body: tuple = (), serial: int = 1, flags: int = 0) -> bytes:
+    message = dbus.Message(dbus.METHOD_CALL, serial, flags, "/x", "x.y", member, signature=signature, body=body)
+    return dbus.encode(message)
+
+
+def received(server: Server, peer: socket.socket) -> list[dbus.Message]:
+    """All that the server has to say to this peer."""
+    parser = dbus.Parser()
+    while True:
+        server.turn()
+        try:
+            data = peer.recv(1 << 20)
+        except BlockingIOError:
+            break
+        if not data:
+            break
+        parser.feed(data)
+    found = []
+    while (message := parser.next_message()) is not None:
+        found.append(message)
+    return found
+
+
+def is_dropped(server: Server, peer: socket.socket) -> bool:
+    server.turn()
+    try:
+        while peer.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_only_the_owner_may_connect(server):
+    assert os.stat(server.path).st_mode & 0o777 == 0o700
+
+
+def test_a_call_is_handed_over_with_the_peers_uid_and_answered(server):
+    peer = greet(server)
+    peer.send(call("Echo", "su", ("hello", 5), serial=77))
+    (reply,) = received(server, peer)
+    assert (reply.type, reply.reply_serial, reply.body) == (dbus.METHOD_RETURN, 77, ("hello", 5))
+    assert reply.sender == "org.freedesktop.systemd1"
+    assert server.calls[0][1] == os.getuid()
+
+
+def test_greeting_and_call_in_one_write(server):
+    peer = connect(server)
+    peer.send(CLIENT_GREETING + call("Echo"))
+    server.turn()
+    assert [message.member for _, _, message in server.calls] == ["Echo"]
+
+
+def test_errors_carry_name_and_text(server):
+    peer = greet(server)
+    peer.send(call("Nothing"))
+    (reply,) = received(server, peer)
+    assert (reply.type, reply.error_name, reply.body) == (dbus.ERROR, "org.x.Error", ("no such thing",))
+
+
+def test_a_value_that_does_not_fit_becomes_an_error(server):
+    peer = greet(server)
+    peer.send(call("Wrong"))
+    (reply,) = received(server, peer)
+    assert reply.error_name == "org.freedesktop.DBus.Error.Failed"
+
+
+def test_who_wants_no_reply_gets_none(server):
+    peer = greet(server)
+    peer.send(call("Echo", serial=1, flags=dbus.NO_REPLY_EXPECTED) + call("Echo", serial=2))
+    assert [reply.reply_serial for reply in received(server, peer)] == [2]
+
+
+def test_signals_reach_all_peers_but_not_strangers(server):
+    peers = [greet(server), greet(server)]
+    stranger = connect(server)
+    server.turn()
+    server.control.signal("/org/x", "org.x", "Happened", "u", (4,))
+    for peer in peers:
+        (signal,) = received(server, peer)
+        assert (signal.type, signal.member, signal.body) == (dbus.SIGNAL, "Happened", (4,))
+    assert received(server, stranger) == []
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"GET / HTTP/1.0\r\n\r\n", CLIENT_GREETING + b"x" * 64, CLIENT_GREETING + b"l\1\0\1" + b"\xff" * 64],
+    ids=["no handshake", "no message", "endless message"],
+)
+def test_who_sends_rubbish_is_dropped_and_nobody_else(server, rubbish):
+    other, peer = greet(server), connect(server)
+    peer.send(rubbish)
+    assert is_dropped(server, peer)
+    other.send(call("Echo"))
+    assert len(received(server, other)) == 1
+
+
+def test_who_does_not_authenticate_in_time_is_dropped(server):
+    peer, other = connect(server), greet(server)
+    peer.send(b"\0AUTH")
+    server.turn()
+    assert server.control.next_deadline() == 1_000_000 + control.AUTHENTICATION_USEC
+    server.now += control.AUTHENTICATION_USEC
+    assert is_dropped(server, peer) and not is_dropped(server, other)
+    assert server.control.next_deadline() is None
+
+
+def test_who_stops_reading_is_dropped_after_a_while(server):
+    peer, other = greet(server), greet(server)
+    peer.send(call("Much", "u", (1 << 20,)))
+    server.turn()
+    assert not is_dropped(server, other)
+    server.now += control.STALL_USEC
+    server.turn()
+    assert server.control.client_count == 1
+
+
+def test_signals_do_not_pile_up_for_who_does_not_read(server):
+    peer = greet(server)
+    for _ in range(2 * control.MAX_PENDING // (1 << 16)):
+        server.control.signal("/org/x", "org.x", "Happened", "ay", (bytes(1 << 16),))
+    assert server.control.client_count == 0
+    assert is_dropped(server, peer)
+
+
+def test_calls_wait_until_their_answers_are_read_and_none_is_lost(server):
+    peer = greet(server)
+    peer.send(b"".join(call("Much", "u", (1 << 19,), serial=n + 1) for n in range(12)))
+    server.turn()
+    assert len(server.calls) < 12
+    assert [reply.reply_serial for reply in received(server, peer)] == list(range(1, 13))
+
+
+def test_a_busy_client_takes_turns(server):
+    busy, other = greet(server), greet(server)
+    busy.send(b"".join(call("Echo", serial=n + 1) for n in range(50)))
+    other.send(call("Echo"))
+    assert server.turn() > 5
+    members = [client_id for client_id, _, _ in server.calls]
+    assert members.index(2) <= control.CALLS_PER_TURN
+    assert len(received(server, busy)) == 50
+
+
+def test_there_is_an_end_to_the_number_of_clients(server):
+    peers = [connect(server) for _ in range(control.MAX_CLIENTS)]
+    server.turn()
+    assert server.control.client_count == control.MAX_CLIENTS
+    one_more = connect(server)
+    assert is_dropped(server, one_more)
+    peers.pop().close()
+    server.turn()
+    assert not is_dropped(server, connect(server))
+
+
+def test_descriptors_sent_along_do_not_stay(server):
+    peer = greet(server)
+    before = len(os.listdir("/proc/self/fd"))
+    reader, writer = os.pipe()
+    peer.sendmsg([call("Echo")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", reader))])
+    server.turn()
+    os.close(reader)
+    os.close(writer)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_peer_that_hangs_up_is_forgotten(server):
+    greet(server).close()
+    server.turn()
+    assert server.control.client_count == 0
+
+
+def test_no_accepting_while_descriptors_are_short(server, monkeypatch):
+    class Short:
+        def fileno(self):
+            return real.fileno()
+
+        def _accept(self):
+            raise OSError(24, "Too many open files")
+
+        def close(self):
+            real.close()
+
+    real = server.control._listener
+    server.control._listener = Short()
+    peer = connect(server)
+    assert server.turn() == 1  # and not for ever
+    server.control._listener = real
+    server.now += control.ACCEPT_PAUSE_USEC
+    server.turn()
+    assert server.control.client_count == 1
+    peer.close()
+
+
+def test_closing_removes_the_path_and_tells_the_peers(tmp_path):
+    served = Server(str(tmp_path / "private"))
+    peer = greet(served)
+    served.control.close()
+    assert not os.path.exists(served.path)
+    assert peer.recv(10) == b""
+
+
+def test_a_path_left_behind_is_replaced(tmp_path):
+    (tmp_path / "private").write_text("")
+    served = Server(str(tmp_path / "private"))
+    assert greet(served)
+    served.control.close()
+
+
+def test_jeepney_can_talk_to_it(server):
+    """A client that others wrote, with its own handshake."""
+    peer, talk, theirs = connect(server), Authenticator(), low_level.Parser()
+    while (data := talk.data_to_send()) is not None:
+        peer.send(data)
+        server.turn()
+        if not data.startswith(b"BEGIN"):
+            talk.feed(peer.recv(1000))
+    address = jeepney.DBusAddress("/x", "org.x", "x.y")
+    peer.send(jeepney.new_method_call(address, "Echo", "s", ("hi",)).serialise(serial=1))
+    peer.send(jeepney.new_method_call(address, "No").serialise(serial=2))
+    server.turn()
+    theirs.add_data(peer.recv(10_000))
+    assert theirs.get_next_message().body == ("hi",)
+    assert theirs.get_next_message().header.message_type is jeepney.MessageType.error
