@@ -32,7 +32,7 @@ def test_libdbus_waits_for_each_answer_and_names_its_uid():
     assert server.is_done and not server.passes_fds
 
 
-@pytest.mark.parametrize("line", [b"AUTH EXTERNAL 30", b"AUTH EXTERNAL zz", b"AUTH ANONYMOUS", b"AUTH DBUS_COOKIE_SHA1 30"])
+@pytest.mark.parametrize("line", [b"AUTH EXTERNAL 30", b"AUTH EXTERNAL zz", b"AUTH ANONYMOUS", b"AUTH X 30"])
 def test_a_wrong_identity_or_mechanism_is_rejected(line):
     server = ServerHandshake(1000, GUID)
     assert server.feed(b"\0" + line + b"\r\n") == b"REJECTED EXTERNAL\r\n"
