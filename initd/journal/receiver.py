@@ -102,7 +102,7 @@ class Stream:
         if header is None or not lines:
             return []
         prefix = _prefix(self.name, self.pid)
-        return [prefix + text for _, text in messages(lines, header.priority, header.level_prefix)]
+        return [prefix + text for _, text in messages(lines, header.priority & 7, header.level_prefix)]
 
 
 class Receiver:

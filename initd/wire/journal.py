@@ -113,7 +113,8 @@ def _one_line(text: str) -> str:
 
 
 def _parse_priority(line: bytes) -> int:
-    if len(line) == 1 and line in b"01234567":
+    # systemd sends facility and level in one number, daemon.info as 30; 127 is the last facility.
+    if 1 <= len(line) <= 4 and line.isdigit() and int(line) <= 127 << 3 | 7:
         return int(line)
     raise ValueError(f"invalid priority in stream header: {line[:20]!r}")
 

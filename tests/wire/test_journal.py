@@ -32,14 +32,14 @@ def test_incomplete_header_waits():
 
 
 @pytest.mark.parametrize("data", [
-    b"tag\n\n8\n1\n0\n0\n0\n", b"tag\n\n\n1\n0\n0\n0\n", b"tag\n\n6\nmaybe\n0\n0\n0\n", b"t" * 5000,
+    b"tag\n\n1024\n1\n0\n0\n0\n", b"tag\n\n\n1\n0\n0\n0\n", b"tag\n\n6\nmaybe\n0\n0\n0\n", b"t" * 5000,
 ])
 def test_senseless_header_is_refused(data):
     with pytest.raises(ValueError):
         decode_header(data)
 
 
-@given(TEXTS, TEXTS, st.integers(0, 7), st.booleans())
+@given(TEXTS, TEXTS, st.integers(0, 1023), st.booleans())
 def test_header_round_trip(identifier, unit, priority, level_prefix):
     header = StreamHeader(identifier.replace("\n", " "), unit.replace("\n", " "), priority, level_prefix)
     data = encode_header(header)
