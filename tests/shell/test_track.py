@@ -1,0 +1,255 @@
+"""Processes that try to get away are still known: by tag, by registration, by tree. And they are reaped and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from initd.core.effects import KillProcesses
+from initd.core.values import PidRef, ProcessEnd
+from initd.shell.kill import Killer
+from initd.shell.limits import choose_tag_base, probe
+from initd.shell.reap import reap
+from initd.shell.track import Tracker, process_ref, read_stat
+
+from .conftest import needs_root, wait_until
+
+UNIT = "test.service"
+
+#: Forks twice, leaves its session and group, becomes nobody, and lets its parents go.
+ESCAPE = textwrap.dedent("""
+    import os, sys, time
+    if os.fork(): os._exit(0)
+    os.setsid()
+    if os.fork(): os._exit(0)
+    if os.getuid() == 0:
+        os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+    open(sys.argv[1], "a").write(f"{os.getpid()}\\n") if os.access(sys.argv[1], os.W_OK) else print(os.getpid(), flush=True)
+    time.sleep(1000)
+""")
+
+
+@pytest.fixture
+def tracker():
+    return Tracker({7: UNIT, 8: "other.service"}, probe().tag_base)
+
+
+@pytest.fixture(autouse=True)
+def subreaper():
+    """Orphans become our children, as they do for PID 1."""
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.prctl(36, 1, 0, 0, 0)
+    yield
+    for pid in [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_our_child(pid)]:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    libc.prctl(36, 0, 0, 0, 0)
+
+
+def _is_our_child(pid: int) -> bool:
+    stat = read_stat(pid)
+    return stat is not None and stat.parent_pid == os.getpid()
+
+
+@pytest.fixture
+def tagged(runner, facts):
+    """A runner whose spawner uses the tags this machine leaves to us."""
+    from initd.shell.spawn import Spawner
+
+    runner.spawner = Spawner(facts.replace(tag_base=probe().tag_base))
+    return runner
+
+
+def start(runner, tracker, *argv, **options):
+    spawned = runner.start(*argv, **options)
+    spawned.status.close()
+    runner.spawned.remove(spawned.pid)  # the tests below reap
+    tracker.add_child(UNIT, spawned.pid)
+    return spawned.pid
+
+
+def start_escapee(runner, tracker) -> int:
+    """The pid of a daemon that did all it can to be nobody's."""
+    runner.output_path.write_text("")
+    runner.output_path.chmod(0o666)
+    pid = start(runner, tracker, sys.executable, "-c", ESCAPE, str(runner.output_path))
+    ends = wait_until(lambda: [end for dead, end, unit in reap(tracker) if dead == pid])
+    assert ends == [ProcessEnd("exited", 0)]
+    escapee = wait_until(lambda: int(runner.output_path.read_text() or 0))
+    wait_until(lambda: read_stat(escapee).parent_pid == os.getpid())
+    return escapee
+
+
+def test_escaped_daemon_is_found_by_its_tag(tagged, tracker):
+    escapee = start_escapee(tagged, tracker)
+    assert tracker.unit_of(escapee) == UNIT
+    tracker.forget()
+    assert [info.pid for info in tracker.live(UNIT)] == [escapee]
+    assert not tracker.is_empty(UNIT)
+    assert tracker.is_empty("other.service")
+    assert tracker.resource_usage(UNIT).tasks == 1
+
+
+def test_escaped_daemon_is_killed_and_attributed_as_a_zombie(tagged, tracker):
+    escapee = start_escapee(tagged, tracker)
+    killed = Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGKILL, None, None, True))
+    assert (killed.event.count, [info.pid for info in killed.processes]) == (1, [escapee])
+    wait_until(lambda: read_stat(escapee).is_zombie)
+    tracker.forget()
+    assert tracker.scan()[UNIT][0].is_zombie and tracker.is_empty(UNIT)
+    assert list(reap(tracker)) == [(escapee, ProcessEnd("killed", signal.SIGKILL), UNIT)]
+    assert UNIT not in tracker.scan()
+
+
+def test_child_is_known_before_it_has_its_tag(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/true", request={"is_idle": True})
+    assert tracker.unit_of(pid) == UNIT and not tracker.is_empty(UNIT)
+    tagged.spawner.release_idle()
+    assert wait_until(lambda: list(reap(tracker))) == [(pid, ProcessEnd("exited", 0), UNIT)]
+    assert tracker.unit_of(pid) is None
+
+
+def test_unit_without_a_tag_is_followed_through_the_tree(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sh", "-c", "sleep 1000 & (sleep 1001 &) ; wait", limits={"rttime": (9, 9)})
+    found = wait_until(lambda: tracker.forget() or len(tracker.live(UNIT)) == 3 and tracker.live(UNIT))
+    assert pid in [info.pid for info in found]
+    # The second sleep is our child by now, known by its session alone.
+    orphan = next(info for info in found if info.parent_pid == os.getpid() and info.pid != pid)
+    assert tracker.unit_of(orphan.pid) == UNIT
+
+
+def test_nobodys_orphan_is_reaped_and_belongs_to_none(tracker):
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    assert wait_until(lambda: list(reap(tracker))) == [(pid, ProcessEnd("exited", 0), None)]
+
+
+def test_watched_process_belongs_to_its_unit_until_its_pid_is_another(tracker):
+    child = subprocess.Popen(["sleep", "1000"])
+    ref = process_ref(child.pid)
+    tracker.watch(UNIT, ref)
+    assert tracker.unit_of(child.pid) == UNIT
+    tracker.watch(UNIT, PidRef(child.pid, ref.start_ticks + 1))
+    assert tracker.unit_of(child.pid) is None
+    child.kill()
+    child.wait()
+
+
+def test_process_two_units_care_for_is_told_to_both(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sleep", "1000")
+    tracker.watch("other.service", process_ref(pid))
+    os.kill(pid, signal.SIGTERM)
+    ends = wait_until(lambda: list(reap(tracker)))
+    assert [(dead, unit) for dead, _end, unit in ends] == [(pid, "other.service"), (pid, UNIT)]
+
+
+def test_release_forgets_what_was_watched(tracker):
+    tracker.watch(UNIT, process_ref(os.getpid()))
+    assert tracker.unit_of(os.getpid()) == UNIT
+    tracker.release(UNIT)
+    assert tracker.unit_of(os.getpid()) is None
+
+
+def test_core_dump_and_signal_ends(tagged, tracker):
+    for number, code in ((signal.SIGTERM, "killed"), (signal.SIGABRT, "dumped")):
+        pid = start(tagged, tracker, "/bin/sh", "-c", f"kill -{int(number)} $$$$", limits={"core": (1 << 20, 1 << 20)},
+                    working_directory=str(tagged.output_path.parent))
+        (dead, end, unit), = wait_until(lambda: list(reap(tracker)))
+        assert (dead, unit, end.status) == (pid, UNIT, number)
+        assert end.code in ({code, "killed"} if code == "dumped" else {code})
+
+
+def test_cpu_time_of_ended_processes_is_kept(tagged, tracker):
+    pid = start(tagged, tracker, sys.executable, "-c", "import time\nwhile time.process_time() < 0.2: pass")
+    wait_until(lambda: [end for dead, end, _unit in reap(tracker) if dead == pid])
+    assert tracker.resource_usage(UNIT).cpu_nsec >= 150_000_000
+    tracker.prepare(UNIT, "")
+    assert tracker.resource_usage(UNIT).cpu_nsec == 0
+
+
+# --- killing -------------------------------------------------------------------------------------------------------
+
+
+def test_main_process_alone_is_signalled(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sh", "-c", "sleep 1000 & wait")
+    wait_until(lambda: tracker.forget() or len(tracker.live(UNIT)) == 2)
+    killed = Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGTERM, PidRef(pid), None, False))
+    assert killed.event.count == 1
+    assert wait_until(lambda: list(reap(tracker)))[0][0] == pid
+    assert len(tracker.live(UNIT)) == 1
+
+
+def test_stopped_process_is_woken_to_hear_its_signal(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sleep", "1000")
+    wait_until(lambda: os.readlink(f"/proc/{pid}/exe").endswith("sleep"))
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: read_stat(pid).state == "T")
+    Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGTERM, None, None, True))
+    assert wait_until(lambda: list(reap(tracker))) == [(pid, ProcessEnd("killed", signal.SIGTERM), UNIT)]
+
+
+def test_reference_to_an_earlier_process_is_not_signalled(tracker):
+    child = subprocess.Popen(["sleep", "1000"])
+    wrong = PidRef(child.pid, process_ref(child.pid).start_ticks + 1)
+    killed = Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGKILL, wrong, None, False))
+    assert killed.event.count == 0 and child.poll() is None
+    child.kill()
+    child.wait()
+
+
+def test_spared_processes_and_the_manager_are_never_signalled(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sleep", "1000")
+    tracker.watch(UNIT, process_ref(os.getpid()))
+    killed = Killer(tracker, spared=(pid,)).kill_processes(
+        KillProcesses(UNIT, signal.SIGKILL, PidRef(os.getpid()), PidRef(pid), True)
+    )
+    assert killed.event.count == 0 and not read_stat(pid).is_zombie
+
+
+@needs_root
+def test_tree_that_forks_all_the_time_is_gone_after_one_order(tagged, tracker):
+    bomb = textwrap.dedent("""
+        import os, time
+        for _ in range(3):
+            os.fork()
+        while True:
+            if not os.fork():
+                os.setsid()
+                if os.fork(): os._exit(0)
+                time.sleep(0.01); os._exit(0)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]: pass
+            except ChildProcessError: pass
+            time.sleep(0.004)
+    """)
+    for _ in range(5):
+        start(tagged, tracker, sys.executable, "-c", bomb)
+        wait_until(lambda: tracker.forget() or len(tracker.live(UNIT)) > 12)
+        Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGKILL, None, None, True))
+        wait_until(lambda: list(reap(tracker)) and False or tracker.is_empty(UNIT), 5)
+
+
+# --- tags ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own, hard, base", [
+    (None, None, 1 << 60),
+    (None, 1 << 62, 1 << 60),
+    (None, 1 << 60, None),
+    ((1 << 60) + 5, None, (1 << 60) + (1 << 40)),
+    ((1 << 60) + (1 << 40) + 9, None, (1 << 60) + (2 << 40)),
+])
+def test_tags_of_a_nested_manager_are_its_own(own, hard, base):
+    assert choose_tag_base(own, hard) == base
+
+
+def test_probe_says_who_we_are():
+    limits = probe()
+    assert (limits.uid, limits.is_pid_1) == (os.geteuid(), False)
+    assert limits.hard_limits["nofile"] is None or limits.hard_limits["nofile"] > 0
