@@ -45,14 +45,17 @@ class Wheel(WheelCommand):
 
 
 def unit_files():
-    """(directory below the prefix, files): /usr/local/lib/systemd/system is on the unit search path."""
-    for directory in sorted({path.parent for path in Path("units").rglob("*") if path.is_file()}):
-        files = sorted(os.fspath(path) for path in directory.iterdir() if path.is_file())
-        kind = "system-preset" if files[0].endswith(".preset") else "system"
-        yield os.path.join("lib/systemd", kind, os.fspath(directory.relative_to("units"))), files
+    """(directory below the prefix, files): /usr/local/lib/systemd/system is on the unit search path.
+
+    A wheel holds no links: aliases become copies, and .wants directories, which are nothing but links, stay out.
+    """
+    files = sorted(path for path in Path("units").iterdir() if path.is_file())
+    presets = [os.fspath(path) for path in files if path.suffix == ".preset"]
+    return [("lib/systemd/system", [os.fspath(path) for path in files if path.suffix != ".preset"]),
+            ("lib/systemd/system-preset", presets)]
 
 
 setup(
     cmdclass={"build": Build, "build_exec": BuildExec, "bdist_wheel": Wheel},
-    data_files=list(unit_files()),
+    data_files=unit_files(),
 )

@@ -33,12 +33,24 @@ _NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
 
 _LISTS_MAX_AGE_SEC = 24 * 3600
 
-#: Of the machine, bound into a chroot while apt works there.
-_APT_SETUP = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/apt/trusted.gpg.d",
-              "/usr/share/keyrings", "/etc/resolv.conf", "/etc/ssl/certs")
+#: Where a chroot, or a container, finds the machine's apt set-up, our cache of archives, and the settings that join
+#: them. None of it hides a path that a package may want to write.
+_APT_SETUP = "/var/cache/pyinit-apt"
 _ARCHIVES = "/var/cache/pyinit-archives"
-APT = ("apt-get", "-y", "-qq", "--no-install-recommends", "-o", "APT::Sandbox::User=root", "-o",
-       f"Dir::Cache::archives={_ARCHIVES}", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Dpkg::Use-Pty=0")
+_CONFIGURATION = "/var/cache/pyinit-apt.conf"
+_CERTIFICATES = "/var/cache/pyinit-certificates"
+_LISTS = "/var/lib/apt/lists"
+_APT_CONF = f"""\
+Dir::Etc "{_APT_SETUP}";
+Dir::Cache::archives "{_ARCHIVES}";
+Acquire::https::CAInfo "{_CERTIFICATES}/ca-certificates.crt";
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Dpkg::Use-Pty "0";
+Dpkg::Options "--force-unsafe-io";
+"""
+#: What to run, there.
+APT = ("env", f"APT_CONFIG={_CONFIGURATION}", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-qq")
 
 
 class Unavailable(Exception):
@@ -162,8 +174,7 @@ def download(*packages: str, installed_in: Image) -> list[str]:
         root = unpack(build_rootfs(installed_in), Path(temporary, "root"))
         with _locked("image"):
             _in_chroot(root, "\n".join([_update_lists(), _apt("--download-only", "install", *packages)]))
-    binds = [f"--volume={CACHE / 'archives'}:{_ARCHIVES}:ro", f"--volume={CACHE / 'lists'}:/var/lib/apt/lists:ro"]
-    return binds + [f"--volume={path}:{path}:ro" for path in _APT_SETUP[1:3] if os.path.exists(path)]
+    return [f"--volume={source}:{target}:ro" for source, target in _apt_binds()]
 
 
 def simulate(image: Image, target: str, deb: Path) -> dict[str, int]:
@@ -226,30 +237,23 @@ def _apt(*words: str) -> str:
 
 
 def _update_lists() -> str:
-    stamp = "/var/lib/apt/lists/pyinit-updated"
-    (CACHE / "lists").mkdir(parents=True, exist_ok=True)
     kept = CACHE / "lists" / "pyinit-updated"
     if kept.exists() and time.time() - kept.stat().st_mtime < _LISTS_MAX_AGE_SEC:
         return ":"
-    return f"{_apt('update')} && touch {stamp}"
+    return f"{_apt('update')} && touch {_LISTS}/{kept.name}"
 
 
 def _in_chroot(root: Path, script: str) -> str:
     """Run a shell script in there as root; what it prints. Its mounts, processes, host name and IPC end with it."""
-    for name in ("archives/partial", "lists"):
-        (CACHE / name).mkdir(parents=True, exist_ok=True)
-    binds = [(str(CACHE / "archives"), _ARCHIVES, "rbind"), (str(CACHE / "lists"), "/var/lib/apt/lists", "rbind")]
-    binds += [(path if os.path.exists(path) else "/dev/null", path, "ro,bind") for path in _APT_SETUP
-              if os.path.exists(path) or not (root / path[1:]).is_dir()]
-    made = [root / target[1:] for source, target, _ in binds if _make_mount_point(Path(source), root / target[1:])]
+    binds = [*_apt_binds(), *_keyrings_missing_in(root), ("/etc/resolv.conf", "/etc/resolv.conf")]
+    made = [root / target[1:] for source, target in binds if _make_mount_point(Path(source), root / target[1:])]
     setup = ["set -e", "mount --make-rprivate /"]
-    for source, target, how in binds:
+    for source, target in binds:
         setup.append(f"mount --bind '{source}' '{root}{target}'")
-        if how.startswith("ro"):
+        if not source.startswith(str(CACHE)):
             setup.append(f"mount -o remount,bind,ro '{root}{target}'")
     setup += [f"mount -t proc proc '{root}/proc'", f"exec chroot '{root}' /bin/sh -ec \"$1\""]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
-                   "HOME": "/root"}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
     environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     try:
         namespaces = ["--mount", "--pid", "--fork", "--ipc", "--uts"]
@@ -257,6 +261,22 @@ def _in_chroot(root: Path, script: str) -> str:
     finally:
         for path in made:
             path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _apt_binds() -> list[tuple[str, str]]:
+    """(here, there) of what apt needs, made where missing."""
+    for name in ("archives/partial", "lists"):
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+    (CACHE / "apt.conf").write_text(_APT_CONF)
+    binds = [("/etc/apt", _APT_SETUP), ("/etc/ssl/certs", _CERTIFICATES), (str(CACHE / "apt.conf"), _CONFIGURATION),
+             (str(CACHE / "archives"), _ARCHIVES), (str(CACHE / "lists"), _LISTS)]
+    return [(source, target) for source, target in binds if os.path.exists(source)]
+
+
+def _keyrings_missing_in(root: Path) -> list[tuple[str, str]]:
+    """Keys that the machine's sources may name, and the image does not have."""
+    found = [path for directory in ("/usr/share/keyrings", "/etc/apt/keyrings") for path in Path(directory).glob("*")]
+    return [(str(path), str(path)) for path in found if not (root / str(path)[1:]).exists()]
 
 
 def _make_mount_point(source: Path, target: Path) -> bool:

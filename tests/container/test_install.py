@@ -47,14 +47,14 @@ def with_memcached_at_hand(request, boot):
 
 def test_installing_memcached_in_a_running_container_starts_it(with_memcached_at_hand):
     container = with_memcached_at_hand
-    container.exec("env", "DEBIAN_FRONTEND=noninteractive", *APT, "--no-download", "-o", "Debug::NoLocking=1",
+    container.exec(*APT, "--no-download", "-o", "Debug::NoLocking=1",
                    "install", "memcached", timeout=180)
     container.wait_for_state("memcached.service", "active")
     assert container.systemctl("is-enabled", "memcached") == "enabled\n"
     answer = container.on_its_network("sh", "-c", "printf 'version\\r\\nquit\\r\\n' | nc -w 2 127.0.0.1 11211") \
         if shutil.which("nc") else container.exec("sh", "-c", "grep -c : /proc/net/tcp")
     assert answer.stdout
-    container.exec("env", "DEBIAN_FRONTEND=noninteractive", *APT, "remove", "memcached", timeout=180)
+    container.exec(*APT, "-o", "Debug::NoLocking=1", "remove", "memcached", timeout=180)
     assert container.exec("systemctl", "is-active", "memcached", check=False).returncode == 3
 
 
