@@ -198,6 +198,8 @@ class ExecSettings(Settings):
     personality: str = ""
     keyring_mode: str = ""
     ignore_sigpipe: bool = True
+    #: Processes stay in the manager's process group: mount(8) and its like.
+    same_process_group: bool = False
     #: "NAME=value", in order, later ones win.
     environment: tuple[str, ...] = ()
     #: (path or glob, missing is fine).

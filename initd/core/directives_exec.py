@@ -1,0 +1,572 @@
+"""The directives of systemd.exec(5) that say who runs, with what, and where its input and output go.
+
+Namespaces, system calls and the like are in `directives_sandbox`.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+
+from initd.core import capabilities, parsers, timespan, words
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
+from initd.core.sources import LoadFacts
+from initd.core.states import Fate
+from initd.core.values import INFINITY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_NAME = _NAME_START | frozenset("0123456789")
+
+# --- identity -----------------------------------------------------------------------------------------------------
+
+
+def _user_or_group(context: Context, text: str) -> str:
+    name = context.expand_or_fail(text)
+    if not is_user_name(name):
+        raise FatalValue(f"Invalid user/group name or numeric ID: {name}")
+    return name
+
+
+def is_user_name(name: str) -> bool:
+    """What systemd lets pass as a user's or group's name, or as a numeric id."""
+    if not name or name != name.strip() or name in (".", "..") or len(name) > 255:
+        return False
+    if any(ord(char) < 32 or char in ":/\x7f" for char in name):
+        return False
+    return not name.startswith("-") or not name[1:].isdecimal()
+
+
+def _groups(context: Context, text: str) -> tuple[str, ...]:
+    out = []
+    for name in context.expand_each(parsers.split(context, text)):
+        if not is_user_name(name):
+            raise FatalValue(f"Invalid user/group name or numeric ID: {name}")
+        out.append(name)
+    return tuple(out)
+
+
+# --- directories ----------------------------------------------------------------------------------------------------
+
+
+def _working_directory(context: Context, text: str) -> None:
+    missing_ok = text.startswith("-")
+    path = text[1:] if missing_ok else text
+    failure: type[BadValue] = BadValue if missing_ok else FatalValue
+    if path and path != "~":
+        try:
+            path = context.expand(path)
+        except BadValue as error:
+            raise failure(str(error)) from None
+        problem = parsers.path_problem(path)
+        if problem:
+            raise failure(f"WorkingDirectory= path is {problem}{', ignoring' * missing_ok}: {path}")
+        path = parsers.simplify(path)
+    context.draft.set(Group.EXEC, "working_directory", path)
+    context.draft.set(Group.EXEC, "working_directory_missing_ok", missing_ok)
+
+
+def _show_working_directory(settings: Any, facts: LoadFacts) -> str:
+    return ("!" if settings.working_directory_missing_ok else "") + str(settings.working_directory)
+
+
+def _search_path(context: Context, text: str) -> tuple[str, ...]:
+    out = []
+    for item in context.expand_each(text.split(":")):
+        try:
+            out.append(parsers.check_path(context, item))
+        except BadValue as error:
+            context.warn(str(error))
+    return tuple(out)
+
+
+def _exec_directories(context: Context, text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Relative paths, each with an optional ":symlink"."""
+    out: list[tuple[str, tuple[str, ...]]] = []
+    for word in parsers.split(context, text):
+        source, colon, link = word.partition(":")
+        try:
+            path = _relative(context, context.expand(source))
+            links = (_relative(context, context.expand(link)),) if colon and link else ()
+        except BadValue as error:
+            context.warn(str(error))
+            continue
+        out.append((path, links))
+    return tuple(out)
+
+
+def _relative(context: Context, path: str) -> str:
+    if path.startswith("/"):
+        raise BadValue(f"{context.key}= path is absolute, ignoring: {path}")
+    if not path or ".." in path.split("/") or any(ord(char) < 32 for char in path):
+        raise BadValue(f"{context.key}= path is not normalized, ignoring: {path}")
+    simple = parsers.simplify(path)
+    if simple == "private" or simple.startswith("private/"):
+        raise BadValue(f"{context.key}= path can't be 'private', ignoring assignment: {path}")
+    return simple
+
+
+def _directory(key: str, field: str) -> tuple[Directive, ...]:
+    properties = [Property(key, "as", lambda settings, facts: [path for path, _ in getattr(settings, field)])]
+    if key != "ConfigurationDirectory":
+        properties.append(Property(key + "Symlink", "a(sst)", lambda settings, facts: [
+            (path, link, 0) for path, links in getattr(settings, field) for link in links
+        ]))
+    return (
+        Directive(key, Group.EXEC, field, _exec_directories, Merge.APPEND, tuple(properties)),
+        Directive(key + "Mode", Group.EXEC, field + "_mode", parsers.mode, Merge.REPLACE,
+                  (shows(key + "Mode", "u", field + "_mode"),)),
+    )
+
+
+# --- environment ----------------------------------------------------------------------------------------------------
+
+
+def is_variable_name(name: str) -> bool:
+    return bool(name) and name[0] in _NAME_START and _NAME.issuperset(name)
+
+
+def is_variable_value(value: str) -> bool:
+    return not any(ord(char) < 32 and char not in "\t\n" or char == "\x7f" for char in value)
+
+
+def _environment(context: Context, text: str, old: tuple[str, ...]) -> tuple[str, ...]:
+    variables = {item.partition("=")[0]: item for item in old}
+    for word in context.expand_each(parsers.split(context, text)):
+        name, equals, value = word.partition("=")
+        if not equals or not is_variable_name(name) or not is_variable_value(value):
+            context.warn(f"Invalid environment assignment, ignoring: {word}")
+            continue
+        variables[name] = word
+    return tuple(variables.values())
+
+
+def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
+    out = []
+    for word in context.expand_each(parsers.split(context, text)):
+        if is_variable_name(word):
+            out.append(word)
+        else:
+            context.warn(f"Invalid environment name for PassEnvironment, ignoring: {word}")
+    return tuple(out)
+
+
+def _unset_environment(context: Context, text: str) -> tuple[str, ...]:
+    out = []
+    for word in context.expand_each(parsers.split(context, text)):
+        name, _, value = word.partition("=")
+        if is_variable_name(name) and is_variable_value(value):
+            out.append(word)
+        else:
+            context.warn(f"Invalid environment name or assignment, ignoring: {word}")
+    return tuple(out)
+
+
+def _environment_file(context: Context, text: str) -> tuple[tuple[str, bool], ...]:
+    full = context.expand(text)
+    missing_ok = full.startswith("-")
+    path = full[1:] if missing_ok else full
+    return ((parsers.check_path(context, path), missing_ok),)
+
+
+# --- input and output -----------------------------------------------------------------------------------------------
+
+_INPUTS = frozenset("null tty tty-force tty-fail socket data".split())
+_OUTPUTS = frozenset("inherit null tty journal kmsg journal+console kmsg+console socket".split())
+_OLD_OUTPUTS = {"syslog": "journal", "syslog+console": "journal+console"}
+_FILES = {"file:": "file", "append:": "append", "truncate:": "truncate"}
+
+
+def _standard(field: str, stream: str, known: frozenset[str]) -> Callable[[Context, str], None]:
+    """The parser of one of the three streams: sets `field` and `field`_path."""
+    what = "input specifier" if stream == "stdin" else "output specifier"
+
+    def parse(context: Context, text: str) -> None:
+        word, argument = _stream_target(context, text, stream, what)
+        if not argument and word != "fd" and word not in known:
+            raise parsers.bad(what, text)
+        context.draft.set(Group.EXEC, field, word)
+        context.draft.set(Group.EXEC, field + "_path", argument)
+
+    return parse
+
+
+def _stream_target(context: Context, text: str, stream: str, what: str) -> tuple[str, str]:
+    """The word and its path or descriptor name."""
+    if text == "fd":
+        return "fd", stream
+    if text.startswith("fd:"):
+        name = context.expand(text[3:])
+        if not name or len(name) > 255 or ":" in name:
+            raise parsers.bad(what, text)
+        return "fd", name
+    for front, word in _FILES.items():
+        if text.startswith(front) and (word == "file" or stream != "stdin"):
+            return word, parsers.check_path(context, context.expand(text[len(front):]))
+    if stream != "stdin" and text in _OLD_OUTPUTS:
+        context.warn(f"Standard output type {text} is obsolete, automatically updating to {_OLD_OUTPUTS[text]}. "
+                     "Please update your unit file, and consider removing the setting altogether.")
+        return _OLD_OUTPUTS[text], ""
+    return text, ""
+
+
+def _show_fd_name(field: str) -> Callable[[Any, LoadFacts], str]:
+    def show(settings: Any, facts: LoadFacts) -> str:
+        return str(getattr(settings, field + "_path")) if getattr(settings, field) == "fd" else ""
+
+    return show
+
+
+def _show_standard_output(settings: Any, facts: LoadFacts) -> str:
+    return str(settings.standard_output) or facts.default_standard_output
+
+
+def _input_text(context: Context, text: str, old: bytes) -> bytes:
+    data = words.unescape(context.expand(text))
+    return old + data.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _input_data(context: Context, text: str, old: bytes) -> bytes:
+    try:
+        return old + a2b_base64(text.encode())
+    except (Base64Error, ValueError):
+        raise BadValue(f"Failed to decode base64 data, ignoring: {text}") from None
+
+
+def _log_extra_fields(context: Context, text: str) -> tuple[bytes, ...]:
+    out = []
+    for word in context.expand_each(parsers.split(context, text)):
+        name, equals, _ = word.partition("=")
+        if not equals:
+            context.warn(f"Log field lacks '=' character, ignoring: {word}")
+        elif not name or name[0] == "_" or not set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
+            context.warn(f"Log field name is invalid, ignoring: {word}")
+        else:
+            out.append(word.encode("utf-8", "surrogateescape"))
+    return tuple(out)
+
+
+LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+FACILITIES = (
+    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp 12 13 14 15 "
+    "local0 local1 local2 local3 local4 local5 local6 local7"
+).split()
+
+
+def _name_or_number(names: tuple[str, ...] | list[str], what: str) -> Callable[[Context, str], int]:
+    number = parsers.integer(0, len(names) - 1, what)
+
+    def parse(context: Context, text: str) -> int:
+        return names.index(text) if text in names else number(context, text)
+
+    return parse
+
+
+_level = _name_or_number(LEVELS, "log level")
+
+# --- limits and scheduling --------------------------------------------------------------------------------------------
+
+_LIMITS = (
+    "CPU FSIZE DATA STACK CORE RSS NOFILE AS NPROC MEMLOCK LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME"
+).split()
+_SIZE_LIMITS = frozenset("FSIZE DATA STACK CORE RSS AS MEMLOCK MSGQUEUE".split())
+
+
+def _limit_value(name: str, text: str) -> int:
+    """One number of a limit; ValueError where it is none."""
+    word = text.strip()
+    if word == "infinity":
+        return INFINITY
+    if name == "CPU":
+        return -(-timespan.parse(word) // 1_000_000)
+    if name == "RTTIME":
+        return timespan.parse(word, 1)
+    if name == "NICE" and word[:1] in ("+", "-"):
+        return 20 - parsers.to_int(word, -20, 19)
+    if name == "NICE":
+        return parsers.to_int(word, 0, 40)
+    return parsers.to_size(word) if name in _SIZE_LIMITS else parsers.to_int(word, 0, INFINITY - 1)
+
+
+def parse_limit(name: str, text: str) -> tuple[int, int]:
+    """(soft, hard) from "soft:hard" or one number for both; ValueError where it is no limit."""
+    soft_text, colon, hard_text = text.partition(":")
+    soft = _limit_value(name, soft_text)
+    hard = _limit_value(name, hard_text) if colon else soft
+    if soft > hard:
+        raise BadValue(f"Soft resource limit chosen higher than hard limit, ignoring: {text}")
+    return soft, hard
+
+
+def _limit(name: str) -> Directive:
+    low = name.lower()
+
+    def parse(context: Context, text: str, old: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        if not text:
+            raise parsers.bad("resource value", text)
+        try:
+            return old | {low: parse_limit(name, text)}
+        except BadValue:
+            raise
+        except ValueError:
+            raise parsers.bad("resource value", text) from None
+
+    def show(position: int) -> Callable[[Any, LoadFacts], int]:
+        def value(settings: Any, facts: LoadFacts) -> int:
+            limit = settings.limits.get(low) or facts.limits.get(low) or (INFINITY, INFINITY)
+            return int(limit[position])
+
+        return value
+
+    properties = (Property("Limit" + name, "t", show(1)), Property(f"Limit{name}Soft", "t", show(0)))
+    return Directive("Limit" + name, Group.EXEC, "limits", parse, Merge.FOLD_ALL, properties)
+
+
+_SECURE_BITS = {
+    "noroot": 1, "noroot-locked": 2, "no-setuid-fixup": 4, "no-setuid-fixup-locked": 8, "keep-caps": 16,
+    "keep-caps-locked": 32,
+}
+
+
+def _secure_bits(context: Context, text: str, old: int) -> int:
+    for word in parsers.split(context, text):
+        if word not in _SECURE_BITS:
+            raise BadValue(f"Failed to parse secure bits, ignoring: {text}")
+        old |= _SECURE_BITS[word]
+    return old
+
+
+def _capabilities(context: Context, text: str, old: int | None) -> int:
+    """A set to allow, or with "~" a set to forbid; later lines add to earlier ones."""
+    is_inverted = text.startswith("~")
+    listed = 0
+    for word in parsers.split(context, text[1:] if is_inverted else text):
+        try:
+            listed |= 1 << capabilities.number(word)
+        except ValueError:
+            context.warn(f"Failed to parse capability name, ignoring: {word}")
+    if not listed or old is None:
+        return capabilities.ALL & ~listed if is_inverted else listed
+    return old & ~listed if is_inverted else old | listed
+
+
+def _ambient_capabilities(context: Context, text: str, old: int) -> int:
+    return _capabilities(context, text, old or None)
+
+
+_POLICIES = {"other": 0, "fifo": 1, "rr": 2, "batch": 3, "idle": 5}
+
+
+def _scheduling_policy(context: Context, text: str) -> None:
+    if not text:
+        context.draft.unset(Group.EXEC, "cpu_scheduling_policy")
+        context.draft.unset(Group.EXEC, "cpu_scheduling_priority")
+        return
+    if text not in _POLICIES:
+        raise parsers.bad("CPU scheduling policy", text)
+    policy = _POLICIES[text]
+    context.draft.set(Group.EXEC, "cpu_scheduling_policy", policy)
+    # The real-time policies know the priorities 1 to 99, the others 0 alone.
+    low, high = (1, 99) if policy in (1, 2) else (0, 0)
+    priority = context.draft.get(Group.EXEC, "cpu_scheduling_priority")
+    context.draft.set(Group.EXEC, "cpu_scheduling_priority", min(max(priority, low), high))
+
+
+def _cpu_affinity(context: Context, text: str, old: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    if text == "numa":
+        return ("numa",)
+    cpus = {cpu for cpu in old if isinstance(cpu, int)} | set(parsers.cpu_set(context, text))
+    return tuple(sorted(cpus))
+
+
+_NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
+_IO_CLASSES = {"none": 0, "realtime": 1, "best-effort": 2, "idle": 3, "0": 0, "1": 1, "2": 2, "3": 3}
+_COREDUMP_BITS = {
+    "private-anonymous": 1, "shared-anonymous": 2, "private-file-backed": 4, "shared-file-backed": 8, "elf-headers": 16,
+    "private-huge": 32, "shared-huge": 64, "private-dax": 128, "shared-dax": 256, "default": 0x33, "all": 2**64 - 1,
+}
+
+
+def _io_class(context: Context, text: str) -> int:
+    if text not in _IO_CLASSES:
+        raise parsers.bad("IO scheduling class", text)
+    return _IO_CLASSES[text]
+
+
+def _coredump_filter(context: Context, text: str, old: int | None) -> int:
+    mask = old or 0
+    for word in text.split():
+        try:
+            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word, 16)
+        except ValueError:
+            raise BadValue(f"Failed to parse the coredump filter, ignoring: {text}") from None
+    return mask
+
+
+def _nice(context: Context, text: str) -> int:
+    try:
+        value = parsers.to_int(text, -(2**31), 2**31 - 1)
+    except ValueError:
+        raise BadValue(f"Failed to parse nice priority, ignoring: {text}") from None
+    if not -20 <= value <= 19:
+        raise BadValue(f"Nice priority out of range, ignoring: {text}")
+    return value
+
+
+def _oom_score_adjust(context: Context, text: str) -> int:
+    try:
+        value = parsers.to_int(text, -(2**31), 2**31 - 1)
+    except ValueError:
+        raise BadValue(f"Failed to parse the OOM score adjust value, ignoring: {text}") from None
+    if not -1000 <= value <= 1000:
+        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}")
+    return value
+
+
+# --- credentials --------------------------------------------------------------------------------------------------
+
+
+def _set_credential(context: Context, text: str) -> tuple[tuple[str, bytes], ...]:
+    name, colon, value = text.partition(":")
+    if not colon or not name:
+        raise BadValue(f"Invalid syntax, ignoring: {text}")
+    data = words.unescape(value).encode("utf-8", "surrogateescape")
+    return ((context.expand(name), data),)
+
+
+def _set_credential_encrypted(context: Context, text: str) -> tuple[tuple[str, bytes], ...]:
+    name, colon, value = text.partition(":")
+    if not colon or not name:
+        raise BadValue(f"Invalid syntax, ignoring: {text}")
+    try:
+        return ((context.expand(name), a2b_base64(value.encode())),)
+    except (Base64Error, ValueError):
+        raise BadValue(f"Encrypted credential data not valid Base64 data, ignoring: {text}") from None
+
+
+def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]:
+    name, _, path = text.partition(":")
+    if not name:
+        raise BadValue(f"Invalid syntax, ignoring: {text}")
+    name = context.expand(name)
+    return ((name, context.expand(path) if path else name),)
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+_NEEDS_PAM = "there is no PAM session here"
+
+
+def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE, default: Any = None,
+          property_name: str = "", fate: Fate = Fate.APPLIED, reason: str = "") -> Directive:
+    properties = (shows(property_name or key, signature, field, default),) if signature else ()
+    return Directive(key, Group.EXEC, field, parse, merge, properties, fate, reason)
+
+
+_RESET = Merge.REPLACE_OR_RESET
+
+EXEC: tuple[Directive, ...] = (
+    Directive("WorkingDirectory", Group.EXEC, "working_directory", _working_directory, Merge.SPREAD,
+              (Property("WorkingDirectory", "s", _show_working_directory),)),
+    _exec("RootDirectory", "root_directory", parsers.fatal_path, "s", _RESET),
+    _exec("ExecSearchPath", "exec_search_path", _search_path, "as", Merge.APPEND),
+    _exec("User", "user", _user_or_group, "s", _RESET),
+    _exec("Group", "group", _user_or_group, "s", _RESET),
+    _exec("SupplementaryGroups", "supplementary_groups", _groups, "as", Merge.APPEND),
+    _exec("PAMName", "pam_name", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_NEEDS_PAM),
+    _exec("Nice", "nice", _nice, "i", _RESET, 0),
+    Directive("OOMScoreAdjust", Group.EXEC, "oom_score_adjust", _oom_score_adjust, _RESET,
+              (shows_fact("OOMScoreAdjust", "i", "oom_score_adjust", "oom_score_adjust"),)),
+    Directive("CoredumpFilter", Group.EXEC, "coredump_filter", _coredump_filter, Merge.FOLD,
+              (shows_fact("CoredumpFilter", "t", "coredump_filter", "coredump_filter"),)),
+    _exec("IOSchedulingClass", "io_scheduling_class", _io_class, "i", _RESET, 2),
+    _exec("IOSchedulingPriority", "io_scheduling_priority", parsers.integer(0, 7, "IO priority"), "i", _RESET),
+    Directive("CPUSchedulingPolicy", Group.EXEC, "cpu_scheduling_policy", _scheduling_policy, Merge.SPREAD,
+              (shows("CPUSchedulingPolicy", "i", "cpu_scheduling_policy", 0),)),
+    _exec("CPUSchedulingPriority", "cpu_scheduling_priority", parsers.integer(0, 99, "CPU scheduling priority"), "i", _RESET),
+    _exec("CPUSchedulingResetOnFork", "cpu_scheduling_reset_on_fork", parsers.boolean, "b"),
+    Directive("CPUAffinity", Group.EXEC, "cpu_affinity", _cpu_affinity, Merge.FOLD, (
+        Property("CPUAffinity", "ay", lambda settings, facts: parsers.cpu_mask(settings.cpu_affinity)),
+        Property("CPUAffinityFromNUMA", "b", lambda settings, facts: settings.cpu_affinity == ("numa",)),
+    )),
+    Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
+        Property("NUMAPolicy", "i", lambda settings, facts: _NUMA_POLICIES.get(settings.numa_policy, -1)),
+    ), Fate.IGNORED, "memory policies are not set yet"),
+    Directive("NUMAMask", Group.EXEC, "numa_mask", parsers.cpu_set, _RESET, (
+        Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
+    ), Fate.IGNORED, "memory policies are not set yet"),
+    _exec("UMask", "umask", parsers.mode, "u"),
+    Directive("Environment", Group.EXEC, "environment", _environment, Merge.FOLD, (shows("Environment", "as", "environment"),)),
+    _exec("EnvironmentFile", "environment_files", _environment_file, "a(sb)", Merge.APPEND, property_name="EnvironmentFiles"),
+    _exec("PassEnvironment", "pass_environment", _pass_environment, "as", Merge.APPEND),
+    _exec("UnsetEnvironment", "unset_environment", _unset_environment, "as", Merge.APPEND),
+    Directive("StandardInput", Group.EXEC, "standard_input", _standard("standard_input", "stdin", _INPUTS), Merge.SPREAD, (
+        shows("StandardInput", "s", "standard_input"),
+        Property("StandardInputFileDescriptorName", "s", _show_fd_name("standard_input")),
+    )),
+    Directive("StandardOutput", Group.EXEC, "standard_output", _standard("standard_output", "stdout", _OUTPUTS), Merge.SPREAD, (
+        Property("StandardOutput", "s", _show_standard_output),
+        Property("StandardOutputFileDescriptorName", "s", _show_fd_name("standard_output")),
+    )),
+    Directive("StandardError", Group.EXEC, "standard_error", _standard("standard_error", "stderr", _OUTPUTS), Merge.SPREAD, (
+        shows_fact("StandardError", "s", "standard_error", "default_standard_error"),
+        Property("StandardErrorFileDescriptorName", "s", _show_fd_name("standard_error")),
+    )),
+    Directive("StandardInputText", Group.EXEC, "standard_input_data", _input_text, Merge.FOLD),
+    Directive("StandardInputData", Group.EXEC, "standard_input_data", _input_data, Merge.FOLD,
+              (shows("StandardInputData", "ay", "standard_input_data"),)),
+    _exec("TTYPath", "tty_path", parsers.path, "s", _RESET),
+    _exec("TTYReset", "tty_reset", parsers.boolean, "b"),
+    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b"),
+    _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b"),
+    _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
+    _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
+    _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET),
+    _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i"),
+    _exec("SyslogLevel", "syslog_level", _level, "i"),
+    _exec("SyslogLevelPrefix", "syslog_level_prefix", parsers.boolean, "b"),
+    _exec("LogLevelMax", "log_level_max", _level, "i", _RESET),
+    _exec("LogRateLimitIntervalSec", "log_rate_limit_interval_usec", parsers.seconds(), "t",
+          property_name="LogRateLimitIntervalUSec"),
+    _exec("LogRateLimitBurst", "log_rate_limit_burst", parsers.unsigned, "u"),
+    _exec("LogExtraFields", "log_extra_fields", _log_extra_fields, "aay", Merge.APPEND),
+    _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND),
+    _exec("LogNamespace", "log_namespace", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
+          reason="there is one journal, for all units"),
+    Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.FOLD, (shows("SecureBits", "i", "secure_bits"),)),
+    Directive("CapabilityBoundingSet", Group.EXEC, "capability_bounding_set", _capabilities, Merge.FOLD_ALL,
+              (shows_fact("CapabilityBoundingSet", "t", "capability_bounding_set", "capability_bounding_set"),)),
+    Directive("AmbientCapabilities", Group.EXEC, "ambient_capabilities", _ambient_capabilities, Merge.FOLD_ALL,
+              (shows("AmbientCapabilities", "t", "ambient_capabilities"),)),
+    Directive("TimerSlackNSec", Group.EXEC, "timer_slack_nsec", parsers.nanoseconds, _RESET,
+              (shows_fact("TimerSlackNSec", "t", "timer_slack_nsec", "timer_slack_nsec"),)),
+    _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),
+    _exec("IgnoreSIGPIPE", "ignore_sigpipe", parsers.boolean, "b"),
+    *(_limit(name) for name in _LIMITS),
+    *_directory("RuntimeDirectory", "runtime_directory"),
+    *_directory("StateDirectory", "state_directory"),
+    *_directory("CacheDirectory", "cache_directory"),
+    *_directory("LogsDirectory", "logs_directory"),
+    *_directory("ConfigurationDirectory", "configuration_directory"),
+    _exec("RuntimeDirectoryPreserve", "runtime_directory_preserve",
+          parsers.bool_or_word(("restart",), "exec preserve mode"), "s"),
+    _exec("TimeoutCleanSec", "timeout_clean_usec", parsers.seconds(zero=INFINITY), "t", property_name="TimeoutCleanUSec"),
+    _exec("SetCredential", "set_credential", _set_credential, "a(say)", Merge.APPEND),
+    _exec("SetCredentialEncrypted", "set_credential_encrypted", _set_credential_encrypted, "a(say)", Merge.APPEND,
+          fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
+    _exec("LoadCredential", "load_credential", _load_credential, "a(ss)", Merge.APPEND),
+    _exec("LoadCredentialEncrypted", "load_credential_encrypted", _load_credential, "a(ss)", Merge.APPEND,
+          fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
+    _exec("UtmpIdentifier", "utmp_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason="no utmp is kept"),
+    _exec("UtmpMode", "utmp_mode", parsers.word_of(("init", "login", "user"), "utmp mode"), "s", fate=Fate.IGNORED,
+          reason="no utmp is kept"),
+)
+
+EXTRA_PROPERTIES = (
+    Property("SyslogPriority", "i", lambda settings, facts: settings.syslog_facility * 8 + settings.syslog_level),
+    shows("SameProcessGroup", "b", "same_process_group"),
+)

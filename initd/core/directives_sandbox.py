@@ -1,0 +1,386 @@
+"""The directives of systemd.exec(5) that take something away: mounts, namespaces, system calls, security modules."""
+
+from __future__ import annotations
+
+import errno
+
+from initd.core import parsers
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows
+from initd.core.sources import LoadFacts
+from initd.core.states import Fate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    AllowOrDeny = tuple[bool, tuple[str, ...]]
+
+#: Flags of clone(2), by the words of RestrictNamespaces=.
+NAMESPACES = {
+    "cgroup": 0x02000000, "ipc": 0x08000000, "net": 0x40000000, "mnt": 0x00020000, "pid": 0x20000000,
+    "user": 0x10000000, "uts": 0x04000000,
+}
+ALL_NAMESPACES = 0x7E020000
+#: systemd's marker for "kill the process" in SystemCallErrorNumber.
+_KILL = 2**31 - 2
+_MS_REC = 16384
+_MOUNT_FLAGS = {"shared": 1 << 20, "slave": 1 << 19, "private": 1 << 18}
+
+
+def _restrict_namespaces(context: Context, text: str, old: int | None) -> int | None:
+    """Which namespaces stay allowed: "yes" none, "no" all, a list exactly these, "~" all but these."""
+    try:
+        return 0 if parsers.to_bool(text) else ALL_NAMESPACES
+    except ValueError:
+        pass
+    is_inverted = text.startswith("~")
+    flags = 0
+    for word in parsers.split(context, text[1:] if is_inverted else text):
+        if word not in NAMESPACES:
+            raise BadValue(f"Failed to parse namespace type string, ignoring: {text}")
+        flags |= NAMESPACES[word]
+    if old is None:
+        return ALL_NAMESPACES & ~flags if is_inverted else flags
+    return old & ~flags if is_inverted else old | flags
+
+
+def _allow_or_deny(what: str, is_known: Callable[[str], bool], may_be_none: bool = False) -> Callable[..., AllowOrDeny]:
+    """The parser of a list to allow, or with "~" to deny; the first line decides which of both it is."""
+
+    def parse(context: Context, text: str, old: AllowOrDeny | None) -> AllowOrDeny:
+        if may_be_none and text == "none":
+            return True, ()
+        is_inverted = text.startswith("~")
+        allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
+        for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
+            if not is_known(word):
+                context.warn(f"Failed to parse {what}, ignoring: {word}")
+            elif allows == is_inverted:
+                names.discard(word)
+            else:
+                names.add(word)
+        return allows, tuple(sorted(names))
+
+    return parse
+
+
+def _is_address_family(word: str) -> bool:
+    return word.startswith("AF_") and word[3:].replace("_", "").isalnum() and word == word.upper()
+
+
+def _show_allow_or_deny(field: str) -> Callable[[Any, LoadFacts], tuple[bool, list[str]]]:
+    def show(settings: Any, facts: LoadFacts) -> tuple[bool, list[str]]:
+        allows, names = getattr(settings, field) or (False, ())
+        return allows, list(names)
+
+    return show
+
+
+def _system_calls(context: Context, text: str) -> tuple[str, ...]:
+    # Which calls a group stands for is resolved by who builds the filter.
+    is_inverted = text.startswith("~")
+    out = []
+    for word in parsers.split(context, text[1:] if is_inverted else text):
+        name, colon, action = word.partition(":")
+        bare = name[1:] if name.startswith("@") else name
+        if not bare or not bare.replace("_", "").replace("-", "").isalnum() or (colon and not _is_errno(action)):
+            context.warn(f"Failed to parse system call, ignoring: {word}")
+            continue
+        out.append(("~" if is_inverted else "") + word)
+    return tuple(out)
+
+
+def _is_errno(text: str) -> bool:
+    return text == "kill" or text in _ERRNOS or (text.isdecimal() and int(text) < 4096)
+
+
+_ERRNOS = {name: number for number, name in errno.errorcode.items()}
+
+
+def _system_call_error(context: Context, text: str) -> int:
+    if text == "kill":
+        return _KILL
+    if text in _ERRNOS:
+        return _ERRNOS[text]
+    return parsers.integer(1, 4095, "error number")(context, text)
+
+
+_ARCHITECTURES = frozenset(
+    "native x86 x86-64 x32 arm arm64 mips mips64 mips64-n32 mips-le mips64-le mips64-le-n32 parisc parisc64 ppc ppc64 "
+    "ppc64-le riscv64 s390 s390x".split()
+)
+
+
+def _architectures(context: Context, text: str, old: tuple[str, ...]) -> tuple[str, ...]:
+    names = set(old)
+    for word in parsers.split(context, text):
+        if word in _ARCHITECTURES:
+            names.add(word)
+        else:
+            context.warn(f"Failed to parse system call architecture \"{word}\", ignoring.")
+    return tuple(sorted(names))
+
+
+# --- paths and mounts ---------------------------------------------------------------------------------------------
+
+
+def _bind_paths(context: Context, text: str) -> tuple[tuple[str, str, bool, bool], ...]:
+    out = []
+    for word in parsers.split(context, text):
+        missing_ok = word.startswith("-")
+        source, _, rest = (word[1:] if missing_ok else word).partition(":")
+        destination, _, options = rest.partition(":")
+        try:
+            source = parsers.check_path(context, context.expand(source))
+            destination = parsers.check_path(context, context.expand(destination)) if destination else source
+        except BadValue as error:
+            context.warn(str(error))
+            continue
+        if options not in ("", "rbind", "norbind"):
+            context.warn(f"Invalid option string, ignoring setting: {options}")
+            continue
+        out.append((source, destination, missing_ok, options != "norbind"))
+    return tuple(out)
+
+
+def _show_bind_paths(field: str) -> Callable[[Any, LoadFacts], list[tuple[str, str, bool, int]]]:
+    def show(settings: Any, facts: LoadFacts) -> list[tuple[str, str, bool, int]]:
+        return [
+            (source, destination, missing_ok, _MS_REC if recursive else 0)
+            for source, destination, missing_ok, recursive in getattr(settings, field)
+        ]
+
+    return show
+
+
+def _temporary_file_system(context: Context, text: str) -> tuple[tuple[str, str], ...]:
+    out = []
+    for word in parsers.split(context, text):
+        path, _, options = word.partition(":")
+        try:
+            out.append((parsers.check_path(context, context.expand(path)), context.expand(options)))
+        except BadValue as error:
+            context.warn(str(error))
+    return tuple(out)
+
+
+def _mount_flags(context: Context, text: str) -> str:
+    if text not in _MOUNT_FLAGS:
+        raise BadValue(f"Failed to parse mount flag {text}, ignoring.")
+    return text
+
+
+def _partition_options(text: str) -> tuple[tuple[str, str], ...]:
+    """"partition:options", or options for the root partition."""
+    out = []
+    for word in text.split():
+        partition, colon, options = word.partition(":")
+        out.append((partition, options) if colon else ("root", partition))
+    return tuple(out)
+
+
+def _root_image_options(context: Context, text: str) -> tuple[tuple[str, str], ...]:
+    return _partition_options(context.expand(text))
+
+
+def _extension_images(context: Context, text: str) -> tuple[tuple[str, bool, tuple[tuple[str, str], ...]], ...]:
+    out = []
+    for word in parsers.split(context, text):
+        missing_ok = word.startswith("-")
+        path, _, options = (word[1:] if missing_ok else word).partition(":")
+        try:
+            path = parsers.check_path(context, context.expand(path))
+        except BadValue as error:
+            context.warn(str(error))
+            continue
+        out.append((path, missing_ok, _partition_options(options.replace(":", " "))))
+    return tuple(out)
+
+
+def _mount_images(context: Context, text: str) -> tuple[tuple[str, str, bool, tuple[tuple[str, str], ...]], ...]:
+    out = []
+    for word in parsers.split(context, text):
+        missing_ok = word.startswith("-")
+        source, _, rest = (word[1:] if missing_ok else word).partition(":")
+        destination, _, options = rest.partition(":")
+        try:
+            source = parsers.check_path(context, context.expand(source))
+            destination = parsers.check_path(context, context.expand(destination))
+        except BadValue as error:
+            context.warn(str(error))
+            continue
+        out.append((source, destination, missing_ok, _partition_options(options.replace(":", " "))))
+    return tuple(out)
+
+
+def _hash(context: Context, text: str) -> str:
+    """Hexadecimal digits, or the path of a file that holds them."""
+    if text.startswith("/"):
+        return parsers.check_path(context, context.expand(text))
+    if len(text) % 2 or len(text) < 32 or not set(text.lower()) <= set("0123456789abcdef"):
+        raise BadValue(f"Failed to decode root hash, ignoring: {text}")
+    return text.lower()
+
+
+def _hash_signature(context: Context, text: str) -> str:
+    if text.startswith("/"):
+        return parsers.check_path(context, context.expand(text))
+    if not text.startswith("base64:"):
+        raise BadValue(f"Failed to decode root hash signature, ignoring: {text}")
+    return text
+
+
+def _show_hash(field: str) -> Callable[[Any, LoadFacts], bytes]:
+    def show(settings: Any, facts: LoadFacts) -> bytes:
+        value = getattr(settings, field)
+        return b"" if value.startswith(("/", "base64:")) else bytes.fromhex(value)
+
+    return show
+
+
+def _show_hash_path(field: str) -> Callable[[Any, LoadFacts], str]:
+    def show(settings: Any, facts: LoadFacts) -> str:
+        value: str = getattr(settings, field)
+        return value if value.startswith("/") else ""
+
+    return show
+
+
+def _show_mount_api_vfs(settings: Any, facts: LoadFacts) -> bool:
+    if settings.mount_api_vfs is not None:
+        return bool(settings.mount_api_vfs)
+    return bool(settings.root_image) or (bool(settings.root_directory) and settings.root_directory != "/")
+
+
+def _show_label(field: str) -> Callable[[Any, LoadFacts], tuple[bool, str]]:
+    def show(settings: Any, facts: LoadFacts) -> tuple[bool, str]:
+        value: str = getattr(settings, field)
+        return value.startswith("-"), value.removeprefix("-")
+
+    return show
+
+
+def _label(context: Context, text: str) -> str:
+    front = "-" if text.startswith("-") else ""
+    try:
+        return front + context.expand(text[len(front):])
+    except BadValue as error:
+        raise (BadValue if front else FatalValue)(str(error)) from None
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+_MOUNTS = "mount namespaces are not used yet"
+_SPACES = "namespaces are not used yet"
+_FILTER = "system call filters are not installed yet"
+_MODULE = "security modules are not spoken to"
+
+
+def _box(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
+         reason: str = _MOUNTS, show: Callable[[Any, LoadFacts], Any] | None = None) -> Directive:
+    properties: tuple[Property, ...] = ()
+    if show is not None:
+        properties = (Property(key, signature, show),)
+    elif signature:
+        properties = (shows(key, signature, field),)
+    return Directive(key, Group.EXEC, field, parse, merge, properties, Fate.IGNORED, reason)
+
+
+def _paths(key: str, field: str, is_alias: bool = False) -> Directive:
+    return _box(key, field, parsers.prefixed_path_words, "" if is_alias else "as", Merge.APPEND)
+
+
+def _flag(key: str, field: str, reason: str = _MOUNTS) -> Directive:
+    return _box(key, field, parsers.boolean, "b", reason=reason)
+
+
+_RESET = Merge.REPLACE_OR_RESET
+_is_file_system = str.isprintable
+
+SANDBOX: tuple[Directive, ...] = (
+    _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET),
+    _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", _RESET),
+    Directive("RootHash", Group.EXEC, "root_hash", _hash, _RESET, (
+        Property("RootHash", "ay", _show_hash("root_hash")), Property("RootHashPath", "s", _show_hash_path("root_hash")),
+    ), Fate.IGNORED, _MOUNTS),
+    Directive("RootHashSignature", Group.EXEC, "root_hash_signature", _hash_signature, _RESET, (
+        Property("RootHashSignature", "ay", _show_hash("root_hash_signature")),
+        Property("RootHashSignaturePath", "s", _show_hash_path("root_hash_signature")),
+    ), Fate.IGNORED, _MOUNTS),
+    _box("RootVerity", "root_verity", parsers.fatal_path, "s", _RESET),
+    _box("ExtensionDirectories", "extension_directories", parsers.prefixed_path_words, "as", Merge.APPEND),
+    _box("ExtensionImages", "extension_images", _extension_images, "a(sba(ss))", Merge.APPEND),
+    _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND),
+    _flag("DynamicUser", "dynamic_user", "users are not made at run time yet"),
+    _flag("RemoveIPC", "remove_ipc", "IPC objects are not removed yet"),
+    _box("KeyringMode", "keyring_mode", parsers.word_of(("inherit", "private", "shared"), "keyring mode"), "s",
+         reason="kernel keyrings are not set up"),
+    _box("ProtectProc", "protect_proc", parsers.word_of(("noaccess", "invisible", "ptraceable", "default"),
+         "/proc/ protection mode"), "s"),
+    _box("ProcSubset", "proc_subset", parsers.word_of(("all", "pid"), "/proc/ subset mode"), "s"),
+    _box("SystemCallFilter", "system_call_filter", _system_calls, "", Merge.APPEND, _FILTER),
+    _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND, _FILTER),
+    _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD, _FILTER),
+    _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET, _FILTER,
+         lambda settings, facts: _KILL if settings.system_call_error_number is None else settings.system_call_error_number),
+    _flag("MemoryDenyWriteExecute", "memory_deny_write_execute", _FILTER),
+    _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD, _FILTER,
+         lambda settings, facts: ALL_NAMESPACES if settings.restrict_namespaces is None else settings.restrict_namespaces),
+    _flag("RestrictRealtime", "restrict_realtime", _FILTER),
+    _flag("RestrictSUIDSGID", "restrict_suid_sgid", _FILTER),
+    _box("RestrictAddressFamilies", "restrict_address_families",
+         _allow_or_deny("address family", _is_address_family, may_be_none=True), "(bas)", Merge.FOLD, _FILTER,
+         _show_allow_or_deny("restrict_address_families")),
+    _box("RestrictFileSystems", "restrict_file_systems", _allow_or_deny("filesystem", _is_file_system), "(bas)",
+         Merge.FOLD, "BPF programs cannot be loaded here", _show_allow_or_deny("restrict_file_systems")),
+    _flag("LockPersonality", "lock_personality", _FILTER),
+    _box("Personality", "personality", parsers.word_of(
+        ("x86", "x86-64", "ppc", "ppc-le", "ppc64", "ppc64-le", "s390", "s390x", "arm64", "riscv64"), "personality"),
+        "s", _RESET, "execution domains are not set yet"),
+    _paths("ReadWritePaths", "read_write_paths"),
+    _paths("ReadWriteDirectories", "read_write_paths", is_alias=True),
+    _paths("ReadOnlyPaths", "read_only_paths"),
+    _paths("ReadOnlyDirectories", "read_only_paths", is_alias=True),
+    _paths("InaccessiblePaths", "inaccessible_paths"),
+    _paths("InaccessibleDirectories", "inaccessible_paths", is_alias=True),
+    _paths("ExecPaths", "exec_paths"),
+    _paths("NoExecPaths", "no_exec_paths"),
+    _box("BindPaths", "bind_paths", _bind_paths, "a(ssbt)", Merge.APPEND, show=_show_bind_paths("bind_paths")),
+    _box("BindReadOnlyPaths", "bind_read_only_paths", _bind_paths, "a(ssbt)", Merge.APPEND,
+         show=_show_bind_paths("bind_read_only_paths")),
+    _box("TemporaryFileSystem", "temporary_file_system", _temporary_file_system, "a(ss)", Merge.APPEND),
+    _flag("PrivateTmp", "private_tmp"),
+    _flag("PrivateDevices", "private_devices"),
+    _flag("ProtectKernelTunables", "protect_kernel_tunables"),
+    _flag("ProtectKernelModules", "protect_kernel_modules"),
+    _flag("ProtectKernelLogs", "protect_kernel_logs"),
+    _flag("ProtectClock", "protect_clock"),
+    _flag("ProtectControlGroups", "protect_control_groups"),
+    _flag("PrivateNetwork", "private_network", _SPACES),
+    _flag("PrivateUsers", "private_users", _SPACES),
+    _flag("PrivateMounts", "private_mounts"),
+    _flag("PrivateIPC", "private_ipc", _SPACES),
+    _flag("ProtectHostname", "protect_hostname", _SPACES),
+    _box("NetworkNamespacePath", "network_namespace_path", parsers.path, "s", _RESET, _SPACES),
+    _box("IPCNamespacePath", "ipc_namespace_path", parsers.path, "s", _RESET, _SPACES),
+    _box("ProtectSystem", "protect_system", parsers.bool_or_word(("full", "strict"), "protect system value"), "s"),
+    _box("ProtectHome", "protect_home", parsers.bool_or_word(("read-only", "tmpfs"), "protect home value"), "s"),
+    _box("MountFlags", "mount_flags", _mount_flags, "t", _RESET,
+         show=lambda settings, facts: _MOUNT_FLAGS.get(settings.mount_flags, 0)),
+    _box("MountAPIVFS", "mount_api_vfs", parsers.boolean, "b", show=_show_mount_api_vfs),
+    _box("SELinuxContext", "selinux_context", _label, "(bs)", _RESET, _MODULE, _show_label("selinux_context")),
+    _box("AppArmorProfile", "apparmor_profile", _label, "(bs)", _RESET, _MODULE, _show_label("apparmor_profile")),
+    _box("SmackProcessLabel", "smack_process_label", _label, "(bs)", _RESET, _MODULE, _show_label("smack_process_label")),
+)
+
+EXTRA_PROPERTIES = (
+    Property("SystemCallFilter", "(bas)", lambda settings, facts: _show_calls(settings.system_call_filter)),
+    Property("SystemCallLog", "(bas)", lambda settings, facts: _show_calls(settings.system_call_log)),
+)
+
+
+def _show_calls(entries: tuple[str, ...]) -> tuple[bool, list[str]]:
+    """Whether the list allows, and its words."""
+    allows = bool(entries) and not entries[0].startswith("~")
+    return allows, sorted({entry.removeprefix("~") for entry in entries})

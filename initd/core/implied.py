@@ -1,0 +1,197 @@
+"""Dependencies that no file writes: the implicit and the default ones of each unit type.
+
+Source: the sections "Automatic Dependencies" of systemd.service(5), systemd.socket(5), … and systemd.exec(5), tried
+against a real systemd 252. What depends on other units being there (a target after what it wants, the mount units
+below a path) is `core.graph`'s work.
+"""
+
+from __future__ import annotations
+
+from initd.core import unitname
+from initd.core.dependency import Dependency
+from initd.core.settings import (
+    AutomountSettings,
+    DependencyEntry,
+    ExecSettings,
+    MountSettings,
+    PathSettings,
+    ServiceSettings,
+    SocketSettings,
+    SwapSettings,
+    TimerSettings,
+    UnitDefinition,
+)
+from initd.core.states import LoadState, ServiceType, UnitType
+
+_AFTER, _BEFORE, _REQUIRES, _WANTS = Dependency.AFTER, Dependency.BEFORE, Dependency.REQUIRES, Dependency.WANTS
+_CONFLICTS, _TRIGGERS, _SLICE = Dependency.CONFLICTS, Dependency.TRIGGERS, Dependency.IN_SLICE
+_STOP_PROPAGATED = Dependency.STOP_PROPAGATED_FROM
+
+#: Types that wait for the early boot and leave at shutdown.
+_AFTER_SYSINIT = frozenset((UnitType.SERVICE, UnitType.SOCKET, UnitType.TIMER, UnitType.PATH))
+_BEFORE_TARGET = {
+    UnitType.SOCKET: "sockets.target", UnitType.TIMER: "timers.target", UnitType.PATH: "paths.target",
+}
+_LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
+_JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
+#: Mounted by the manager or the kernel before any unit runs.
+_API_MOUNTS = ("/", "/usr", "/etc", "/proc", "/sys", "/dev", "/run")
+_NETWORK_FILE_SYSTEMS = frozenset((
+    "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
+))
+
+
+def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
+    """Everything that follows from the unit's own settings, in a fixed order; its own file's dependencies left out."""
+    found = _Found(definition)
+    if definition.unit.default_dependencies:
+        _add_default(found, definition)
+    _add_specific(found, definition)
+    if definition.exec is not None and _runs_processes(definition):
+        _add_exec(found, definition.exec)
+    if definition.load_state is LoadState.LOADED:
+        # systemd gets to these only when nothing was wrong with the unit.
+        _add_slice(found, definition)
+        if definition.unit.requires_mounts_for and definition.name != "-.mount":
+            found.implicit(_AFTER, "-.mount")
+    return tuple(found.entries.values())
+
+
+class _Found:
+    def __init__(self, definition: UnitDefinition) -> None:
+        self.own_names = {definition.name, *definition.names}
+        self.entries: dict[tuple[Dependency, str], DependencyEntry] = {}
+
+    def default(self, kind: Dependency, *units: str) -> None:
+        self._add(kind, units, "default")
+
+    def implicit(self, kind: Dependency, *units: str) -> None:
+        self._add(kind, units, "implicit")
+
+    def _add(self, kind: Dependency, units: tuple[str, ...], origin: str) -> None:
+        for unit in units:
+            if unit not in self.own_names:
+                self.entries.setdefault((kind, unit), DependencyEntry(kind, unit, origin))
+
+
+def mount_names(path: str) -> tuple[str, ...]:
+    """The mount units that could be at or above a path, the root first. Which of them exist, the graph knows."""
+    parts = [part for part in path.split("/") if part]
+    paths = ["/"] + ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return tuple(unitname.path_to_unit(item, "mount") for item in paths)
+
+
+# --- by type ------------------------------------------------------------------------------------------------------
+
+
+def _add_default(found: _Found, definition: UnitDefinition) -> None:
+    kind = definition.type
+    if kind in _AFTER_SYSINIT:
+        found.default(_REQUIRES, "sysinit.target")
+        found.default(_AFTER, "sysinit.target")
+    if kind is UnitType.SERVICE:
+        found.default(_AFTER, "basic.target")
+    if kind in _BEFORE_TARGET:
+        found.default(_BEFORE, _BEFORE_TARGET[kind])
+    if kind in _LEAVES_AT_SHUTDOWN and definition.name not in ("shutdown.target", "-.slice", "init.scope"):
+        found.default(_CONFLICTS, "shutdown.target")
+        found.default(_BEFORE, "shutdown.target")
+    specific = definition.specific
+    if isinstance(specific, TimerSettings) and specific.calendar:
+        found.default(_AFTER, "time-set.target", "time-sync.target")
+    elif isinstance(specific, MountSettings):
+        _add_mount_default(found, specific)
+    elif isinstance(specific, AutomountSettings):
+        _add_automount_default(found)
+
+
+def _add_mount_default(found: _Found, mount: MountSettings) -> None:
+    if mount.where in _API_MOUNTS or mount.where.startswith(("/proc/", "/sys/", "/dev/")):
+        return
+    options = mount.options.split(",") if mount.options else []
+    is_network = mount.type in _NETWORK_FILE_SYSTEMS or mount.type.startswith("fuse.") and \
+        mount.type[5:] in _NETWORK_FILE_SYSTEMS or "_netdev" in options
+    if is_network:
+        found.default(_AFTER, "remote-fs-pre.target", "network.target", "network-online.target")
+        found.default(_WANTS, "network-online.target")
+    else:
+        found.default(_AFTER, "local-fs-pre.target")
+    if "nofail" not in options:
+        found.default(_BEFORE, "remote-fs.target" if is_network else "local-fs.target")
+    found.default(_BEFORE, "umount.target")
+    found.default(_CONFLICTS, "umount.target")
+    if mount.type == "tmpfs":
+        found.default(_AFTER, "swap.target")
+
+
+def _add_automount_default(found: _Found) -> None:
+    found.default(_BEFORE, "local-fs.target", "umount.target")
+    found.default(_AFTER, "local-fs-pre.target")
+    found.default(_CONFLICTS, "umount.target")
+
+
+def _add_specific(found: _Found, definition: UnitDefinition) -> None:
+    specific = definition.specific
+    if isinstance(specific, ServiceSettings):
+        if specific.type is ServiceType.DBUS:
+            found.implicit(_REQUIRES, "dbus.socket")
+            found.implicit(_AFTER, "dbus.socket")
+    elif isinstance(specific, SocketSettings):
+        if specific.service:
+            found.implicit(_BEFORE, specific.service)
+            found.implicit(_TRIGGERS, specific.service)
+        if specific.bind_to_device and specific.bind_to_device != "lo":
+            device = unitname.path_to_unit(f"/sys/subsystem/net/devices/{specific.bind_to_device}", "device")
+            found.implicit(Dependency.BINDS_TO, device)
+            found.implicit(_AFTER, device)
+    elif isinstance(specific, (TimerSettings, PathSettings)):
+        found.implicit(_BEFORE, specific.unit)
+        found.implicit(_TRIGGERS, specific.unit)
+    elif isinstance(specific, AutomountSettings):
+        mount = unitname.change_type(definition.name, "mount")
+        found.implicit(_BEFORE, mount)
+        found.implicit(_TRIGGERS, mount)
+    elif isinstance(specific, (MountSettings, SwapSettings)):
+        _add_device(found, specific)
+
+
+def _add_device(found: _Found, mount: MountSettings | SwapSettings) -> None:
+    """A mount or swap needs its device, and the device's services first."""
+    if not mount.what.startswith("/dev/"):
+        return
+    device = unitname.path_to_unit(mount.what, "device")
+    found.implicit(_REQUIRES, device)
+    found.implicit(_AFTER, device, f"blockdev@{unitname.escape_path(mount.what)}.target")
+    if isinstance(mount, MountSettings):
+        found.implicit(_STOP_PROPAGATED, device)
+
+
+def _runs_processes(definition: UnitDefinition) -> bool:
+    specific = definition.specific
+    if isinstance(specific, SocketSettings):
+        # A socket unit that runs no command of its own has no process to prepare for.
+        return bool(specific.exec_start_pre or specific.exec_start_post or specific.exec_stop_pre or specific.exec_stop_post)
+    return True
+
+
+def _add_exec(found: _Found, settings: ExecSettings) -> None:
+    if settings.private_tmp:
+        found.implicit(_AFTER, "systemd-tmpfiles-setup.service")
+    if settings.root_image or settings.mount_images or settings.extension_images:
+        found.implicit(_WANTS, "modprobe@loop.service", "modprobe@dm_mod.service")
+        found.implicit(_AFTER, "modprobe@loop.service", "modprobe@dm_mod.service")
+    if settings.log_namespace:
+        sockets = (f"systemd-journald@{settings.log_namespace}.socket",
+                   f"systemd-journald-varlink@{settings.log_namespace}.socket")
+        found.implicit(_REQUIRES, *sockets)
+        found.implicit(_AFTER, *sockets)
+    elif settings.standard_output in _JOURNAL_OUTPUTS or settings.standard_error in _JOURNAL_OUTPUTS - {""}:
+        found.implicit(_AFTER, "systemd-journald.socket")
+
+
+def _add_slice(found: _Found, definition: UnitDefinition) -> None:
+    slice_name = definition.cgroup.slice if definition.cgroup is not None else ""
+    if slice_name:
+        found.implicit(_REQUIRES, slice_name)
+        found.implicit(_AFTER, slice_name)
+        found.implicit(_SLICE, slice_name)

@@ -1,0 +1,208 @@
+"""Fragment, drop-ins and links of one unit → its definition.
+
+Every assignment goes through the directive table. Nothing raises: what cannot be read is a diagnostic with file, line and
+reason, and the rest of the unit is in force exactly where systemd 252 leaves it so. A directive that must be right (a
+command line, a user) makes the whole unit bad; a file that cannot be read to its end makes it an error.
+"""
+
+from __future__ import annotations
+
+from initd.core import completion, syntax, unitname
+from initd.core.directive import BadValue, Context, FatalValue, Merge
+from initd.core.directives import SECTIONS, TABLE
+from initd.core.draft import Draft
+from initd.core.implied import implied_dependencies
+from initd.core.settings import UnitDefinition
+from initd.core.sources import LoadFacts, UnitFiles, UnitText
+from initd.core.specifiers import Specifiers
+from initd.core.states import LoadState, UnitType
+from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
+
+__all__ = ["LoadFacts", "UnitFiles", "UnitText", "load_unit"]
+
+_ERRNO_TEXTS = {
+    "EBADMSG": ("org.freedesktop.DBus.Error.InconsistentMessage", "Bad message"),
+    "EINVAL": ("org.freedesktop.DBus.Error.InvalidArgs", "Invalid argument"),
+    "ENOBUFS": ("org.freedesktop.DBus.Error.LimitsExceeded", "No buffer space available"),
+}
+_ERRNO_NAMES = {
+    1: "org.freedesktop.DBus.Error.AccessDenied", 13: "org.freedesktop.DBus.Error.AccessDenied",
+    5: "org.freedesktop.DBus.Error.IOError",
+}
+#: Types that are there without a file.
+_WITHOUT_FILE = frozenset((UnitType.SLICE, UnitType.DEVICE))
+_PERPETUAL = frozenset(("-.slice", "system.slice", "init.scope", "-.mount"))
+
+
+def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
+    """What the unit's files say, with its type's defaults and implied dependencies."""
+    kind = unitname.unit_type(files.name)
+    names = files.names or (files.name,)
+    draft = Draft(files.name, kind, names)
+    completion.prepare(draft, facts)
+    diagnostics: list[Diagnostic] = []
+    if files.is_masked:
+        _read_dropins(files, draft, facts, diagnostics)
+        draft.unit.description = draft.unit.description or files.name
+        return _define(files, draft, LoadState.MASKED, diagnostics)
+    if files.load_error:
+        return _failed(files, draft, diagnostics, _ERRNO_NAMES.get(files.load_errno, ""), files.load_error)
+    if files.fragment is None and kind not in _WITHOUT_FILE and files.name not in _PERPETUAL:
+        # Drop-ins without a fragment are not read.
+        draft.unit.description = files.name
+        return _define(files.replace(dropins=(), links=()), draft, LoadState.NOT_FOUND, diagnostics)
+    failure = _read_all(files, draft, facts, diagnostics)
+    if failure:
+        return failure
+    completion.complete(draft, facts)
+    refusal = completion.refusal(draft)
+    if refusal:
+        path = files.fragment.path if files.fragment else ""
+        diagnostics.append(Diagnostic(LOG_ERR, path, 0, f"{files.name}: {refusal}"))
+    definition = _define(files, draft, LoadState.BAD_SETTING if refusal else LoadState.LOADED, diagnostics)
+    for entry in implied_dependencies(definition):
+        draft.dependencies.setdefault((entry.kind, entry.unit), entry)
+    return definition.replace(dependencies=tuple(draft.dependencies.values()))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _read_all(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: list[Diagnostic]) -> UnitDefinition | None:
+    """Reads fragment, links and drop-ins into the draft; the definition to give back where that ends the loading."""
+    reader = _Reader(files, draft, facts, diagnostics)
+    if files.fragment is not None:
+        try:
+            failure = reader.read(files.fragment)
+        except FatalValue as error:
+            reader.report(LOG_ERR, str(error))
+            diagnostics.append(Diagnostic(
+                LOG_ERR, files.fragment.path, 0,
+                f"{files.name}: Unit configuration has fatal error, unit will not be started.",
+            ))
+            draft.unit.description = draft.unit.description or files.name
+            return _define(files, draft, LoadState.BAD_SETTING, diagnostics)
+        if failure:
+            error_name, text = _ERRNO_TEXTS[failure]
+            return _failed(files, draft, diagnostics, error_name, text)
+    _read_dropins(files, draft, facts, diagnostics)
+    return None
+
+
+def _read_dropins(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: list[Diagnostic]) -> None:
+    """A drop-in that fails ends there; the unit and the other drop-ins stay as they are, as in systemd."""
+    for kind, unit in files.links:
+        draft.add_dependency(kind, unit)
+    reader = _Reader(files, draft, facts, diagnostics)
+    for dropin in files.dropins:
+        try:
+            reader.read(dropin)
+        except FatalValue as error:
+            reader.report(LOG_ERR, str(error))
+
+
+class _Reader:
+    """Applies the assignments of one unit's files to its draft."""
+
+    def __init__(self, files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: list[Diagnostic]) -> None:
+        fragment_path = files.fragment.path if files.fragment is not None else ""
+        self.draft = draft
+        self.diagnostics = diagnostics
+        self.context = Context(files.name, Specifiers(files.name, fragment_path, facts), facts, draft, diagnostics)
+        own = SECTIONS[draft.kind][0] if draft.kind in SECTIONS else ""
+        self.sections = {"Unit", "Install", own} - {""}
+
+    def read(self, file: UnitText) -> str:
+        """Applies one file. The name of the error that ended its reading, or empty; FatalValue passes through."""
+        parsed = syntax.parse(file.text, file.path)
+        self.diagnostics.extend(parsed.diagnostics)
+        self.context.path = file.path
+        for section in parsed.sections:
+            if section.name not in self.sections and not section.name.startswith("X-"):
+                self.diagnostics.append(Diagnostic(
+                    LOG_WARNING, file.path, section.line, f"Unknown section '{section.name}'. Ignoring."
+                ))
+        for section_name, key, value, line in parsed.assignments:
+            if section_name not in self.sections:
+                continue
+            self.context.line = line
+            try:
+                self.apply(section_name, key, value)
+            except FatalValue:
+                raise
+            except BadValue as error:
+                self.report(LOG_WARNING, str(error))
+        return parsed.failure
+
+    def apply(self, section: str, key: str, text: str) -> None:
+        """One assignment. BadValue where it is ignored, FatalValue where the unit cannot be used with it."""
+        directive = TABLE.get((section, key))
+        if directive is None:
+            if not key.startswith("X-"):
+                raise BadValue(f"Unknown key '{key}' in section [{section}], ignoring.")
+            return
+        context = self.context
+        context.key = key
+        group, field, merge = directive.group, directive.field, directive.merge
+        settings = self.draft.settings.get(group)
+        if merge is Merge.SPREAD:
+            directive.parse(context, text)
+        elif not text and merge not in (Merge.REPLACE, Merge.FOLD_ALL):
+            settings.__dict__.pop(field, None)
+        elif merge is Merge.APPEND:
+            setattr(settings, field, getattr(settings, field) + directive.parse(context, text))
+        elif merge in (Merge.FOLD, Merge.FOLD_ALL):
+            setattr(settings, field, directive.parse(context, text, getattr(settings, field)))
+        else:
+            setattr(settings, field, directive.parse(context, text))
+
+    def report(self, priority: int, text: str) -> None:
+        self.diagnostics.append(Diagnostic(priority, self.context.path, self.context.line, text))
+
+
+# --- the answer ---------------------------------------------------------------------------------------------------
+
+
+def _failed(files: UnitFiles, draft: Draft, diagnostics: list[Diagnostic], error_name: str, reason: str) -> UnitDefinition:
+    draft.unit.description = draft.unit.description or files.name
+    definition = _define(files, draft, LoadState.ERROR, diagnostics)
+    return definition.replace(
+        load_error_name=error_name or "org.freedesktop.DBus.Error.Failed",
+        load_error=f"Unit {files.name} failed to load properly, please adjust/correct and reload service manager: {reason}",
+    )
+
+
+_LOAD_ERRORS = {
+    LoadState.NOT_FOUND: ("org.freedesktop.systemd1.NoSuchUnit", "Unit {} not found."),
+    LoadState.BAD_SETTING: ("org.freedesktop.systemd1.BadUnitSetting", "Unit {} has a bad unit file setting."),
+    LoadState.MASKED: ("org.freedesktop.systemd1.UnitMasked", "Unit {} is masked."),
+}
+
+
+def _define(files: UnitFiles, draft: Draft, state: LoadState, diagnostics: list[Diagnostic]) -> UnitDefinition:
+    error_name, error = _LOAD_ERRORS.get(state, ("", ""))
+    fragment = files.fragment
+    mtimes = [file.mtime_usec for file in files.dropins] + ([fragment.mtime_usec] if fragment else [])
+    return UnitDefinition(
+        name=files.name,
+        type=draft.kind,
+        load_state=state,
+        names=draft.names,
+        load_error=error.format(files.name),
+        load_error_name=error_name,
+        fragment_path=fragment.path if fragment is not None else "",
+        source_path=draft.unit.source_path,
+        dropin_paths=tuple(file.path for file in files.dropins),
+        mtime_usec=max(mtimes, default=0),
+        dependencies=tuple(draft.dependencies.values()),
+        unit=draft.unit,
+        install=draft.install,
+        specific=draft.specific,
+        exec=draft.exec,
+        kill=draft.kill,
+        cgroup=draft.cgroup,
+        diagnostics=tuple(diagnostics),
+        is_transient=files.is_transient,
+        is_generated=files.is_generated,
+        is_perpetual=files.name in _PERPETUAL,
+    )

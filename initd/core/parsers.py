@@ -1,0 +1,337 @@
+"""The small grammars of values: booleans, numbers, sizes, modes, spans, paths, lists.
+
+A parser takes a `Context` and the text and gives a value, or raises `BadValue` with systemd's words. Many are made by a
+function that gets the words for the message. Command lines are in `commandline`, sandboxing words in `directives_exec`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from initd.core import signals, timespan, unitname, words
+from initd.core.directive import BadValue, Context, FatalValue
+from initd.core.values import INFINITY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+_BOOLEANS = {
+    "1": True, "yes": True, "y": True, "true": True, "t": True, "on": True,
+    "0": False, "no": False, "n": False, "false": False, "f": False, "off": False,
+}
+_SIZES = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50, "E": 2**60}
+
+
+def bad(what: str, text: str) -> BadValue:
+    return BadValue(f"Failed to parse {what}, ignoring: {text}")
+
+
+# --- plain values ------------------------------------------------------------------------------------------------
+
+
+def to_bool(text: str) -> bool:
+    """ValueError where it is neither yes nor no."""
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither yes nor no") from None
+
+
+def to_int(text: str, low: int, high: int) -> int:
+    """A whole number between the limits, in any base that C knows. ValueError otherwise."""
+    word = text.strip()
+    sign = -1 if word.startswith("-") else 1
+    digits = word.lstrip("+-") if word[:1] in ("+", "-") else word
+    if not digits or not digits.isascii() or not digits[0].isdigit() or "_" in digits:
+        raise ValueError(f"{text!r} is not a number")
+    if digits[:2].lower() in ("0x", "0b", "0o"):
+        value = int(digits, 0)
+    elif len(digits) > 1 and digits[0] == "0":
+        value = int(digits, 8)
+    else:
+        value = int(digits)
+    value *= sign
+    if not low <= value <= high:
+        raise ValueError(f"{text!r} is out of range")
+    return value
+
+
+def to_size(text: str) -> int:
+    """Bytes, K, M, G, … to the base 1024, a fraction allowed. ValueError otherwise."""
+    word = text.strip()
+    digits = word.rstrip("BKMGTPE")
+    suffix = word[len(digits):]
+    number, point, fraction = digits.strip().partition(".")
+    if suffix not in _SIZES or not number.isdecimal() or not number.isascii():
+        raise ValueError(f"{text!r} is not a size")
+    if point and not (fraction.isdecimal() and fraction.isascii()):
+        raise ValueError(f"{text!r} is not a size")
+    size = int(number) * _SIZES[suffix]
+    if fraction:
+        size += int(fraction) * _SIZES[suffix] // 10 ** len(fraction)
+    if size >= INFINITY:
+        raise ValueError(f"{text!r} is out of range")
+    return size
+
+
+def to_permyriad(text: str) -> int:
+    """Hundredths of a percent from "20%", "1.5%", "10‰"; ValueError otherwise."""
+    for sign, factor in (("%", 100), ("‰", 10), ("‱", 1)):
+        if text.endswith(sign):
+            number, point, fraction = text[:-1].partition(".")
+            if not number.isdecimal() or not number.isascii() or point and not fraction.isdecimal():
+                break
+            scale = factor if point else 1
+            value = int(number) * factor
+            if fraction and 10 ** len(fraction) <= scale:
+                value += int(fraction) * factor // 10 ** len(fraction)
+            elif fraction:
+                break
+            return value
+    raise ValueError(f"{text!r} is not a percentage")
+
+
+# --- parsers ------------------------------------------------------------------------------------------------------
+
+
+def boolean(context: Context, text: str) -> bool:
+    try:
+        return to_bool(text)
+    except ValueError:
+        raise bad("boolean value", text) from None
+
+
+def integer(low: int, high: int, what: str = "integer value") -> Callable[[Context, str], int]:
+    def parse(context: Context, text: str) -> int:
+        try:
+            return to_int(text, low, high)
+        except ValueError:
+            raise bad(what, text) from None
+
+    return parse
+
+
+unsigned = integer(0, 2**32 - 1, "unsigned value")
+long = integer(-(2**63), 2**63 - 1, "long value")
+
+
+def word_of(known: Iterable[str], what: str, *, empty: str | None = None) -> Callable[[Context, str], str]:
+    """One of some words; an empty text is `empty`, where that is given."""
+    allowed = frozenset(known)
+
+    def parse(context: Context, text: str) -> str:
+        if not text and empty is not None:
+            return empty
+        if text not in allowed:
+            raise bad(what, text)
+        return text
+
+    return parse
+
+
+def bool_or_word(known: Iterable[str], what: str, yes: str = "yes", no: str = "no") -> Callable[[Context, str], str]:
+    """A boolean, as "yes" and "no", or one of some words."""
+    allowed = frozenset(known)
+
+    def parse(context: Context, text: str) -> str:
+        if text in allowed:
+            return text
+        try:
+            return yes if to_bool(text) else no
+        except ValueError:
+            raise bad(what, text) from None
+
+    return parse
+
+
+def member_of(kind: type[Enum], what: str) -> Callable[[Context, str], Any]:
+    def parse(context: Context, text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise bad(what, text) from None
+
+    return parse
+
+
+def string(context: Context, text: str) -> str:
+    return text
+
+
+def expanded(context: Context, text: str) -> str:
+    """A text with specifiers."""
+    return context.expand(text)
+
+
+def expanded_words(context: Context, text: str) -> tuple[str, ...]:
+    """Words, each with specifiers; quoting as everywhere."""
+    return tuple(context.expand_each(split(context, text)))
+
+
+def split(context: Context, text: str, unescape: bool = True) -> list[str]:
+    """The words of the text; the assignment is ignored where a quote never closes."""
+    try:
+        return words.split(text, unescape=unescape)
+    except ValueError as error:
+        raise BadValue(f"{error}, ignoring: \"{text}\"") from None
+
+
+def mode(context: Context, text: str) -> int:
+    """An access mode, in octal."""
+    if not text or not set(text) <= set("01234567") or int(text, 8) > 0o7777:
+        raise bad("mode value", text)
+    return int(text, 8)
+
+
+def seconds(what: str = "sec value", *, empty: int | None = None, zero: int | None = None) -> Callable[[Context, str], int]:
+    """A time span in microseconds. `empty` and `zero` are what an empty text and 0 mean, where that is something else."""
+
+    def parse(context: Context, text: str) -> int:
+        if not text and empty is not None:
+            return empty
+        try:
+            usec = timespan.parse(text)
+        except ValueError:
+            raise bad(what, text) from None
+        return zero if usec == 0 and zero is not None else usec
+
+    return parse
+
+
+def nanoseconds(context: Context, text: str) -> int:
+    try:
+        return timespan.parse_nsec(text)
+    except ValueError:
+        raise bad("nsec value", text) from None
+
+
+def size(low: int = 0, high: int = INFINITY - 1) -> Callable[[Context, str], int]:
+    def parse(context: Context, text: str) -> int:
+        try:
+            value = to_size(text)
+        except ValueError:
+            raise bad("size value", text) from None
+        if not low <= value <= high:
+            raise bad("size value", text)
+        return value
+
+    return parse
+
+
+def signal(context: Context, text: str) -> int:
+    try:
+        return signals.number(text)
+    except ValueError:
+        raise bad("signal name", text) from None
+
+
+def check_path(context: Context, path: str) -> str:
+    """The absolute path, double slashes and a slash at the end removed. BadValue where it is none."""
+    problem = path_problem(path)
+    if problem:
+        raise BadValue(f"{context.key}= path is {problem}, ignoring: {path}")
+    return simplify(path)
+
+
+def path_problem(path: str) -> str:
+    """What is wrong with this as an absolute path; empty where nothing is."""
+    if not path.startswith("/"):
+        return "not absolute"
+    if any(ord(char) < 32 for char in path) or "\x7f" in path:
+        return "not valid"
+    if ".." in path.split("/"):
+        return "not normalized"
+    return "too long" if len(path) >= 4096 else ""
+
+
+def simplify(path: str) -> str:
+    """The path without double slashes, "." parts and a slash at the end."""
+    if "//" not in path and "/." not in path and not (path.endswith("/") and len(path) > 1):
+        return path
+    parts = [part for part in path.split("/") if part and part != "."]
+    return ("/" if path.startswith("/") else "") + "/".join(parts)
+
+
+def path(context: Context, text: str) -> str:
+    """An absolute path, with specifiers."""
+    return check_path(context, context.expand(text))
+
+
+def literal_path(context: Context, text: str) -> str:
+    """An absolute path; "%" is nothing special."""
+    return check_path(context, text)
+
+
+def fatal_path(context: Context, text: str) -> str:
+    """An absolute path without which the unit must not run."""
+    try:
+        return check_path(context, context.expand_or_fail(text))
+    except FatalValue:
+        raise
+    except BadValue as error:
+        raise FatalValue(str(error).replace(", ignoring:", ":")) from None
+
+
+def path_words(context: Context, text: str) -> tuple[str, ...]:
+    """Absolute paths, each with specifiers; a bad one is left out."""
+    out = []
+    for word in context.expand_each(split(context, text)):
+        try:
+            out.append(check_path(context, word))
+        except BadValue as error:
+            context.warn(str(error))
+    return tuple(out)
+
+
+def prefixed_path_words(context: Context, text: str) -> tuple[str, ...]:
+    """Absolute paths that may have "-" (missing is fine) and "+" (below the root directory) in front."""
+    out = []
+    for word in split(context, text):
+        bare = word[1:] if word.startswith("-") else word
+        bare = bare[1:] if bare.startswith("+") else bare
+        front = word[:len(word) - len(bare)]
+        try:
+            out.append(front + check_path(context, context.expand(bare)))
+        except BadValue as error:
+            context.warn(str(error))
+    return tuple(out)
+
+
+def unit_name(context: Context, text: str, suffix: str = "") -> str:
+    """A unit's name with specifiers; a template becomes this unit's own instance."""
+    name = context.expand(text)
+    if unitname.is_template(name):
+        own = unitname.instance(context.name) or unitname.prefix(context.name)
+        name = unitname.instantiate(name, own)
+    if not unitname.is_valid(name) or (suffix and not name.endswith(suffix)):
+        raise ValueError(name)
+    return name
+
+
+def cpu_set(context: Context, text: str) -> tuple[int, ...]:
+    """Numbers and ranges: "0-3,5 7"."""
+    out: set[int] = set()
+    for word in text.replace(",", " ").split():
+        first, dash, last = word.partition("-")
+        try:
+            low = to_int(first, 0, 8191)
+            high = to_int(last, 0, 8191) if dash else low
+        except ValueError:
+            raise bad("CPU set", text) from None
+        if low > high:
+            context.warn(f"Range '{word}' is invalid, {low} > {high}, ignoring.")
+            continue
+        out.update(range(low, high + 1))
+    return tuple(sorted(out))
+
+
+def cpu_mask(cpus: Iterable[int]) -> bytes:
+    """The set as D-Bus carries it: a little-endian bit mask, in whole 8 bytes."""
+    mask = 0
+    for cpu in cpus:
+        if isinstance(cpu, int):
+            mask |= 1 << cpu
+    length = (mask.bit_length() + 63) // 64 * 8
+    return mask.to_bytes(length, "little")

@@ -1,0 +1,118 @@
+"""What loading a unit starts from: the texts found on disk, and the facts of the machine that directives mention.
+
+`shell.unitdirs` and the manager fill these in; `core.load` reads them. Nothing here knows where a file is looked for
+or how a fact is found out.
+"""
+
+from __future__ import annotations
+
+from initd.core.capabilities import ALL
+from initd.core.dependency import Dependency
+from initd.core.record import Record
+from initd.core.values import INFINITY
+
+
+class UnitText(Record):
+    """One file: fragment or drop-in. Bytes that are no UTF-8 are surrogates (`surrogateescape`)."""
+
+    path: str
+    text: str
+    mtime_usec: int = 0
+
+
+class UnitFiles(Record):
+    """Everything on disk about one unit.
+
+    `name` is the primary name, `names` all names, aliases and `name` included. `fragment` is None where there is none;
+    for a mask it is the path with an empty text. `links` are what the .wants/, .requires/ and .upholds/
+    directories name. `load_error` tells why a fragment that is there could not be read ("Permission denied").
+    """
+
+    name: str
+    names: tuple[str, ...] = ()
+    fragment: UnitText | None = None
+    dropins: tuple[UnitText, ...] = ()
+    links: tuple[tuple[Dependency, str], ...] = ()
+    is_masked: bool = False
+    load_error: str = ""
+    load_errno: int = 0
+    is_generated: bool = False
+    is_transient: bool = False
+
+
+#: What Linux gives a process when nobody says otherwise: RLIMIT name → (soft, hard).
+KERNEL_LIMITS: dict[str, tuple[int, int]] = {
+    "cpu": (INFINITY, INFINITY), "fsize": (INFINITY, INFINITY), "data": (INFINITY, INFINITY),
+    "stack": (8388608, INFINITY), "core": (0, INFINITY), "rss": (INFINITY, INFINITY), "nofile": (1024, 524288),
+    "as": (INFINITY, INFINITY), "nproc": (INFINITY, INFINITY), "memlock": (8388608, 8388608),
+    "locks": (INFINITY, INFINITY), "sigpending": (INFINITY, INFINITY), "msgqueue": (819200, 819200),
+    "nice": (0, 0), "rtprio": (0, 0), "rttime": (INFINITY, INFINITY),
+}
+
+
+class LoadFacts(Record):
+    """The machine, as far as directives and specifiers mention it, and the manager's defaults (system.conf).
+
+    `os_release` holds os-release(5) by key. `limits` is what a unit gets that sets none: the container's own limits
+    under DefaultLimit…=. Directories are those of the system manager.
+    """
+
+    hostname: str = "localhost"
+    pretty_hostname: str = ""
+    machine_id: str = ""
+    boot_id: str = ""
+    kernel_release: str = ""
+    architecture: str = "x86-64"
+    os_release: dict[str, str] = {}
+    user: str = "root"
+    uid: int = 0
+    group: str = "root"
+    gid: int = 0
+    home: str = "/root"
+    shell: str = "/bin/sh"
+    cgroup_root: str = ""
+    tmp_directory: str = "/tmp"
+    var_tmp_directory: str = "/var/tmp"
+    runtime_directory: str = "/run"
+    state_directory: str = "/var/lib"
+    cache_directory: str = "/var/cache"
+    logs_directory: str = "/var/log"
+    configuration_directory: str = "/etc"
+    has_ipv6: bool = True
+    memory_total: int = INFINITY
+    #: How many tasks the machine allows: the smallest of pid_max, threads-max and the root cgroup's own limit.
+    tasks_total: int = 32768
+    cpu_count: int = 1
+    limits: dict[str, tuple[int, int]] = KERNEL_LIMITS
+    capability_bounding_set: int = ALL
+    oom_score_adjust: int = 0
+    coredump_filter: int = 0x33
+    timer_slack_nsec: int = 50_000
+    default_timeout_start_usec: int = 90_000_000
+    default_timeout_stop_usec: int = 90_000_000
+    #: None: follow TimeoutStopSec=.
+    default_timeout_abort_usec: int | None = None
+    default_restart_usec: int = 100_000
+    default_start_limit_interval_usec: int = 10_000_000
+    default_start_limit_burst: int = 5
+    default_standard_output: str = "journal"
+    default_standard_error: str = "inherit"
+    default_timer_accuracy_usec: int = 60_000_000
+    default_oom_policy: str = "stop"
+    #: None: 15 % of `tasks_total`.
+    default_tasks_max: int | None = None
+    default_cpu_accounting: bool = False
+    default_io_accounting: bool = False
+    default_ip_accounting: bool = False
+    default_memory_accounting: bool = True
+    default_tasks_accounting: bool = True
+    default_environment: tuple[str, ...] = ()
+
+    @property
+    def tasks_max(self) -> int:
+        """What TasksMax= is where nothing sets it."""
+        return self.tasks_total * 15 // 100 if self.default_tasks_max is None else self.default_tasks_max
+
+
+#: Only ever compared with: facts of no machine in particular.
+NO_FACTS = LoadFacts()

@@ -1,0 +1,212 @@
+"""The text of a unit file → its assignments, each with its line (systemd.syntax(7)).
+
+The parser is the standard library's `configparser`, told systemd's dialect: keys keep their case and repeat, only a
+whole line is a comment, nothing is interpolated. What configparser does not know is done to the text on its way in:
+a backslash joins a line to the next one (comments between them drop out), and NUL and CR end lines too. Its option
+dictionary is replaced by one that hands every assignment over instead of keeping the last.
+
+What real systemd 252 does with each bad form was tried: a line without "=", without a key, or before the first section
+is reported and skipped; a malformed section header, text that is not UTF-8 and a line over 1 MiB end the reading, and
+the unit fails to load with what was read so far. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+from configparser import MissingSectionHeaderError, ParsingError, RawConfigParser
+
+from initd.core.record import Record
+from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: systemd's LONG_LINE_MAX: for one line, and for one joined by backslashes.
+MAX_LINE = 1024 * 1024
+
+_SPACE = " \t\n\r"
+#: Cannot be a section of a file: no line holds a line break.
+_OUTSIDE = "\n"
+
+
+class Assignment(Record):
+    """One `key=value`, with the last line it stands on. Leading and trailing white space is gone."""
+
+    section: str
+    key: str
+    value: str
+    line: int
+
+
+class Section(Record):
+    """A section header; only `Parsed.sections` holds them."""
+
+    name: str
+    line: int
+
+
+class Parsed(Record):
+    """What a file says. `failure` is empty, or the name of the error that ended the reading ("EBADMSG", …)."""
+
+    assignments: tuple[Assignment, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    sections: tuple[Section, ...] = ()
+    failure: str = ""
+
+
+def parse(text: str, path: str) -> Parsed:
+    """The assignments of a file, in order, up to its end or the first fault that ends the reading.
+
+    Bytes that were no UTF-8 arrive as surrogates (the `surrogateescape` error handler of whoever read the file).
+    """
+    return _reader.read(text, path)
+
+
+class _Options(dict[str, object]):
+    """configparser's section dictionary: an option goes to the reader, everything else is a dictionary's work."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        if type(value) is list:
+            # One option, in the middle of reading: configparser hands over a list of its value's lines.
+            _reader.on_option(key, value[0])
+        else:
+            super().__setitem__(key, value)
+
+
+class _Reader:
+    """One configparser for all files, as making one costs more than reading a small file."""
+
+    def __init__(self) -> None:
+        self.parser: RawConfigParser | None = None
+
+    def read(self, text: str, path: str) -> Parsed:
+        self.path = path
+        self.assignments: list[Assignment] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.sections: list[Section] = []
+        #: The physical line of each line given to configparser, which counts only those.
+        self.line_numbers: list[int] = []
+        self.section = _OUTSIDE
+        self.line = 0
+        self.failure = ""
+        parser = self.parser
+        if parser is None:
+            parser = self.parser = _make_parser()
+        try:
+            parser.read_file(self.lines(text), path)
+        except (ParsingError, MissingSectionHeaderError) as error:
+            self.report_bad_lines(error)
+        for section in parser.sections():
+            parser.remove_section(section)
+        self.diagnostics.sort(key=lambda found: found.line)
+        return Parsed(tuple(self.assignments), tuple(self.diagnostics), tuple(self.sections), self.failure)
+
+    def lines(self, text: str) -> Iterator[str]:
+        """The lines as configparser should see them: joined, stripped, without comments, each under a section."""
+        for number, line in _logical_lines(text):
+            self.line = number
+            if len(line) > MAX_LINE:
+                self.fail("ENOBUFS", "Line too long")
+                return
+            if not line.isascii() and not _is_utf8(line):
+                self.fail("EINVAL", f"String is not UTF-8 clean, ignoring assignment: {_printable(line)}")
+                return
+            if line[0] == "[":
+                if line[-1] != "]":
+                    self.fail("EBADMSG", f"Invalid section header '{line}'")
+                    return
+                self.section = line[1:-1]
+                self.sections.append(Section(self.section, number))
+            elif self.section is _OUTSIDE:
+                self.warn("Assignment outside of section. Ignoring.")
+                continue
+            self.line_numbers.append(number)
+            yield line
+
+    def on_option(self, key: str, value: str) -> None:
+        self.assignments.append(Assignment(self.section, key, value, self.line))
+
+    def report_bad_lines(self, error: ParsingError | MissingSectionHeaderError) -> None:
+        """configparser has gone on behind every line it could not read, and lists them at the end."""
+        for position, shown in getattr(error, "errors", ()):
+            self.line = self.line_numbers[position - 1]
+            if shown[1:2] == "[":
+                continue  # "[]": a section without a name, which `load` does not know anyway.
+            missing = "key name before '='" if shown[1:2] == "=" else "'='"
+            self.warn(f"Missing {missing}, ignoring line.")
+
+    def warn(self, text: str) -> None:
+        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text))
+
+    def fail(self, failure: str, text: str) -> None:
+        self.failure = failure
+        self.diagnostics.append(Diagnostic(LOG_ERR, self.path, self.line, text))
+
+
+def _make_parser() -> RawConfigParser:
+    parser = RawConfigParser(
+        dict_type=_Options,
+        delimiters=("=",),
+        comment_prefixes=("#", ";"),
+        inline_comment_prefixes=None,
+        strict=False,
+        empty_lines_in_values=False,
+        default_section=_OUTSIDE,
+        interpolation=None,
+    )
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    return parser
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Every line that is neither empty nor a comment, continuations joined, with the number of its last line."""
+    pending: str | None = None
+    number = 0
+    for number, raw in enumerate(_physical_lines(text), 1):
+        stripped = raw.lstrip(_SPACE)
+        if stripped[:1] in ("#", ";"):
+            continue
+        if stripped[:1] == "\ufeff":
+            raw = stripped = stripped[1:]
+        line = raw if pending is None else pending + raw
+        if raw.endswith("\\") and _ends_in_escape(raw):
+            pending = line[:-1] + " "
+            if len(pending) <= MAX_LINE:
+                continue
+            # Too long already: let the caller see it, and end.
+            yield number, pending
+            return
+        pending = None
+        line = line.strip(_SPACE)
+        if line:
+            yield number, line
+    if pending is not None and pending.strip(_SPACE):
+        yield number, pending.strip(_SPACE)
+
+
+def _physical_lines(text: str) -> list[str]:
+    if "\r" in text or "\0" in text:
+        # As systemd's read_line(): each of these ends a line, and CR LF, LF CR, … end it once.
+        text = text.replace("\r\n", "\n").replace("\n\r", "\n").replace("\n\0", "\n")
+        text = text.replace("\r", "\n").replace("\0", "\n")
+    return text.split("\n")
+
+
+def _ends_in_escape(line: str) -> bool:
+    """Whether the last backslash is not itself escaped."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _is_utf8(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(line: str) -> str:
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+_reader = _Reader()
