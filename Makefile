@@ -34,7 +34,7 @@ container: $(VENV)/ready
 
 # The README's table of figures.
 figures: tools
-	$(PYTHON) tests/bench/figures.py
+	$(PYTHON) tests/bench/figures.py --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc
