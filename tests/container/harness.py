@@ -19,7 +19,7 @@ from typing import Callable, TypeVar
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from images import CACHE, Image, Unavailable, build_rootfs, podman_image, run, unpack
+from images import CACHE, LIVE, TREE, Image, Unavailable, build_rootfs, podman_image, run, unpack
 
 PODMAN = ["podman", "--runtime", "runc"]
 LABEL = "pyinit-test"
@@ -128,6 +128,8 @@ class Container(Machine):
         self.command = command or ("/sbin/pyinit",)
         limits = [f"--ulimit={name}={_limit(which)}" for name, which in
                   (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
+        if LIVE and image.with_pyinit:
+            limits.append(f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro")
         done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *limits, *options,
                     podman_image(image), *self.command])
         self.id = done.stdout.split()[-1]

@@ -19,12 +19,19 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
 TREE = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(os.environ.get("PYINIT_TEST_CACHE", "/var/cache/pyinit-tests"))
 RELEASE = "bookworm"
+PODMAN_NAME = "localhost/pyinit-test"
+
+#: For whoever works on the sources: keep the image, and mount the tree's `initd` into every container over its own.
+LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
+#: Built images and packages kept; beyond that the oldest goes.
+KEPT = 12
 
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE")
@@ -91,8 +98,11 @@ def _locked(name: str) -> Iterator[None]:
         yield
 
 
+@cache
 def tree_hash() -> str:
-    """A hash of everything that ends up in the package."""
+    """A hash of everything that ends up in the package. One run of the tests sees one tree."""
+    if LIVE:
+        return "live"
     digest = hashlib.sha256()
     for path in packaged_files():
         digest.update(f"{path} {path.is_symlink()} {os.access(TREE / path, os.X_OK)}\n".encode())
@@ -151,7 +161,7 @@ def build_rootfs(image: Image) -> Path:
 
 def podman_image(image: Image) -> str:
     """The image's name in podman, imported if it is not there."""
-    name = f"localhost/pyinit-test:{image.key if image != Image(with_pyinit=False, with_policy=False) else RELEASE}"
+    name = f"{PODMAN_NAME}:{RELEASE if image == Image(with_pyinit=False, with_policy=False) else image.key}"
     tar = build_rootfs(image)
     with _locked("podman"):
         if subprocess.run(["podman", "image", "exists", name], check=False).returncode:
@@ -199,6 +209,11 @@ def _publish(directory: Path, *files: Path) -> None:
     for path in files:
         shutil.move(path, growing / path.name)
     growing.rename(directory)
+    for kind in ("image", "deb"):
+        for old in sorted(CACHE.glob(f"{kind}-*[0-9a-f]"), key=os.path.getmtime)[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+            subprocess.run(["podman", "rmi", f"{PODMAN_NAME}:{old.name.removeprefix('image-')}"], capture_output=True,
+                           check=False)
 
 
 def _minbase() -> Path:
