@@ -339,6 +339,10 @@ class Engine:
         if self.world.queue.jobs:
             self._is_idle_released = False
             return
+        if self.world.shutdown.stage is Stage.STOPPING:
+            # The target is reached (or cannot be): whether or not a unit below it says so, this is the end.
+            turn.effects += self.world.shutdown.enter_terminating(turn.now.monotonic_usec)
+            return
         if not self._is_idle_released:
             self._is_idle_released = True
             turn.ask(ReleaseIdle())

@@ -27,7 +27,8 @@ class SpawnDone(Event):
 
 
 class SpawnFailed(Event):
-    """Answers `Spawn`: there is no process. `exit_status` is the status systemd's child would have exited with."""
+    """Answers `Spawn`: there is no process. `exit_status` is what systemd's child would have exited with, 0 where
+    systemd would not have had one either (Result=resources)."""
 
     unit: str
     phase: ExecPhase

@@ -25,6 +25,8 @@ class Graph:
     def __init__(self, make_machine: MakeMachine) -> None:
         self.units: dict[str, Unit] = {}
         self.by_name: dict[str, Unit] = {}
+        #: The number in a process's tag → the unit's name.
+        self.numbers: dict[int, str] = {}
         self._make_machine = make_machine
         self._next_number = 1
         self._missing: dict[str, None] = {}
@@ -82,6 +84,7 @@ class Graph:
         for name in unit.names:
             self.by_name.pop(name, None)
         self.units.pop(unit.name, None)
+        self.numbers.pop(unit.number, None)
         self._disconnect(unit)
         for others in unit.dependencies.values():
             for other in others:
@@ -103,6 +106,7 @@ class Graph:
                 self.units[unit.name] = self.by_name[unit.name] = unit
             else:
                 dropped.append(unit)
+                self.numbers.pop(unit.number, None)
         for unit in tuple(self.units.values()):
             self.add(fresh.pop(unit.name, None) or _as_not_found(unit.definition))
         for definition in fresh.values():
@@ -158,6 +162,7 @@ class Graph:
         if stub is None:
             definition = UnitDefinition(name, _type_of(name), LoadState.STUB, (name,))
             stub = Unit(definition, self._next_number, self._make_machine(definition))
+            self.numbers[self._next_number] = name
             self._next_number += 1
             self.units[name] = stub
         return stub

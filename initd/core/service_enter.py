@@ -143,7 +143,8 @@ def enter_start(unit: Unit, turn: Turn) -> None:
     machine, settings = machine_of(unit), service_settings(unit)
     machine.watchdog_usec = settings.watchdog_usec
     if not settings.exec_start:
-        # A oneshot without ExecStart= lives by its other lines, or just marks that it was reached.
+        # A oneshot without ExecStart= lives by its other lines, or by SuccessAction=: it was up for a moment.
+        go(unit, _S.START, turn)
         enter_start_post(unit, turn)
         return
     is_simple = settings.type in (ServiceType.SIMPLE, ServiceType.IDLE)

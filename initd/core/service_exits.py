@@ -159,6 +159,10 @@ def on_spawn_failed(unit: Unit, event: SpawnFailed, turn: Turn, feed_exit: FeedE
     turn.log(unit, LOG_ERR, f"Failed to spawn {event.phase.value}= process: {event.reason}")
     if not is_main and not machine.is_spawning_control:
         return
+    if not event.exit_status:
+        machine.is_spawning_main = machine.is_spawning_control = False
+        _on_no_resources(unit, turn)
+        return
     spawned = SpawnDone(unit.name, event.phase, 0)
     if is_main:
         _note_main(unit, spawned, turn)
@@ -166,6 +170,18 @@ def on_spawn_failed(unit: Unit, event: SpawnFailed, turn: Turn, feed_exit: FeedE
         _note_control(unit, spawned, turn)
     exited = ProcessExited(unit.name, 0, ProcessEnd("exited", event.exit_status))
     feed_exit(unit, exited, turn, is_main)
+
+
+def _on_no_resources(unit: Unit, turn: Turn) -> None:
+    """The kernel gave us no process: go on as if it had failed, and say why (Result=resources)."""
+    machine = machine_of(unit)
+    if machine.state is _S.RELOAD:
+        machine.reload_result = ServiceResult.RESOURCES
+        enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=True)
+    elif machine.state is _S.STOP_POST:
+        enter_signal(unit, _S.FINAL_SIGTERM, ServiceResult.RESOURCES, turn)
+    elif machine.state in (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST, _S.STOP):
+        enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.RESOURCES, turn)
 
 
 # --- judging ends ------------------------------------------------------------------------------------------------

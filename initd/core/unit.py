@@ -36,10 +36,6 @@ class Machine:
     def can_start(self) -> bool:
         return False
 
-    @property
-    def can_reload(self) -> bool:
-        return False
-
 
 class Unit:
     """See the module's docstring. `name` is the Id; `names` has every alias too."""
@@ -139,7 +135,8 @@ class Unit:
 
     @property
     def can_reload(self) -> bool:
-        return self.machine.can_reload or bool(self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
+        own = getattr(self.definition.specific, "exec_reload", ())
+        return self.is_loaded and bool(own or self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
 
     @property
     def can_isolate(self) -> bool:

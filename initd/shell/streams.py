@@ -89,6 +89,8 @@ def _words(settings: ExecSettings, facts: StreamFacts) -> tuple[str, str, str]:
 def _input(word: str, settings: ExecSettings, facts: StreamFacts) -> Stream:
     if word in _TERMINAL_INPUT:
         return Stream(STREAM_TTY, _TERMINAL_INPUT[word], 0, settings.tty_path or "/dev/console")
+    if word == "manager":  # the foreground command's own word: what the container was started with
+        return Stream(STREAM_FD, 0)
     if word == "socket":
         assert facts.socket_fd is not None
         return Stream(STREAM_FD, facts.socket_fd)
@@ -109,6 +111,8 @@ def _output(
     target: int, word: str, words: tuple[str, str, str], settings: ExecSettings, facts: StreamFacts
 ) -> Stream:
     path = settings.standard_output_path if target == 1 else settings.standard_error_path
+    if word == "manager":
+        return Stream(STREAM_FD, target)
     if target == 2 and (word == "inherit" or word == words[1] and word != "fd" and path == settings.standard_output_path):
         return Stream(STREAM_SAME_AS, 1)
     if word == "inherit":

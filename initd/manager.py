@@ -1,0 +1,270 @@
+"""Joins engine and shell: what happens becomes an event, what the engine wants is carried out, until it says Exit.
+
+The order of a boot, and why: signals first, so that a SIGTERM is heard from the first instant on (the launcher blocked them all);
+the journal next, so that nobody's line is lost; then the sockets; then units. `/run/systemd/system`, by which everybody tells
+a booted system, is made when the control socket answers and removed when we go.
+
+This is the only module that imports `core.engine`, and it has no logic of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import _signal
+
+from initd.core import effects as ef
+from initd.core import events as ev
+from initd.core import foreground
+from initd.core.engine import Engine
+from initd.core.load import LoadFacts, load_unit
+from initd.core.settings import UnitDefinition
+from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
+from initd.options import Options
+from initd.shell import bootfiles, cgroup, limits
+from initd.shell.clock import now
+from initd.shell.console import give_up_terminal
+from initd.shell.journal import Journal
+from initd.shell.kill import Killer
+from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
+from initd.shell.notify import NotifySocket
+from initd.shell.notify import send as notify_parent
+from initd.shell.perform import Performer
+from initd.shell.reap import reap
+from initd.shell.spawn import Spawner, SpawnFacts
+from initd.shell.track import Tracker
+from initd.shell.unitdirs import UnitDirs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Signal number → the name the engine knows it by. systemd(1), SIGNALS, plus those a foreground command may want.
+_SIGRTMIN = 34
+_SIGNALS = {
+    _signal.SIGTERM: "TERM", _signal.SIGINT: "INT", _signal.SIGHUP: "HUP", _signal.SIGPWR: "PWR",
+    _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
+} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
+
+
+#: What the manager may have to start by itself, at any time.
+ALWAYS_LOADED = (
+    "rescue.target", "emergency.target", "exit.target", "poweroff.target", "reboot.target", "halt.target",
+)
+
+
+class Manager:
+    """One boot. `run()` returns the exit code."""
+
+    def __init__(self, options: Options, library: str) -> None:
+        self.options = options
+        self.exit: ef.Exit | None = None
+        self.loop = Loop()
+        self.container = limits.probe()
+        self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
+        self.cgroups = cgroup.detect()
+        self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
+        self.journal = Journal("/run", sys.executable, library + "/initd/journal/__main__.py")
+        self.killer = Killer(self.tracker)
+        facts = SpawnFacts(
+            helper=library + "/initd/exec/pyinit-exec",
+            tag_base=self.container.tag_base,
+            container_environment=dict(os.environ),
+            uid=self.container.uid,
+            gid=self.container.gid,
+        )
+        self.spawner = Spawner(facts, self.cgroups)
+        self.unit_dirs = UnitDirs()
+        self.load_facts = LoadFacts()
+        self.performer = Performer(
+            self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups
+        )
+        self.notify: NotifySocket | None = None
+        self._events: list[ev.Event] = []
+        self._is_feeding = False
+        self._reaped_units: set[str] = set()
+
+    # --- events in, effects out ------------------------------------------------------------------------------------
+
+    def feed(self, event: ev.Event) -> None:
+        """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more."""
+        self._events.append(event)
+        if self._is_feeding:
+            return
+        self._is_feeding = True
+        try:
+            while self._events and self.exit is None:
+                self._handle(self._events.pop(0))
+        finally:
+            self._is_feeding = False
+
+    def _handle(self, event: ev.Event) -> None:
+        try:
+            effects = self.engine.handle(event, now())
+        except Exception as error:  # the one place: a bug must not end PID 1, and must be told
+            self._report_bug(event, error)
+            return
+        self.carry_out(effects)
+
+    def carry_out(self, effects: Iterable[ef.Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, ef.Exit):
+                self.exit = effect
+                return
+            answer = self.performer.perform(effect)
+            if answer is not None:
+                self._events.append(answer)
+
+    def _report_bug(self, event: ev.Event, error: Exception) -> None:
+        import traceback
+
+        text = "".join(traceback.format_exception(error))
+        self.say(LOG_CRIT, f"Bug: {type(event).__name__} could not be handled, going on without it: {error}\n{text}")
+
+    def say(self, priority: int, text: str) -> None:
+        self.journal.write(ef.Log(priority, "", text))
+
+    def tell(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.say(diagnostic.priority, str(diagnostic))
+
+    # --- units -----------------------------------------------------------------------------------------------------
+
+    def load(self, *names: str) -> None:
+        """Read these units and every unit they mention, and so on, until none is missing."""
+        graph = self.engine.graph
+        for name in names:
+            graph.want(name)
+        missing = graph.missing()
+        while missing:
+            self.feed(ev.UnitsLoaded(tuple(self.read(name) for name in missing)))
+            missing = graph.missing()
+
+    def read(self, name: str) -> UnitDefinition:
+        return load_unit(self.unit_dirs.read(name), self.load_facts)
+
+    # --- the loop --------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Boot, run, and end. The container's exit code."""
+        self._listen_to_signals()
+        self._prepare()
+        self.loop.unblock_signals()
+        self.loop.run_once(0)
+        self._boot()
+        while self.exit is None:
+            self._wait()
+        return self._end()
+
+    def _wait(self) -> None:
+        deadline = self.engine.next_deadline()
+        timeout = None if deadline is None else max(deadline - now().monotonic_usec, 0)
+        if self.journal.has_kept:
+            timeout = min(timeout, 50_000) if timeout is not None else 50_000
+        self.tracker.forget()
+        self.loop.run_once(timeout)
+        self._look_for_empty_units()
+        if self.journal.has_kept:
+            self.journal.flush()
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline <= now().monotonic_usec:
+            self.feed(ev.Tick())
+
+    def _listen_to_signals(self) -> None:
+        for number, name in _SIGNALS.items():
+            self.loop.add_signal(number, lambda name=name: self.feed(ev.SignalReceived(name)))
+        self.loop.add_signal(_signal.SIGCHLD, self._on_children, RANK_EXITS)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+
+    def _prepare(self) -> None:
+        problems = bootfiles.prepare_run("/")
+        _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
+        unbound = self.journal.open()
+        self._start_journal()
+        self.tell([*problems, *more])
+        for text in unbound:
+            self.say(LOG_WARNING, text)
+        try:
+            self.notify = NotifySocket("/run/systemd/notify")
+            self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
+        except OSError as error:
+            self.say(LOG_ERR, f"Cannot listen on /run/systemd/notify: {error.strerror}")
+
+    def _start_journal(self) -> None:
+        try:
+            self.journal.start()
+        except OSError as error:
+            self.journal.pid = 0
+            os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
+        self.killer.spared = {os.getpid(), self.journal.pid} - {0}
+
+    def _boot(self) -> None:
+        target = self.options.target
+        if self.options.command:
+            self.feed(ev.UnitsLoaded((self._foreground(),)))
+            target = self.engine.world.foreground = foreground.NAME
+        self.load(target, *ALWAYS_LOADED)
+        self.feed(ev.Boot(target))
+
+    def _foreground(self) -> UnitDefinition:
+        tty = ""
+        if os.isatty(0):
+            tty = "/dev/console" if os.path.exists("/dev/console") else os.ttyname(0)
+            give_up_terminal(0)
+        return foreground.foreground_definition(
+            self.options.command, self.options.target, tuple(os.environ), os.getcwd(), tty
+        )
+
+    def _on_notify(self, _: int) -> None:
+        assert self.notify is not None
+        for notification in self.notify.receive(self.tracker):
+            if notification.event is not None:
+                self.feed(notification.event)
+            elif notification.problem:
+                self.say(LOG_WARNING, notification.problem)
+            notification.close()
+
+    def _on_children(self) -> None:
+        for pid, end, unit in reap(self.tracker):
+            if pid == self.journal.pid:
+                self._on_journal_exit()
+            elif unit is not None:
+                self._reaped_units.add(unit)
+                self.feed(ev.ProcessExited(unit, pid, end))
+
+    def _on_journal_exit(self) -> None:
+        self.journal.pid = 0
+        if self.exit is None:
+            self._start_journal()
+            self.say(LOG_WARNING, "The journal process ended and was started again.")
+
+    def _look_for_empty_units(self) -> None:
+        """After the exits of this wake-up were heard: whose last process was it?"""
+        units, self._reaped_units = self._reaped_units, set()
+        if not units:
+            return
+        self.tracker.forget()
+        for unit in sorted(units):
+            if self.tracker.is_empty(unit):
+                self.feed(ev.UnitEmpty(unit))
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _end(self) -> int:
+        """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
+        assert self.exit is not None
+        bootfiles.remove_booted_marker("/")
+        if self.notify is not None:
+            self.loop.remove(self.notify.fileno())
+            self.notify.close()
+        self.journal.flush()
+        self.journal.stop()
+        deadline = now().monotonic_usec + 1_000_000
+        while self.journal.pid and now().monotonic_usec < deadline:
+            self.loop.run_once(deadline - now().monotonic_usec)
+        for entry in self.journal.take_kept():
+            os.write(2, entry)
+        notify_parent(os.environ, (("STOPPING", "1"),))
+        return self.exit.exit_code
+

@@ -1,0 +1,82 @@
+"""The command line of `pyinit`: words → Options, or a text to print, or UsageError. Looks at nothing but the words."""
+
+from __future__ import annotations
+
+from initd import __version__
+from initd.core.record import Record
+
+USAGE = """\
+pyinit [OPTIONS…] [-- COMMAND…]
+
+Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
+
+  --unit=UNIT               start this unit instead of default.target
+  --pass-environment=GLOB   give units the container's variables whose names match (may be repeated)
+  --shutdown-budget=SPAN    how long a stop that came by signal may take (default 9s)
+  -h --help                 print this
+  --version                 print the version
+
+With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code
+(128+n for signal n) is the container's.
+"""
+
+
+class UsageError(Exception):
+    """The words make no sense; the text says which."""
+
+
+class Options(Record):
+    """What the command line says."""
+
+    target: str = "default.target"
+    command: tuple[str, ...] = ()
+    #: Globs of container variables that every unit gets.
+    pass_environment: tuple[str, ...] = ()
+    shutdown_budget_usec: int = 9_000_000
+
+
+def parse(arguments: list[str]) -> Options | str:
+    """Options, or the text that --help or --version prints."""
+    options = Options()
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            command = tuple(words)
+            if not command:
+                raise UsageError("'--' must be followed by a command.")
+            return options.replace(command=command)
+        if word in ("-h", "--help"):
+            return USAGE
+        if word == "--version":
+            return f"pyinit {__version__}\n"
+        options = _apply(options, word, words)
+    return options
+
+
+def _apply(options: Options, word: str, words: object) -> Options:
+    name, has_value, value = word.partition("=")
+    if name not in ("--unit", "--pass-environment", "--shutdown-budget"):
+        hint = " (a command to run goes behind '--')" if not word.startswith("-") else ""
+        raise UsageError(f"Unknown argument {word!r}{hint}.")
+    if not has_value:
+        value = next(words, None)  # type: ignore[call-overload]
+        if value is None:
+            raise UsageError(f"Option {name} needs a value.")
+    if name == "--unit":
+        from initd.core import unitname
+
+        if not unitname.is_valid(value) or unitname.is_template(value):
+            raise UsageError(f"{value!r} is not the name of a unit.")
+        return options.replace(target=value)
+    if name == "--pass-environment":
+        return options.replace(pass_environment=(*options.pass_environment, value))
+    return options.replace(shutdown_budget_usec=_span(value))
+
+
+def _span(text: str) -> int:
+    from initd.core import timespan
+
+    try:
+        return timespan.parse(text)
+    except ValueError as error:
+        raise UsageError(f"--shutdown-budget={text}: {error}") from None

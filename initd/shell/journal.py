@@ -1,0 +1,150 @@
+"""The manager's side of the journal: binds its sockets, keeps its process running, and sends it the manager's own lines.
+
+The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits. The manager
+never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written to stderr at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+import _signal
+import _socket
+
+from initd.core.effects import Log
+from initd.core.values import LOG_WARNING
+from initd.wire.journal import encode_entry
+
+#: (name in LISTEN_FDNAMES, path below /run/systemd/journal, is a stream).
+_SOCKETS = (("stdout", "stdout", True), ("socket", "socket", False), ("dev-log", "dev-log", False))
+_BACKLOG = 4096
+_MAX_KEPT = 10_000
+_ALL_SIGNALS = tuple(_signal.valid_signals())
+
+
+class Journal:
+    """`run` is the directory that stands for /run; `python` and `program` start the process."""
+
+    def __init__(self, run: str, python: str, program: str, dev: str = "/dev") -> None:
+        self._directory = run + "/systemd/journal"
+        self._argv = [python, "-IS", program]
+        self._dev = dev
+        self._listeners: list[tuple[str, _socket.socket]] = []
+        self._sender: _socket.socket | None = None
+        self._kept: deque[bytes] = deque()
+        self._dropped = 0
+        self.pid = 0
+
+    def open(self) -> list[str]:
+        """Bind the sockets. Returns what could not be done."""
+        problems = []
+        os.makedirs(self._directory, exist_ok=True)
+        for name, file, is_stream in _SOCKETS:
+            try:
+                self._listeners.append((name, _bind(f"{self._directory}/{file}", is_stream)))
+            except OSError as error:
+                problems.append(f"Cannot listen on {self._directory}/{file}: {error.strerror}")
+        problems += self._link_dev_log()
+        self._sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+        return problems
+
+    def _link_dev_log(self) -> list[str]:
+        """/dev/log is where syslog(3) writes."""
+        link, target = self._dev + "/log", self._directory + "/dev-log"
+        try:
+            if os.path.islink(link) or not os.path.exists(link):
+                if os.path.lexists(link):
+                    os.unlink(link)
+                os.symlink(target, link)
+        except OSError as error:
+            return [f"Cannot make {link}: {error.strerror}; programs that log with syslog(3) will not be heard"]
+        return []
+
+    def start(self) -> None:
+        """Spawn the process. OSError where that fails."""
+        actions = []
+        # First out of the way of 3, 4, …, then into place: a listener may itself sit on one of those numbers.
+        parked = [_park(listener.fileno()) for _, listener in self._listeners]
+        actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + position) for position, fd in enumerate(parked)]
+        names = ":".join(name for name, _ in self._listeners)
+        environment = {
+            "LISTEN_FDS": str(len(parked)), "LISTEN_FDNAMES": names, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        }
+        for name in ("PYINIT_LOG",):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        try:
+            self.pid = os.posix_spawn(
+                self._argv[0], self._argv, environment, file_actions=actions, setsid=True, setsigmask=_ALL_SIGNALS
+            )
+        finally:
+            for fd in parked:
+                os.close(fd)
+
+    def write(self, log: Log) -> None:
+        """One entry; never waits, and keeps the order."""
+        fields = [("MESSAGE", log.text), ("PRIORITY", str(log.priority)), ("SYSLOG_IDENTIFIER", "pyinit")]
+        if log.unit:
+            fields.append(("UNIT", log.unit))
+        fields += list(log.fields)
+        self._keep(encode_entry(fields))
+        self.flush()
+
+    def _keep(self, entry: bytes) -> None:
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.popleft()
+            self._dropped += 1
+        self._kept.append(entry)
+
+    def flush(self) -> bool:
+        """Send what is kept. False: the journal does not take it now."""
+        if self._sender is None or not self.pid:
+            return False
+        while self._kept:
+            try:
+                self._sender.sendto(self._kept[0], self._directory + "/socket")
+            except OSError:
+                return False
+            self._kept.popleft()
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self.write(Log(LOG_WARNING, "", f"{dropped} messages of the manager were dropped: the journal did not take them."))
+        return True
+
+    @property
+    def has_kept(self) -> bool:
+        return bool(self._kept)
+
+    def take_kept(self) -> list[bytes]:
+        """What never reached the journal, for stderr, when everything ends."""
+        kept, self._kept = list(self._kept), deque()
+        return kept
+
+    def stop(self) -> None:
+        """Ask the process to drain and end; the caller waits for it."""
+        if self.pid:
+            os.kill(self.pid, _signal.SIGTERM)
+
+
+def _park(fd: int) -> int:
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64)
+
+
+def _bind(path: str, is_stream: bool) -> _socket.socket:
+    kind = _socket.SOCK_STREAM if is_stream else _socket.SOCK_DGRAM
+    listener = _socket.socket(_socket.AF_UNIX, kind | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        if is_stream:
+            listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
