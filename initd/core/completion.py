@@ -130,8 +130,7 @@ def _complete_socket(draft: Draft, socket: SocketSettings, facts: LoadFacts) -> 
     draft.default(Group.SPECIFIC, "timeout_usec", facts.default_timeout_start_usec)
     if not socket.accept:
         draft.default(Group.SPECIFIC, "service", unitname.change_type(draft.name, "service"))
-    if not socket.file_descriptor_name:
-        socket.file_descriptor_name = "connection" if socket.accept else draft.name
+    draft.default(Group.SPECIFIC, "file_descriptor_name", draft.name)
     for kind, address in socket.listen:
         is_node = kind in ("FIFO", "Special", "USBFunction") or kind in ("Stream", "Datagram", "SequentialPacket")
         if is_node and address.startswith("/"):

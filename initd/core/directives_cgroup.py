@@ -33,6 +33,10 @@ def _slice(context: Context, text: str) -> str:
         raise BadValue(f"Failed to assign slice {name} to unit {context.name}, ignoring: Invalid argument") from None
 
 
+#: What "yes" hands over.
+_DELEGATED = ("cpu", "cpuset", "io", "memory", "pids")
+
+
 def _weight(low: int, high: int, what: str) -> Callable[[Context, str], int | None]:
     return parsers.integer(low, high, what)
 
@@ -100,7 +104,7 @@ def _delegate(context: Context, text: str) -> None:
         return
     try:
         is_on = parsers.to_bool(text)
-        context.draft.set(Group.CGROUP, "delegate_controllers", CONTROLLERS if is_on else ())
+        context.draft.set(Group.CGROUP, "delegate_controllers", _DELEGATED if is_on else ())
     except ValueError:
         is_on = True
         named = set(_controller_words(context, text))

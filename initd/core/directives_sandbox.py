@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from initd.core import parsers
+from initd.core import parsers, syscalls
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -84,6 +84,9 @@ def _system_calls(context: Context, text: str) -> tuple[str, ...]:
     for word in parsers.split(context, text[1:] if is_inverted else text):
         name, colon, action = word.partition(":")
         bare = name[1:] if name.startswith("@") else name
+        if name.startswith("@") and name not in syscalls.GROUPS and name != "@known":
+            context.warn(f"Unknown system call group, ignoring: {name}")
+            continue
         if not bare or not bare.replace("_", "").replace("-", "").isalnum() or (colon and not _is_errno(action)):
             context.warn(f"Failed to parse system call, ignoring: {word}")
             continue
@@ -380,7 +383,25 @@ EXTRA_PROPERTIES = (
 )
 
 
-def _show_calls(entries: tuple[str, ...]) -> tuple[bool, list[str]]:
-    """Whether the list allows, and its words."""
+def resolve_calls(entries: tuple[str, ...]) -> tuple[bool, dict[str, str]]:
+    """Whether the list allows what it names, and the calls it comes to, each with its own error name or "".
+
+    The first line decides what the list is; a later line of the other sense takes calls out again. What every process needs
+    is in a list that allows.
+    """
     allows = bool(entries) and not entries[0].startswith("~")
-    return allows, sorted({entry.removeprefix("~") for entry in entries})
+    calls = dict.fromkeys(syscalls.expand("@default"), "") if allows else {}
+    for entry in entries:
+        is_inverted = entry.startswith("~")
+        word, _, error = entry.removeprefix("~").partition(":")
+        for call in syscalls.expand(word):
+            if is_inverted == allows:
+                calls.pop(call, None)
+            else:
+                calls[call] = error
+    return allows, calls
+
+
+def _show_calls(entries: tuple[str, ...]) -> tuple[bool, list[str]]:
+    allows, calls = resolve_calls(entries)
+    return allows, sorted(f"{call}:{error}" if error else call for call, error in calls.items())

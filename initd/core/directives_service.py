@@ -107,10 +107,6 @@ def _show_timeout_abort(settings: Any, facts: LoadFacts) -> int:
     return int(settings.timeout_stop_usec if settings.timeout_abort_usec is None else settings.timeout_abort_usec)
 
 
-def _show_watchdog(settings: Any, facts: LoadFacts) -> int:
-    return int(settings.watchdog_usec or INFINITY)
-
-
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
@@ -119,12 +115,7 @@ def _pid_file(context: Context, text: str) -> str:
     if not path.startswith("/"):
         path = f"{context.facts.runtime_directory}/{path}"
     path = parsers.check_path(context, path)
-    # /var/run has been a link to /run for a decade; systemd corrects the path and says so.
-    if path.startswith("/var/run/"):
-        context.warn(f"PIDFile= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
-                     "please update the unit file accordingly.")
-        return path[4:]
-    return path
+    return parsers.current_run(context, path)
 
 
 def _bus_name(context: Context, text: str) -> str:
@@ -221,8 +212,8 @@ SERVICE: tuple[Directive, ...] = (
     _service("RuntimeMaxSec", "runtime_max_usec", parsers.seconds(), "t", property_name="RuntimeMaxUSec"),
     _service("RuntimeRandomizedExtraSec", "runtime_randomized_extra_usec", parsers.seconds(), "t",
              property_name="RuntimeRandomizedExtraUSec"),
-    Directive("WatchdogSec", Group.SPECIFIC, "watchdog_usec", parsers.seconds(), Merge.REPLACE,
-              (Property("WatchdogUSec", "t", _show_watchdog),)),
+    # While a service does not run, systemd shows "infinity" instead: whoever shows it knows whether it runs.
+    _service("WatchdogSec", "watchdog_usec", parsers.seconds(), "t", property_name="WatchdogUSec"),
     _service("PermissionsStartOnly", "permissions_start_only", parsers.boolean),
     _service("RootDirectoryStartOnly", "root_directory_start_only", parsers.boolean, "b"),
     _service("RemainAfterExit", "remain_after_exit", parsers.boolean, "b"),

@@ -32,11 +32,12 @@ def _listen_socket(kind: str) -> Callable[[Context, str], Listen]:
     def parse(context: Context, text: str) -> Listen:
         address = context.expand(text)
         try:
-            return ((kind, _socket_address(address, context.facts)),)
+            found = _socket_address(address, context.facts)
         except ValueError:
             raise BadValue(
                 f"Failed to parse address value in '{address}', ignoring: Invalid argument"
             ) from None
+        return ((kind, parsers.current_run(context, found)),)
 
     return parse
 
@@ -104,7 +105,7 @@ def _vsock_address(text: str) -> str:
 
 def _listen_path(kind: str) -> Callable[[Context, str], Listen]:
     def parse(context: Context, text: str) -> Listen:
-        return ((kind, parsers.path(context, text)),)
+        return ((kind, parsers.current_run(context, parsers.path(context, text))),)
 
     return parse
 

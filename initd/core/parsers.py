@@ -259,6 +259,15 @@ def path(context: Context, text: str) -> str:
     return check_path(context, context.expand(text))
 
 
+def current_run(context: Context, path: str) -> str:
+    """/var/run has been a link to /run for a decade; systemd corrects such a path and says so."""
+    if not path.startswith("/var/run/"):
+        return path
+    context.warn(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
+                 "please update the unit file accordingly.")
+    return path[4:]
+
+
 def literal_path(context: Context, text: str) -> str:
     """An absolute path; "%" is nothing special."""
     return check_path(context, text)

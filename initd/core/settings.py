@@ -426,6 +426,7 @@ class SocketSettings(Settings):
     message_queue_message_size: int = 0
     remove_on_stop: bool = False
     symlinks: tuple[str, ...] = ()
+    #: Without FileDescriptorName= the socket's own name; what a connection is called then, systemd.socket(5) says.
     file_descriptor_name: str = ""
     #: Service=, or the service of the socket's own name; "" with Accept=yes.
     service: str = ""
