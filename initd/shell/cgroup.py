@@ -18,7 +18,7 @@ _CONTROLLERS = ("cpu", "io", "memory", "pids")
 
 
 class Cgroups:
-    """A writable tree. `hierarchy` is "" for v2, "name=systemd" for v1; `root` its directory, `own_path` as /proc says it."""
+    """A writable tree: `hierarchy` "" for v2, "name=systemd" for v1; `root` its directory, `own_path` /proc's word."""
 
     def __init__(self, hierarchy: str, root: str, own_path: str) -> None:
         self.hierarchy = hierarchy
@@ -85,7 +85,10 @@ class Cgroups:
         return b"populated 1" in text
 
     def kill(self, cgroup: str) -> bool:
-        """SIGKILL to everybody in there at one stroke, forks in flight included; False where the kernel cannot (v1, < 5.14)."""
+        """SIGKILL to everybody in there at one stroke, forks in flight included.
+
+        False where the kernel cannot: v1, and before Linux 5.14.
+        """
         try:
             _write(self.directory(cgroup) + "/cgroup.kill", "1")
         except OSError:

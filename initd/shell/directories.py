@@ -31,7 +31,7 @@ class DirectoryPlan(Record):
 
 
 def plan_directories(settings: ExecSettings, uid: int | None, gid: int | None) -> DirectoryPlan:
-    """What a spawn has to make, for whom. Configuration is never given away (systemd.exec(5), ConfigurationDirectory=)."""
+    """What a spawn has to make, and for whom. Configuration is never given away (systemd.exec(5))."""
     directories: list[Directory] = []
     symlinks: list[Symlink] = []
     environment: list[tuple[str, str]] = []

@@ -6,6 +6,7 @@ only those that PassEnvironment= names. Later sources win over earlier ones; Uns
 
 from __future__ import annotations
 
+import errno
 import os
 
 from initd.core.settings import ExecSettings
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 _NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _NAME = _NAME_FIRST | frozenset("0123456789")
-_SPACE = " \t\r"
-_NEWLINE = "\n"
+_SPACE = " \t"
+#: A carriage return ends a line as well, but not inside of quotes.
+_NEWLINE = "\n\r"
 _COMMENT = "#;"
 _GLOB = frozenset("*?[")
 #: What a double-quoted backslash takes its meaning from, as in a POSIX shell.
@@ -36,7 +38,7 @@ class EnvironmentFileError(Exception):
 
 
 def container_environment() -> dict[str, str]:
-    """The variables this process was started with, before anybody (the interpreter's locale set-up, for one) changed them."""
+    """The variables this process was started with, before the interpreter's locale set-up added its own."""
     try:
         data = read_small("/proc/self/environ", 4 * 1024 * 1024)
     except OSError:
@@ -96,7 +98,7 @@ def read_files(files: Iterable[tuple[str, bool]], root: str = "") -> tuple[list[
             for match in _expand(root + path):
                 found, wrong = parse_file(_read_text(match))
                 assignments += found
-                problems += [f"{match[len(root):]}: {text}" for text in wrong]
+                problems += [f"{text}: {match[len(root):]}" for text in wrong]
         except OSError as error:
             if not missing_ok:
                 raise EnvironmentFileError(path, error.errno or 0) from None
@@ -110,7 +112,7 @@ def _expand(pattern: str) -> list[str]:
 
     matches = sorted(glob.glob(pattern))
     if not matches:
-        raise FileNotFoundError(2, "no match", pattern)
+        raise FileNotFoundError(errno.ENOENT, "no match", pattern)
     return matches
 
 
@@ -123,14 +125,20 @@ def _read_text(path: str) -> str:
             parts.append(part)
             size += len(part)
             if size > _FILE_SIZE_MAX:
-                raise OSError(27, "file too large", path)
-        return b"".join(parts).decode("utf-8", "surrogateescape")
+                raise OSError(errno.EFBIG, "file too large", path)
     finally:
         os.close(fd)
+    data = b"".join(parts)
+    if b"\0" in data:
+        raise OSError(errno.EBADMSG, "NUL in environment file", path)
+    return data.decode("utf-8", "surrogateescape")
 
 
 def parse_file(text: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """The assignments of one environment file, and the lines that are not, in words. Never raises."""
+    """The assignments of one environment file, and what is no valid one, in words.
+
+    OSError EINVAL where a name or value is not UTF-8: systemd refuses the whole file then.
+    """
     assignments: list[tuple[str, str]] = []
     problems: list[str] = []
     position = 0
@@ -146,28 +154,37 @@ def parse_file(text: str) -> tuple[list[tuple[str, str]], list[str]]:
 
 def _skip_comment(text: str, position: int) -> int:
     """Behind the comment's line; a backslash at its end continues a comment, too."""
-    while position < len(text) and text[position] != _NEWLINE:
+    while position < len(text) and text[position] not in _NEWLINE:
         position += 2 if text[position] == "\\" else 1
     return position + 1
 
 
 def _read_assignment(text: str, position: int, assignments: list[tuple[str, str]], problems: list[str]) -> int:
-    end_of_line = text.find(_NEWLINE, position)
-    end_of_line = len(text) if end_of_line < 0 else end_of_line
-    equals = text.find("=", position, end_of_line)
-    if equals < 0:
-        return end_of_line
+    equals = position
+    while equals < len(text) and text[equals] != "=":
+        if text[equals] in _NEWLINE:
+            return equals  # a line without "=" says nothing
+        equals += 1
+    if equals == len(text):
+        return equals
     name = text[position:equals].rstrip(_SPACE)
     value, position = _read_value(text, equals + 1)
-    if not is_valid_name(name) or "\0" in value or _has_bad_bytes(value):
-        problems.append(f"invalid environment assignment, ignoring: {name}={value}")
+    if not _is_utf8(name) or not _is_utf8(value):
+        raise OSError(errno.EINVAL, "not UTF-8")
+    if not is_valid_name(name):
+        problems.append(f"Ignoring invalid environment assignment '{name}={value}'")
     else:
         assignments.append((name, value))
     return position
 
 
-def _has_bad_bytes(value: str) -> bool:
-    return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+def _is_utf8(text: str) -> bool:
+    """UTF-8, and none of Unicode's noncharacters; bytes that were not UTF-8 are surrogates here."""
+    return text.isascii() or not any(_is_noncharacter(ord(char)) for char in text)
+
+
+def _is_noncharacter(code: int) -> bool:
+    return 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
 
 
 def _read_value(text: str, position: int) -> tuple[str, int]:
@@ -178,7 +195,7 @@ def _read_value(text: str, position: int) -> tuple[str, int]:
     #: How much of `pieces` trailing white space may not be taken from: it was quoted or escaped.
     kept = 0
     may_quote = True
-    while position < len(text) and text[position] != _NEWLINE:
+    while position < len(text) and text[position] not in _NEWLINE:
         char = text[position]
         if may_quote and char in "'\"":
             piece, position = _read_quoted(text, position + 1, char)
@@ -190,9 +207,9 @@ def _read_value(text: str, position: int) -> tuple[str, int]:
             continue
         may_quote = False
         if char == "\\":
-            if position + 1 < len(text) and text[position + 1] != _NEWLINE:
+            if position + 1 < len(text) and text[position + 1] not in _NEWLINE:
                 pieces.append(text[position + 1])
-                kept = len(pieces)
+            kept = len(pieces)  # white space in front of any backslash stays
             position += 2
             continue
         pieces.append(char)
@@ -207,11 +224,11 @@ def _read_quoted(text: str, position: int, quote: str) -> tuple[str, int]:
     pieces: list[str] = []
     while position < len(text) and text[position] != quote:
         char = text[position]
-        if char == "\\" and quote == '"' and position + 1 < len(text):
-            following = text[position + 1]
+        if char == "\\" and quote == '"':
+            following = text[position + 1:position + 2]
             if following in _DOUBLE_QUOTE_ESCAPED:
                 pieces.append(following)
-            elif following != _NEWLINE:
+            elif following not in ("", "\n"):
                 pieces.append(char + following)
             position += 2
             continue

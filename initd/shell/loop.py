@@ -2,8 +2,8 @@
 
 One wake-up gathers everything that is ready and hands it over in rank order, so that a service's last words are
 heard before its death, and its death before a client's question about it (STYLE.md, section 2). Within a rank the
-order is that of registration. A callback may add, modify and remove descriptors, its own and others'; one that was removed
-by an earlier callback of the same wake-up is not called any more.
+order is that of registration. A callback may add, modify and remove descriptors, its own and others'; one that was
+removed by an earlier callback of the same wake-up is not called any more.
 
 Signals. Python runs signal handlers between two bytecodes, which is no place to do anything: a handler only notes
 the number, and the wake-up descriptor ends the wait. The manager is started with every signal blocked (see
@@ -117,8 +117,8 @@ class Loop:
                 calls.append((watch.rank, watch.token, fd, mask))
         # Only now: a signal that came while we waited must be in this wake-up, not in the next.
         signals, self._pending_signals = self._pending_signals, {}
-        for signal in signals:
-            calls.append((self._signal_watches[signal][0], 0, -signal, 0))
+        for arrival, signal in enumerate(signals):
+            calls.append((self._signal_watches[signal][0], arrival, -signal, 0))
         calls.sort()
         for _rank, token, fd, mask in calls:
             if fd < 0:

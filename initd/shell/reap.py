@@ -20,7 +20,7 @@ _CODES = {os.CLD_EXITED: "exited", os.CLD_KILLED: "killed", os.CLD_DUMPED: "dump
 
 
 def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
-    """Reaps every dead child there is: (pid, end, unit). A process two units care for comes twice; nobody's has None."""
+    """Reaps every dead child: (pid, end, unit). A process two units care for comes twice; nobody's has None."""
     while True:
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

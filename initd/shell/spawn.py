@@ -38,7 +38,8 @@ DEFAULT_LIMITS = {"nofile": (1024, 524288), "memlock": (8388608, 8388608)}
 _EXIT_CHDIR = 200
 _ENOTDIR = 20
 
-_PERSONALITIES = {"x86": 0x0008, "x86-64": 0, "arm64": 0, "arm": 0x0008, "ppc64-le": 0, "ppc64": 0, "s390x": 0, "s390": 8}
+#: personality(2): PER_LINUX, and PER_LINUX32 for the 32-bit architectures.
+_PERSONALITIES = {"x86-64": 0, "x86": 8, "arm64": 0, "arm": 8, "ppc64-le": 0, "ppc64": 0, "s390x": 0, "s390": 8}
 
 _CAP_SYS_MODULE, _CAP_SYS_RAWIO, _CAP_SYS_TIME, _CAP_MKNOD, _CAP_SYSLOG, _CAP_WAKE_ALARM = 16, 17, 25, 27, 34, 35
 _ALL_CAPABILITIES = (1 << 64) - 1
@@ -68,6 +69,9 @@ class SocketFds(Record):
     names: tuple[str, ...] = ()
     connection_fd: int | None = None
     non_blocking: bool = False
+
+
+NO_SOCKETS = SocketFds()
 
 
 class SpawnError(Exception):
@@ -156,7 +160,7 @@ class Spawner:
         self._idle_reader: OwnedFd | None = None
         self._idle_writer: OwnedFd | None = None
 
-    def spawn(self, request: SpawnRequest, sockets: SocketFds = SocketFds()) -> Spawned:
+    def spawn(self, request: SpawnRequest, sockets: SocketFds = NO_SOCKETS) -> Spawned:
         """Starts the process. SpawnError where there is none."""
         settings = request.exec
         assert isinstance(settings, ExecSettings)
@@ -392,7 +396,7 @@ def _with_privileges(context: ExecContext, settings: ExecSettings) -> ExecContex
 
 
 def _bounding_set(settings: ExecSettings) -> int | None:
-    """CapabilityBoundingSet= less what some sandboxing options take away by themselves (systemd.exec(5), SANDBOXING)."""
+    """CapabilityBoundingSet= less what some options take away by themselves (systemd.exec(5), SANDBOXING)."""
     dropped = 0
     for is_set, capabilities in (
         (settings.private_devices, (_CAP_MKNOD, _CAP_SYS_RAWIO)),

@@ -1,4 +1,4 @@
-"""Where do standard input, output and error of a unit's process go? (systemd.exec(5), LOGGING AND STANDARD INPUT/OUTPUT)
+"""Where do standard input, output and error of a unit's process go? (systemd.exec(5), StandardInput= and its sisters)
 
 Says it as `Stream` values that `pyinit-exec` carries out. Opens nothing but the memory file of StandardInput=data.
 """
@@ -113,7 +113,8 @@ def _output(
     path = settings.standard_output_path if target == 1 else settings.standard_error_path
     if word == "manager":
         return Stream(STREAM_FD, target)
-    if target == 2 and (word == "inherit" or word == words[1] and word != "fd" and path == settings.standard_output_path):
+    is_same_place = word == words[1] and word != "fd" and path == settings.standard_output_path
+    if target == 2 and (word == "inherit" or is_same_place):
         return Stream(STREAM_SAME_AS, 1)
     if word == "inherit":
         # Nothing to inherit from /dev/null and data that can only be read.

@@ -76,7 +76,7 @@ class Tracker:
         self._scan = None
 
     def prepare(self, unit: str, cgroup: str) -> None:
-        """The unit starts: its counters begin anew, and it gets a cgroup where there are any. OSError where that fails."""
+        """The unit starts: its counters begin anew, and it gets a cgroup where there are any (OSError if not)."""
         self._ended_cpu_ticks.pop(unit, None)
         if self._cgroups is not None and cgroup:
             self._cgroups.create(cgroup)
@@ -141,7 +141,7 @@ class Tracker:
         return [info for info in self.scan().get(unit, ()) if not info.is_zombie]
 
     def is_empty(self, unit: str) -> bool:
-        """No live process is left. A child born behind the reader's back while its parent died is found the second time."""
+        """No live process is left. Looks twice: a child born behind our back while its parent died is found then."""
         if self._cgroups is not None and unit in self._unit_cgroups and unit not in self._children.values():
             populated = self._cgroups.is_populated(self._unit_cgroups[unit])
             if populated is not None:

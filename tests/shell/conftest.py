@@ -14,7 +14,7 @@ import pytest
 from initd.core.settings import ExecSettings
 from initd.core.states import ExecPhase
 from initd.core.values import ExecCommand, SpawnRequest
-from initd.shell.spawn import ExecOutcome, SocketFds, Spawned, Spawner, SpawnFacts
+from initd.shell.spawn import NO_SOCKETS, ExecOutcome, SocketFds, Spawned, Spawner, SpawnFacts
 
 EXEC_SOURCES = Path(__file__).resolve().parents[2] / "initd" / "exec"
 
@@ -51,7 +51,7 @@ class Runner:
 
     def start(
         self, *argv: str, command: ExecCommand | None = None, request: dict | None = None,
-        sockets: SocketFds = SocketFds(), **settings: object
+        sockets: SocketFds = NO_SOCKETS, **settings: object
     ) -> Spawned:
         command = command or ExecCommand(argv[0], argv)
         spawned = self.spawner.spawn(self.request(command, self.settings(**settings), **(request or {})), sockets)

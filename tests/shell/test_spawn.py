@@ -189,7 +189,8 @@ def test_limit_above_the_hard_one_is_clamped_without_privilege(runner):
             if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/"):
                 parent.chmod(0o755)
         pid = os.posix_spawn(sys.executable, ["python3", "-c", script, runner.spawner.facts.helper, str(fd)],
-                             dict(os.environ), file_actions=[(os.POSIX_SPAWN_DUP2, fd, fd), (os.POSIX_SPAWN_DUP2, write_fd, 1)])
+                             dict(os.environ),
+                             file_actions=[(os.POSIX_SPAWN_DUP2, fd, fd), (os.POSIX_SPAWN_DUP2, write_fd, 1)])
     os.close(write_fd)
     with os.fdopen(read_fd) as reader:
         text = reader.read()
@@ -517,8 +518,8 @@ def test_sockets_are_passed_in_order_from_3(runner, tmp_path, count):
         # Their numbers overlap with where they go, in reverse.
         fds.reverse()
         names = tuple(f"name{i}" for i in range(count))
-        text = runner.shell("env; echo PID=$$; for i in $(seq 3 $((LISTEN_FDS + 2))); do cat /proc/self/fd/$i; echo; done",
-                            sockets=SocketFds(tuple(fds), names))
+        script = "env; echo PID=$$; for i in $(seq 3 $((LISTEN_FDS + 2))); do cat /proc/self/fd/$i; echo; done"
+        text = runner.shell(script, sockets=SocketFds(tuple(fds), names))
         found = variables(text)
         assert (found["LISTEN_PID"], found["LISTEN_FDS"]) == (found["PID"], str(count))
         assert found["LISTEN_FDNAMES"] == ":".join(names)

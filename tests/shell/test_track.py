@@ -29,7 +29,7 @@ ESCAPE = textwrap.dedent("""
     if os.fork(): os._exit(0)
     if os.getuid() == 0:
         os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
-    open(sys.argv[1], "a").write(f"{os.getpid()}\\n") if os.access(sys.argv[1], os.W_OK) else print(os.getpid(), flush=True)
+    print(os.getpid(), file=open(sys.argv[1], "a"), flush=True)
     time.sleep(1000)
 """)
 
