@@ -111,7 +111,7 @@ def table() -> Iterator[str]:
         count, size = added_to_minbase(contender.packages)
         seconds = statistics.median(each[0] for each in rounds)
         yield f"| {contender.name} | {seconds:.2f} | {rounds[-1][1]} | {count} | {size:.1f} |"
-    yield f"\nDebian 12 with nginx and openssh-server; median of {ROUNDS} boots by podman and runc, their own time included."
+    yield f"\nDebian 12 with nginx and openssh-server; median of {ROUNDS} boots by podman, its own time included."
 
 
 def write_into_readme(lines: list[str]) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from harness import IN_CGROUP2, Container, why_no_containers
+from harness import IN_CGROUP2, SERVICES, Container, why_no_containers
 from images import Image
-
-#: The image most tests boot: what the README promises, from Debian's own packages.
-SERVICES = Image(("nginx", "openssh-server", "cron", "procps"))
 
 
 def pytest_collection_modifyitems(items):

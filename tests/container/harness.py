@@ -25,6 +25,9 @@ PODMAN = ["podman", "--runtime", "runc"]
 LABEL = "pyinit-test"
 T = TypeVar("T")
 
+#: The image most tests boot: what the README promises, from Debian's own packages.
+SERVICES = Image(("nginx", "openssh-server", "cron", "procps"))
+
 #: Run a command where cgroup2 is mounted alone: what a machine with nothing but cgroup v2 looks like.
 IN_CGROUP2 = ["unshare", "--mount", "sh", "-c",
               "umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec \"$@\"", "sh"]

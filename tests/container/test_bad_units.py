@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from conftest import SERVICES
+from harness import SERVICES
 
 GOOD = "[Service]\nExecStart=/bin/sleep 9999\n[Install]\nWantedBy=multi-user.target\n"
 WANTED = "/etc/systemd/system/multi-user.target.wants"

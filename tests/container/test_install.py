@@ -8,7 +8,7 @@ import shutil
 import tarfile
 
 import pytest
-from conftest import SERVICES
+from harness import SERVICES
 from images import APT, CACHE, Image, build_deb, build_rootfs, download, run, unpack
 
 WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)

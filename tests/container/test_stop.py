@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SERVICES
-from harness import PrivateRoot, wait_until
+from harness import SERVICES, PrivateRoot, wait_until
 from images import CACHE, build_rootfs, unpack
 
 #: Many enough to hit every phase of a boot, few enough for every run; another seed is another set of instants.

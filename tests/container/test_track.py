@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SERVICES
-from harness import IN_CGROUP2
+from harness import IN_CGROUP2, SERVICES
 
 #: Forks twice, changes session, drops to another user, and loses its parents on the way.
 DAEMON = """\
