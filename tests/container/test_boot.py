@@ -103,6 +103,13 @@ def test_stop_and_start_of_nginx(booted):
     assert "Welcome to nginx!" in booted.fetch()
 
 
+def test_an_init_script_run_by_hand_goes_through_systemctl(booted):
+    before = booted.main_pid("nginx.service")
+    booted.exec("/etc/init.d/nginx", "restart")
+    assert booted.main_pid("nginx.service") not in (0, before)
+    assert booted.exec("service", "nginx", "status").stdout.count("active (running)") == 1
+
+
 def test_no_zombie_is_left_whoever_made_it(booted):
     booted.exec("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sh -c 'sleep 0.05 & exit 0' &) ; done")
     booted.wait_until("no zombies", lambda: not booted.zombies() and "yes")

@@ -75,6 +75,38 @@ def test_the_package_installs_what_it_should(root):
     run(["chroot", str(root), "systemctl", "--version"])
 
 
+def test_every_module_imports_with_python3_minimal(root):
+    """On the very interpreter that runs PID 1 and systemctl."""
+    script = ("import sys; sys.path.insert(0, '/usr/lib/pyinit'); import importlib, os\n"
+              "for place, _, files in os.walk('/usr/lib/pyinit/initd'):\n"
+              "    for name in files:\n"
+              "        if name.endswith('.py') and name != '__main__.py':\n"
+              "            module = (place[len('/usr/lib/pyinit/'):] + '/' + name[:-3]).replace('/', '.')\n"
+              "            importlib.import_module(module.removesuffix('.__init__'))\n"
+              "print('all')\n")
+    assert not (root / "usr/lib/python3.11/json").exists()
+    assert run(["chroot", str(root), "/usr/bin/python3", "-IS", "-c", script]).stdout == "all\n"
+
+
+def test_init_scripts_without_a_unit_are_enabled_by_update_rc_d(root):
+    script = root / "etc/init.d/oldstyle"
+    script.write_text("#!/bin/sh\n### BEGIN INIT INFO\n# Provides: oldstyle\n# Required-Start:\n# Required-Stop:\n"
+                      "# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\n")
+    script.chmod(0o755)
+
+    def install(verb: str) -> int:
+        return int(run(["chroot", str(root), "sh", "-c",
+                        f"/usr/lib/systemd/systemd-sysv-install {verb} oldstyle >/dev/null 2>&1; echo $?"]).stdout)
+
+    assert install("is-enabled") == 1
+    assert install("enable") == 0
+    assert install("is-enabled") == 0
+    assert list((root / "etc/rc2.d").glob("S??oldstyle"))
+    assert install("disable") == 0
+    assert install("is-enabled") == 1
+    assert install("nonsense") == 2
+
+
 def test_the_images_policy_steps_aside_and_comes_back(root):
     def ask() -> int:
         return int(run(["chroot", str(root), "sh", "-c", "/usr/sbin/policy-rc.d nginx start; echo $?"]).stdout)
