@@ -12,9 +12,9 @@ import sys
 ALLOWED, FORBIDDEN = 104, 101
 IMAGE_POLICY = "/usr/sbin/policy-rc.d.image"
 
+control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 try:
-    with _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM) as control:
-        control.connect("/run/systemd/private")
+    control.connect("/run/systemd/private")
 except OSError:
     if os.access(IMAGE_POLICY, os.X_OK):
         os.execv(IMAGE_POLICY, [IMAGE_POLICY, *sys.argv[1:]])
