@@ -1,0 +1,39 @@
+"""Containers that allow less, or are started in another way: pyinit comes up in them, and stops in time."""
+
+from __future__ import annotations
+
+import pytest
+from harness import SERVICES
+
+VARIANTS = {
+    "read-only root": ("--read-only", "--tmpfs=/run", "--tmpfs=/tmp", "--tmpfs=/var/log", "--tmpfs=/var/lib/nginx"),
+    "no new privileges": ("--security-opt=no-new-privileges",),
+    "a terminal": ("--tty",),
+    "not PID 1": ("--init", "--init-path=/usr/bin/catatonit"),
+    "podman's systemd mode": ("--systemd=always",),
+    "privileged": ("--privileged",),
+}
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_nginx_answers_and_the_container_stops_with_0(boot, options):
+    container = boot(SERVICES, options=options)
+    container.wait_until_booted()
+    assert "Welcome to nginx!" in container.wait_until("nginx answers", container.fetch)
+    assert container.systemctl("is-active", "nginx.service") == "active\n"
+    assert container.stop() < 2.5
+    assert container.wait() == 0
+
+
+def test_without_any_capability_or_root(boot):
+    """Nothing that needs root can start; the manager itself works, and runs what this user may run."""
+    unit = "[Service]\nExecStart=/bin/sh -c 'echo I am $$(id -u); exec sleep 9999'\n"
+
+    def add(container):
+        container.put("/etc/systemd/system/mine.service", unit)
+
+    container = boot(SERVICES, "/sbin/pyinit", "--unit=mine.service", before=add,
+                     options=("--user=1000", "--cap-drop=all", "--tmpfs=/run:mode=1777"))
+    container.wait_until("the service runs", lambda: "I am 1000" in container.logs())
+    assert container.stop() < 2.5
+    assert container.wait() == 0
