@@ -26,7 +26,7 @@ NOT_AT_START = {
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "unitname", "words", "timespan", "calendar",
     "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency",
-    "messages",
+    "messages", "sources",
 }
 CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions"}
 

@@ -27,6 +27,12 @@ from initd.core.values import INFINITY
 _STAYS_ON_ISOLATE = frozenset((
     UnitType.SLICE, UnitType.SCOPE, UnitType.MOUNT, UnitType.AUTOMOUNT, UnitType.SWAP, UnitType.DEVICE,
 ))
+_API_MOUNTS = ("/", "/usr", "/etc", "/proc", "/sys", "/dev", "/run")
+#: What mounting an image needs.
+_IMAGE_DEVICES = (
+    ("/dev/loop-control", "rw"), ("/dev/mapper/control", "rw"), ("block-loop", "rwm"), ("block-blkext", "rwm"),
+    ("block-device-mapper", "rwm"),
+)
 _BASES = (
     ("runtime_directory", "runtime_directory"), ("state_directory", "state_directory"),
     ("cache_directory", "cache_directory"), ("logs_directory", "logs_directory"),
@@ -146,6 +152,11 @@ def _complete_mount(draft: Draft, mount: MountSettings, facts: LoadFacts) -> Non
         add_mounts_for(draft, mount.what)
 
 
+def is_api_mount(path: str) -> bool:
+    """Mounted by the kernel or the manager before any unit runs: no unit of ours brings it or takes it away."""
+    return path in _API_MOUNTS or path.startswith(("/proc/", "/sys/", "/dev/"))
+
+
 def _path_of(name: str) -> str:
     try:
         return unitname.unescape_path(name.rpartition(".")[0])
@@ -177,10 +188,13 @@ def _complete_exec(draft: Draft, facts: LoadFacts) -> None:
         if path:
             add_mounts_for(draft, path)
     for field, fact in _BASES:
+        if not getattr(exec_settings, field):
+            continue
+        setattr(exec_settings, field, tuple(sorted(getattr(exec_settings, field))))
         for path, _ in getattr(exec_settings, field):
             add_mounts_for(draft, f"{getattr(facts, fact)}/{path}")
     if exec_settings.private_tmp:
-        add_mounts_for(draft, "/tmp")
+        # /tmp itself is wanted, not required: see `implied`.
         add_mounts_for(draft, "/var/tmp")
 
 
@@ -229,6 +243,8 @@ def _close_devices(draft: Draft) -> None:
         return
     if exec_settings.private_devices and cgroup.device_policy == "auto":
         cgroup.device_policy = "closed"
+    if exec_settings.root_image or exec_settings.mount_images or exec_settings.extension_images:
+        cgroup.device_allow = (*cgroup.device_allow, *_IMAGE_DEVICES)
     if exec_settings.protect_clock:
         cgroup.device_allow = (*cgroup.device_allow, ("char-rtc", "r"))
 
@@ -260,7 +276,7 @@ def parent_slice(name: str) -> str:
 
 
 def _default_slice(name: str) -> str:
-    if name == "init.scope":
+    if name == "init.scope" or name.endswith(".mount") and is_api_mount(_path_of(name)):
         return "-.slice"
     if unitname.is_instance(name):
         # The dash of a prefix is no level of the hierarchy.

@@ -387,7 +387,7 @@ _NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "loc
 _IO_CLASSES = {"none": 0, "realtime": 1, "best-effort": 2, "idle": 3, "0": 0, "1": 1, "2": 2, "3": 3}
 _COREDUMP_BITS = {
     "private-anonymous": 1, "shared-anonymous": 2, "private-file-backed": 4, "shared-file-backed": 8, "elf-headers": 16,
-    "private-huge": 32, "shared-huge": 64, "private-dax": 128, "shared-dax": 256, "default": 0x33, "all": 2**64 - 1,
+    "private-huge": 32, "shared-huge": 64, "private-dax": 128, "shared-dax": 256, "default": 0x33, "all": 2**32 - 1,
 }
 
 

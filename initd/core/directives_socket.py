@@ -9,6 +9,7 @@ from initd.core.directives_cgroup import parse_address
 from initd.core.directives_service import show_exec
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
+from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ SOCKET: tuple[Directive, ...] = (
     _command("ExecStartPost", "exec_start_post"),
     _command("ExecStopPre", "exec_stop_pre"),
     _command("ExecStopPost", "exec_stop_post"),
-    _sock("TimeoutSec", "timeout_usec", parsers.seconds(zero=parsers.INFINITY), "t", property_name="TimeoutUSec"),
+    _sock("TimeoutSec", "timeout_usec", parsers.seconds(zero=INFINITY), "t", property_name="TimeoutUSec"),
     _sock("SocketUser", "socket_user", parsers.expanded, "s", _RESET),
     _sock("SocketGroup", "socket_group", parsers.expanded, "s", _RESET),
     _sock("SocketMode", "socket_mode", parsers.mode, "u"),

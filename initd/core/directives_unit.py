@@ -11,6 +11,7 @@ from initd.core.values import INFINITY, Condition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: Directives that are a list of units. The second word of a pair is an old name that systemd still takes.
@@ -49,7 +50,7 @@ _CONDITIONS = (
 ).split()
 
 
-def _dependency(kind: Dependency) -> parsers.Callable[[Context, str], None]:
+def _dependency(kind: Dependency) -> Callable[[Context, str], None]:
     def parse(context: Context, text: str) -> None:
         for word in parsers.split(context, text, unescape=False):
             try:
@@ -104,7 +105,7 @@ def _exit_status(context: Context, text: str) -> int:
     return parsers.integer(0, 255, "exit status")(context, text)
 
 
-def _condition(kind: str, is_path: bool) -> parsers.Callable[[Context, str], tuple[Condition, ...]]:
+def _condition(kind: str, is_path: bool) -> Callable[[Context, str], tuple[Condition, ...]]:
     def parse(context: Context, text: str) -> tuple[Condition, ...]:
         is_triggering = text.startswith("|")
         rest = text[1:] if is_triggering else text
@@ -120,7 +121,7 @@ def _condition(kind: str, is_path: bool) -> parsers.Callable[[Context, str], tup
     return parse
 
 
-def _show_conditions(field: str, front: str) -> parsers.Callable[[Any, LoadFacts], Any]:
+def _show_conditions(field: str, front: str) -> Callable[[Any, LoadFacts], Any]:
     def show(settings: Any, facts: LoadFacts) -> Any:
         # The last item is the result of the last check: 0 is not checked. Newest first, as systemd lists them.
         return [
@@ -131,7 +132,7 @@ def _show_conditions(field: str, front: str) -> parsers.Callable[[Any, LoadFacts
     return show
 
 
-def _unit(key: str, field: str, parse: parsers.Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
+def _unit(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
           property_name: str = "") -> Directive:
     properties = (shows(property_name or key, signature, field),) if signature else ()
     return Directive(key, Group.UNIT, field, parse, merge, properties)

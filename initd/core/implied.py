@@ -8,6 +8,7 @@ below a path) is `core.graph`'s work.
 from __future__ import annotations
 
 from initd.core import unitname
+from initd.core.completion import is_api_mount
 from initd.core.dependency import Dependency
 from initd.core.settings import (
     AutomountSettings,
@@ -34,8 +35,6 @@ _BEFORE_TARGET = {
 }
 _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
-#: Mounted by the manager or the kernel before any unit runs.
-_API_MOUNTS = ("/", "/usr", "/etc", "/proc", "/sys", "/dev", "/run")
 _NETWORK_FILE_SYSTEMS = frozenset((
     "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
 ))
@@ -106,7 +105,7 @@ def _add_default(found: _Found, definition: UnitDefinition) -> None:
 
 
 def _add_mount_default(found: _Found, mount: MountSettings) -> None:
-    if mount.where in _API_MOUNTS or mount.where.startswith(("/proc/", "/sys/", "/dev/")):
+    if is_api_mount(mount.where):
         return
     options = mount.options.split(",") if mount.options else []
     is_network = mount.type in _NETWORK_FILE_SYSTEMS or mount.type.startswith("fuse.") and \
@@ -176,10 +175,15 @@ def _runs_processes(definition: UnitDefinition) -> bool:
 
 def _add_exec(found: _Found, settings: ExecSettings) -> None:
     if settings.private_tmp:
-        found.implicit(_AFTER, "systemd-tmpfiles-setup.service")
+        found.implicit(_WANTS, "tmp.mount")
+        found.implicit(_AFTER, "tmp.mount", "systemd-tmpfiles-setup.service")
+    if settings.state_directory or settings.cache_directory or settings.logs_directory:
+        # They are to be writable.
+        found.implicit(_AFTER, "systemd-remount-fs.service")
     if settings.root_image or settings.mount_images or settings.extension_images:
-        found.implicit(_WANTS, "modprobe@loop.service", "modprobe@dm_mod.service")
-        found.implicit(_AFTER, "modprobe@loop.service", "modprobe@dm_mod.service")
+        modules = ("modprobe@loop.service", "modprobe@dm_mod.service", "modprobe@dm_verity.service")
+        found.implicit(_WANTS, *modules)
+        found.implicit(_AFTER, *modules, "systemd-udevd.service")
     if settings.log_namespace:
         sockets = (f"systemd-journald@{settings.log_namespace}.socket",
                    f"systemd-journald-varlink@{settings.log_namespace}.socket")

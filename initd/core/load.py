@@ -122,12 +122,12 @@ class _Reader:
                 self.diagnostics.append(Diagnostic(
                     LOG_WARNING, file.path, section.line, f"Unknown section '{section.name}'. Ignoring."
                 ))
-        for section_name, key, value, line in parsed.assignments:
-            if section_name not in self.sections:
+        for item in parsed.assignments:
+            if item.section not in self.sections:
                 continue
-            self.context.line = line
+            self.context.line = item.line
             try:
-                self.apply(section_name, key, value)
+                self.apply(item.section, item.key, item.value)
             except FatalValue:
                 raise
             except BadValue as error:

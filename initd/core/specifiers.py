@@ -89,9 +89,10 @@ class Specifiers:
         if letter == "q":
             return self.facts.pretty_hostname or self.facts.hostname
         if letter == "r":
-            return f"{self.facts.cgroup_root}/system.slice"
+            return self.facts.cgroup_root
         if letter == "c":
-            return f"{self.facts.cgroup_root}/system.slice/{name}"
+            # As systemd 252 answers, which expands it before the unit has its slice.
+            return f"{self.facts.cgroup_root}/{name}"
         raise SpecifierError("Invalid slot")
 
 

@@ -124,7 +124,8 @@ class _Reader:
             yield line
 
     def on_option(self, key: str, value: str) -> None:
-        self.assignments.append(Assignment(self.section, key, value, self.line))
+        if key:  # Without one, configparser goes on and complains at the end.
+            self.assignments.append(Assignment(self.section, key, value, self.line))
 
     def report_bad_lines(self, error: ParsingError | MissingSectionHeaderError) -> None:
         """configparser has gone on behind every line it could not read, and lists them at the end."""
@@ -145,7 +146,7 @@ class _Reader:
 
 def _make_parser() -> RawConfigParser:
     parser = RawConfigParser(
-        dict_type=_Options,
+        dict_type=_Options,  # type: ignore[arg-type]
         delimiters=("=",),
         comment_prefixes=("#", ";"),
         inline_comment_prefixes=None,

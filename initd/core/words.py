@@ -29,7 +29,7 @@ def split(text: str, *, unquote: bool = True, unescape: bool = True,
 
     `unescape` turns C escapes into what they mean; an unknown one is kept and told to `on_unknown_escape`.
     """
-    words = []
+    words: list[str] = []
     position = 0
     while True:
         word, position = next_word(text, position, unquote, unescape, on_unknown_escape)

@@ -137,7 +137,8 @@ class UnitDirs:
     def _scan(self) -> dict[str, _Entry]:
         if self._entries is not None:
             return self._entries
-        self._entries = entries = {}
+        entries: dict[str, _Entry] = {}
+        self._entries = entries
         seen: set[str] = set()
         for directory in self.search_path:
             real = self._chase(directory)
@@ -181,8 +182,7 @@ class UnitDirs:
         if not self._is_searched(base_directory):
             return _Entry(path)
         if base == item.name:
-            # A link to the same name further down: that is where the unit is.
-            return _Entry(target) if base_directory in self.search_path and target != path else None
+            return None  # A link to the same name elsewhere in the search path: it is found there.
         return _Entry(path, alias_of=base) if _may_be_alias(item.name, base) else None
 
     def _is_searched(self, directory: str) -> bool:

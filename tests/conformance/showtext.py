@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
+
 from initd.core import capabilities, signals, timespan
 from initd.core.values import INFINITY
 
@@ -68,6 +71,8 @@ def _single(name: str, signature: str, value: object) -> str:
         return " ".join(_address(item) for item in value)
     if name == "LogExtraFields":
         return " ".join(item.decode() for item in value)
+    if name == "StandardInputData":
+        return base64.b64encode(value).decode()
     if signature in ("ay", "aay") or signature.startswith("a("):
         return "" if not value else repr(value)
     raise AssertionError(f"no way to print {name} ({signature})")
@@ -128,6 +133,4 @@ def _ranges(mask: bytes) -> str:
 
 
 def _address(item: tuple[int, bytes, int]) -> str:
-    import ipaddress
-
     return f"{ipaddress.ip_address(item[1])}/{item[2]}"
