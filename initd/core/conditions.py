@@ -1,8 +1,8 @@
 """Is a unit's condition met? What each `Condition…=` and `Assert…=` makes of a fact (systemd.unit(5), systemd 252).
 
 `JUDGES` has one function a kind: it takes the parameter as written and the fact it asks for, and says whether it
-holds, before negation. ValueError means the parameter says nothing that can be checked; such a condition is not met, negated or
-not. Where facts come from is `shell.conditions`' business; a path condition's fact is the answer itself.
+holds, before negation. ValueError means the parameter says nothing that can be checked; such a condition is not met,
+negated or not. Where facts come from is `shell.conditions`' business; a path condition's fact is the answer itself.
 """
 
 from __future__ import annotations
@@ -417,15 +417,20 @@ def brace_expand(pattern: str) -> list[str]:
     return [pattern]
 
 
-def innermost_container(environment_word: str | None, has_podman_mark: bool, has_docker_mark: bool) -> str:
-    """The container's name: the manager's word in $container, or what the runtime's marker files tell."""
+def innermost_container(
+    environment_word: str | None, has_podman_mark: bool, has_docker_mark: bool, has_own_processes: bool = False
+) -> str:
+    """The container's name: the manager's word in $container, or what the runtime's marker files tell.
+
+    A process namespace of its own (`has_own_processes`) makes it one without a name: containerd leaves no mark.
+    """
     if environment_word and environment_word != "oci":
         return environment_word if environment_word in CONTAINERS else "container-other"
     if has_podman_mark:
         return "podman"
     if has_docker_mark:
         return "docker"
-    return "container-other" if environment_word else ""
+    return "container-other" if environment_word or has_own_processes else ""
 
 
 CONTAINERS = frozenset("systemd-nspawn lxc lxc-libvirt docker podman rkt wsl proot pouch openvz".split())

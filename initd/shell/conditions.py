@@ -58,10 +58,22 @@ def read_virtualization(root: str = "") -> core.Virtualization:
         word.strip() if word else None,
         os.path.lexists(root + "/run/.containerenv"),
         os.path.lexists(root + "/.dockerenv"),
+        _has_own_processes(root),
     )
-    if not container and os.path.exists(root + "/proc/vz") and not os.path.exists(root + "/proc/bc"):
+    if os.path.exists(root + "/proc/vz") and not os.path.exists(root + "/proc/bc"):
         container = "openvz"
     return core.Virtualization(container, _vm(root), _has_private_users(root))
+
+
+#: The number of the kernel's first process namespace, the same since there are such namespaces.
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
+
+
+def _has_own_processes(root: str) -> bool:
+    try:
+        return os.stat(root + "/proc/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE
+    except OSError:
+        return False
 
 
 def _variable_of_init(root: str, name: str) -> str | None:

@@ -137,6 +137,11 @@ def test_which_container(word, has_podman_mark, has_docker_mark, expected):
     assert innermost_container(word, has_podman_mark, has_docker_mark) == expected
 
 
+def test_own_processes_make_a_container_without_a_name():
+    assert innermost_container(None, False, False, True) == "container-other"
+    assert innermost_container(None, False, True, True) == "docker"
+
+
 @pytest.mark.parametrize("pattern, expected", [
     ("/a", ["/a"]), ("/{a,b}", ["/a", "/b"]), ("/{a,{b,c}d}e", ["/ae", "/bde", "/cde"]), ("/{a", ["/{a"]),
     ("/{}", ["/{}"]),

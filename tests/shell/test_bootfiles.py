@@ -1,0 +1,146 @@
+"""The state of /run and the machine id after a boot, under a root of our own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from initd.shell.bootfiles import (
+    end_first_boot,
+    ensure_machine_id,
+    mark_booted,
+    prepare_run,
+    remove_booted_marker,
+)
+
+ID = "0123456789abcdef0123456789abcdef"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts in a namespace of its own")
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "run").mkdir()
+    return tmp_path
+
+
+def test_leavings_of_the_last_boot_go(root):
+    (root / "run/lock/subsys").mkdir(parents=True)
+    (root / "run/systemd/system").mkdir(parents=True)
+    (root / "run/nginx.pid").write_text("17\n")
+    (root / "run/nologin").touch()
+    (root / "outside").mkdir()
+    (root / "outside/kept").touch()
+    (root / "run/link").symlink_to(root / "outside")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "run/x.sock"))
+    assert prepare_run(str(root)) == []
+    assert sorted(path.name for path in (root / "run").iterdir()) == ["lock", "log", "systemd"]
+    assert list((root / "run/lock").iterdir()) == [] and (root / "outside/kept").exists()
+
+
+def test_layout(root):
+    prepare_run(str(root))
+    assert (root / "run/lock").stat().st_mode & 0o7777 == 0o1777
+    assert (root / "run/systemd/journal").is_dir()
+    # The first is the mark of an init that answers, the second makes pam_systemd wait for a logind.
+    assert not (root / "run/systemd/system").exists() and not (root / "run/systemd/seats").exists()
+
+
+def test_runtime_s_marks_stay_and_the_container_is_named(root):
+    (root / "run/.containerenv").touch()
+    (root / "run/secrets").mkdir()
+    (root / "run/secrets/key").touch()
+    assert prepare_run(str(root)) == []
+    assert (root / "run/.containerenv").exists() and (root / "run/secrets/key").exists()
+    assert (root / "run/systemd/container").read_text() == "podman\n"
+
+
+def test_missing_run_is_made(tmp_path):
+    assert prepare_run(str(tmp_path)) == []
+    assert (tmp_path / "run/lock").is_dir()
+
+
+def in_mount_namespace(mounts: str, code: str) -> str:
+    """What the code prints, run where the mounts were made; nobody else sees them."""
+    source = Path(__file__).resolve().parents[2]
+    code = f"import sys; sys.path.insert(0, {str(source)!r}); from initd.shell.bootfiles import *; {code}"
+    words = ["unshare", "--mount", "sh", "-c", f'{{ {mounts}; }} || exit 77; exec "$@"', "sh", sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode == 77:
+        pytest.skip("mounting is not allowed here")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_root
+def test_mounts_are_not_touched(root):
+    for path in ("run/a/b", "run/c", "data"):
+        (root / path).mkdir(parents=True)
+    (root / "data/kept").touch()
+    (root / "run/a/gone").touch()
+    (root / "run/file").touch()
+    said = in_mount_namespace(f"mount --bind {root}/data {root}/run/a/b && mount --bind {root}/data/kept {root}/run/file",
+                              f"print(prepare_run({str(root)!r}))")
+    assert said == "[]\n"
+    assert (root / "data/kept").exists() and (root / "run/a/b").is_dir() and (root / "run/file").exists()
+    assert not (root / "run/a/gone").exists() and not (root / "run/c").exists()
+
+
+@needs_root
+def test_read_only_file_system_is_reported(root):
+    said = in_mount_namespace(f"mount --bind {root} {root} && mount -o remount,bind,ro {root}",
+                              f"print([str(each) for each in prepare_run({str(root)!r})]); "
+                              f"print(ensure_machine_id({str(root)!r}, {{}}))")
+    run, machine_id = said.splitlines()
+    assert "Read-only file system" in run and "the machine id is in no file" in machine_id
+
+
+def test_machine_id_that_is_there_is_kept(root):
+    (root / "etc/machine-id").write_text(ID + "\n")
+    assert ensure_machine_id(str(root), {}) == (ID, [], False)
+
+
+@pytest.mark.parametrize("content, is_first_boot", [(None, True), ("uninitialized\n", True), ("", False)])
+def test_machine_id_is_made(root, content, is_first_boot):
+    prepare_run(str(root))
+    if content is not None:
+        (root / "etc/machine-id").write_text(content)
+    machine_id, problems, was_first = ensure_machine_id(str(root), {})
+    assert problems == [] and was_first is is_first_boot
+    assert len(machine_id) == 32 and (root / "etc/machine-id").read_text() == machine_id + "\n"
+    assert (root / "run/systemd/first-boot").exists() is is_first_boot
+    assert ensure_machine_id(str(root), {}) == (machine_id, [], False)
+    end_first_boot(str(root))
+    assert not (root / "run/systemd/first-boot").exists()
+
+
+def test_container_s_uuid_and_the_bus_give_the_id(root):
+    prepare_run(str(root))
+    uuid = "01234567-89ab-CDEF-0123-456789abcdef"
+    assert ensure_machine_id(str(root), {"container_uuid": uuid})[0] == ID
+    (root / "etc/machine-id").unlink()
+    (root / "var/lib/dbus").mkdir(parents=True)
+    (root / "var/lib/dbus/machine-id").write_text("f" * 32)
+    assert ensure_machine_id(str(root), {"container_uuid": uuid})[0] == "f" * 32
+
+
+def test_two_machines_differ(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name / "etc").mkdir(parents=True)
+        prepare_run(str(tmp_path / name))
+    assert ensure_machine_id(str(tmp_path / "a"), {})[0] != ensure_machine_id(str(tmp_path / "b"), {})[0]
+
+
+def test_marker_comes_and_goes_with_runtime_units(root):
+    prepare_run(str(root))
+    assert mark_booted(str(root)) == [] and (root / "run/systemd/system").is_dir()
+    (root / "run/systemd/system/x.service").symlink_to("/dev/null")
+    remove_booted_marker(str(root))
+    assert not (root / "run/systemd/system").exists()
+    remove_booted_marker(str(root))
