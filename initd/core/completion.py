@@ -108,7 +108,8 @@ def _complete_service(draft: Draft, service: ServiceSettings, facts: LoadFacts) 
     if not draft.is_set(Group.SPECIFIC, "timeout_start_usec"):
         # A oneshot service may take as long as it takes.
         is_oneshot = service.type is ServiceType.ONESHOT
-        draft.default(Group.SPECIFIC, "timeout_start_usec", INFINITY if is_oneshot else facts.default_timeout_start_usec)
+        draft.default(Group.SPECIFIC, "timeout_start_usec",
+                      INFINITY if is_oneshot else facts.default_timeout_start_usec)
     draft.default(Group.SPECIFIC, "timeout_stop_usec", facts.default_timeout_stop_usec)
     draft.default(Group.SPECIFIC, "timeout_abort_usec", facts.default_timeout_abort_usec)
     draft.default(Group.SPECIFIC, "restart_usec", facts.default_restart_usec)
@@ -231,7 +232,9 @@ def _drop_capabilities(draft: Draft) -> None:
         for name in names
     ]
     if dropped:
-        mask = capabilities.ALL if exec_settings.capability_bounding_set is None else exec_settings.capability_bounding_set
+        mask = exec_settings.capability_bounding_set
+        if mask is None:
+            mask = capabilities.ALL
         for name in dropped:
             mask &= ~(1 << capabilities.number(name))
         exec_settings.capability_bounding_set = mask
@@ -332,7 +335,8 @@ def _service_refusal(draft: Draft, service: ServiceSettings) -> str:
     if not service.remain_after_exit and not service.exec_start and draft.unit.success_action is EmergencyAction.NONE:
         return "Service has no ExecStart= setting, which is only allowed for RemainAfterExit=yes services. Refusing."
     if service.type is not ServiceType.ONESHOT and len(service.exec_start) > 1:
-        return "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services. Refusing."
+        return ("Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services. "
+                "Refusing.")
     if service.type is ServiceType.ONESHOT and service.restart in (ServiceRestart.ALWAYS, ServiceRestart.ON_SUCCESS):
         return ("Service has Restart= set to either always or on-success, which isn't allowed for Type=oneshot "
                 "services. Refusing.")

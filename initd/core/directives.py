@@ -1,7 +1,7 @@
 """Every directive that systemd 252 knows, by section and key: `TABLE`.
 
-One table for all: `load` reads unit files with it, `show` and the D-Bus properties print from it, `pyinit check` and the
-documentation list it. The rows are written in the `directives_*` modules, beside their parsers.
+One table for all: `load` reads unit files with it, `show` and the D-Bus properties print from it, `pyinit check` and
+the documentation list it. The rows are written in the `directives_*` modules, beside their parsers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from initd.core import directives_exec, directives_sandbox, directives_socket, d
 from initd.core.directive import Directive, Group, Property
 from initd.core.directives_cgroup import CGROUP
 from initd.core.directives_exec import EXEC
+from initd.core.directives_limits import LIMITS
 from initd.core.directives_sandbox import SANDBOX
 from initd.core.directives_service import KILL, SCOPE, SERVICE
 from initd.core.directives_socket import SOCKET
@@ -68,7 +69,7 @@ def _table() -> dict[tuple[str, str], Directive]:
     table = {("Unit", item.key): item for item in UNIT} | {("Install", item.key): item for item in INSTALL}
     for kind, (section, _) in SECTIONS.items():
         rows = _OWN[kind]
-        rows += EXEC + SANDBOX if kind in WITH_EXEC else ()
+        rows += EXEC + LIMITS + SANDBOX if kind in WITH_EXEC else ()
         rows += KILL if kind in WITH_KILL else ()
         rows += CGROUP if kind in WITH_CGROUP else ()
         # A type's own directive comes first: [Mount] Options= and [Service] Type= are nobody else's.
@@ -98,7 +99,7 @@ def properties_of(kind: UnitType) -> tuple[tuple[Group, Property], ...]:
     """Every property that shows a setting of this type of unit, with the settings object it shows."""
     out: dict[str, tuple[Group, Property]] = {}
     rows = UNIT + _OWN.get(kind, ())
-    rows += EXEC + SANDBOX if kind in WITH_EXEC else ()
+    rows += EXEC + LIMITS + SANDBOX if kind in WITH_EXEC else ()
     rows += KILL if kind in WITH_KILL else ()
     rows += CGROUP if kind in WITH_CGROUP else ()
     for item in rows:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 #: "Not set", where a number is shown.
 _NOT_SET = INFINITY
 CONTROLLERS = (
-    "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices", "bpf-foreign",
-    "bpf-socket-bind", "bpf-restrict-network-interfaces",
+    "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices",
+    "bpf-foreign", "bpf-socket-bind", "bpf-restrict-network-interfaces",
 )
 _NOT_YET = "limits of control groups are not set yet"
 _NO_BPF = "BPF programs cannot be loaded here"
@@ -337,7 +337,8 @@ def _cpus(key: str, field: str) -> Directive:
     def parse(context: Context, text: str, old: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(old) | set(parsers.cpu_set(context, text))))
 
-    return _cg(key, field, parse, "ay", Merge.FOLD, show=lambda settings, facts: parsers.cpu_mask(getattr(settings, field)))
+    return _cg(key, field, parse, "ay", Merge.FOLD, show=lambda settings,
+               facts: parsers.cpu_mask(getattr(settings, field)))
 
 
 def _per_device(key: str, field: str, convert: Callable[[str], int], what: str, property_name: str = "") -> Directive:
@@ -370,7 +371,8 @@ CGROUP: tuple[Directive, ...] = (
     _cg("CPUShares", "cpu_shares", _shares, "t", _RESET, _NOT_SET),
     _cg("StartupCPUShares", "startup_cpu_shares", _shares, "t", _RESET, _NOT_SET),
     _cg("CPUQuota", "cpu_quota_per_sec_usec", _cpu_quota, "t", _RESET, property_name="CPUQuotaPerSecUSec"),
-    _cg("CPUQuotaPeriodSec", "cpu_quota_period_usec", parsers.seconds(), "t", _RESET, property_name="CPUQuotaPeriodUSec"),
+    _cg("CPUQuotaPeriodSec", "cpu_quota_period_usec", parsers.seconds(), "t", _RESET,
+        property_name="CPUQuotaPeriodUSec"),
     _accounting("MemoryAccounting", "memory_accounting", "default_memory_accounting"),
     _cg("MemoryMin", "memory_min", _memory_floor, "t", _RESET),
     _cg("MemoryLow", "memory_low", _memory_floor, "t", _RESET),

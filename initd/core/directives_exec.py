@@ -8,7 +8,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 
-from initd.core import capabilities, parsers, timespan, words
+from initd.core import parsers, words
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -268,165 +268,6 @@ def _name_or_number(names: tuple[str, ...] | list[str], what: str) -> Callable[[
 
 _level = _name_or_number(LEVELS, "log level")
 
-# --- limits and scheduling --------------------------------------------------------------------------------------------
-
-_LIMITS = (
-    "CPU FSIZE DATA STACK CORE RSS NOFILE AS NPROC MEMLOCK LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME"
-).split()
-_SIZE_LIMITS = frozenset("FSIZE DATA STACK CORE RSS AS MEMLOCK MSGQUEUE".split())
-
-
-def _limit_value(name: str, text: str) -> int:
-    """One number of a limit; ValueError where it is none."""
-    word = text.strip()
-    if word == "infinity":
-        return INFINITY
-    if name == "CPU":
-        return -(-timespan.parse(word) // 1_000_000)
-    if name == "RTTIME":
-        return timespan.parse(word, 1)
-    if name == "NICE" and word[:1] in ("+", "-"):
-        return 20 - parsers.to_int(word, -20, 19)
-    if name == "NICE":
-        return parsers.to_int(word, 0, 40)
-    return parsers.to_size(word) if name in _SIZE_LIMITS else parsers.to_int(word, 0, INFINITY - 1)
-
-
-def parse_limit(name: str, text: str) -> tuple[int, int]:
-    """(soft, hard) from "soft:hard" or one number for both; ValueError where it is no limit."""
-    soft_text, colon, hard_text = text.partition(":")
-    soft = _limit_value(name, soft_text)
-    hard = _limit_value(name, hard_text) if colon else soft
-    if soft > hard:
-        raise BadValue(f"Soft resource limit chosen higher than hard limit, ignoring: {text}")
-    return soft, hard
-
-
-def _limit(name: str) -> Directive:
-    low = name.lower()
-
-    def parse(context: Context, text: str, old: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        if not text:
-            raise parsers.bad("resource value", text)
-        try:
-            return old | {low: parse_limit(name, text)}
-        except BadValue:
-            raise
-        except ValueError:
-            raise parsers.bad("resource value", text) from None
-
-    def show(position: int) -> Callable[[Any, LoadFacts], int]:
-        def value(settings: Any, facts: LoadFacts) -> int:
-            limit = settings.limits.get(low) or facts.limits.get(low) or (INFINITY, INFINITY)
-            return int(limit[position])
-
-        return value
-
-    properties = (Property("Limit" + name, "t", show(1)), Property(f"Limit{name}Soft", "t", show(0)))
-    return Directive("Limit" + name, Group.EXEC, "limits", parse, Merge.FOLD_ALL, properties)
-
-
-_SECURE_BITS = {
-    "noroot": 1, "noroot-locked": 2, "no-setuid-fixup": 4, "no-setuid-fixup-locked": 8, "keep-caps": 16,
-    "keep-caps-locked": 32,
-}
-
-
-def _secure_bits(context: Context, text: str, old: int) -> int:
-    for word in parsers.split(context, text):
-        if word not in _SECURE_BITS:
-            raise BadValue(f"Failed to parse secure bits, ignoring: {text}")
-        old |= _SECURE_BITS[word]
-    return old
-
-
-def _capabilities(context: Context, text: str, old: int | None) -> int:
-    """A set to allow, or with "~" a set to forbid; later lines add to earlier ones."""
-    is_inverted = text.startswith("~")
-    listed = 0
-    for word in parsers.split(context, text[1:] if is_inverted else text):
-        try:
-            listed |= 1 << capabilities.number(word)
-        except ValueError:
-            context.warn(f"Failed to parse capability name, ignoring: {word}")
-    if not listed or old is None:
-        return capabilities.ALL & ~listed if is_inverted else listed
-    return old & ~listed if is_inverted else old | listed
-
-
-def _ambient_capabilities(context: Context, text: str, old: int) -> int:
-    return _capabilities(context, text, old or None)
-
-
-_POLICIES = {"other": 0, "fifo": 1, "rr": 2, "batch": 3, "idle": 5}
-
-
-def _scheduling_policy(context: Context, text: str) -> None:
-    if not text:
-        context.draft.unset(Group.EXEC, "cpu_scheduling_policy")
-        context.draft.unset(Group.EXEC, "cpu_scheduling_priority")
-        return
-    if text not in _POLICIES:
-        raise parsers.bad("CPU scheduling policy", text)
-    policy = _POLICIES[text]
-    context.draft.set(Group.EXEC, "cpu_scheduling_policy", policy)
-    # The real-time policies know the priorities 1 to 99, the others 0 alone.
-    low, high = (1, 99) if policy in (1, 2) else (0, 0)
-    priority = context.draft.get(Group.EXEC, "cpu_scheduling_priority")
-    context.draft.set(Group.EXEC, "cpu_scheduling_priority", min(max(priority, low), high))
-
-
-def _cpu_affinity(context: Context, text: str, old: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    if text == "numa":
-        return ("numa",)
-    cpus = {cpu for cpu in old if isinstance(cpu, int)} | set(parsers.cpu_set(context, text))
-    return tuple(sorted(cpus))
-
-
-_NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
-_IO_CLASSES = {"none": 0, "realtime": 1, "best-effort": 2, "idle": 3, "0": 0, "1": 1, "2": 2, "3": 3}
-_COREDUMP_BITS = {
-    "private-anonymous": 1, "shared-anonymous": 2, "private-file-backed": 4, "shared-file-backed": 8, "elf-headers": 16,
-    "private-huge": 32, "shared-huge": 64, "private-dax": 128, "shared-dax": 256, "default": 0x33, "all": 2**32 - 1,
-}
-
-
-def _io_class(context: Context, text: str) -> int:
-    if text not in _IO_CLASSES:
-        raise parsers.bad("IO scheduling class", text)
-    return _IO_CLASSES[text]
-
-
-def _coredump_filter(context: Context, text: str, old: int | None) -> int:
-    mask = old or 0
-    for word in text.split():
-        try:
-            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word, 16)
-        except ValueError:
-            raise BadValue(f"Failed to parse the coredump filter, ignoring: {text}") from None
-    return mask
-
-
-def _nice(context: Context, text: str) -> int:
-    try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse nice priority, ignoring: {text}") from None
-    if not -20 <= value <= 19:
-        raise BadValue(f"Nice priority out of range, ignoring: {text}")
-    return value
-
-
-def _oom_score_adjust(context: Context, text: str) -> int:
-    try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse the OOM score adjust value, ignoring: {text}") from None
-    if not -1000 <= value <= 1000:
-        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}")
-    return value
-
-
 # --- credentials --------------------------------------------------------------------------------------------------
 
 
@@ -461,7 +302,8 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
 _NEEDS_PAM = "there is no PAM session here"
 
 
-def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE, default: Any = None,
+def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE,
+          default: Any = None,
           property_name: str = "", fate: Fate = Fate.APPLIED, reason: str = "") -> Directive:
     properties = (shows(property_name or key, signature, field, default),) if signature else ()
     return Directive(key, Group.EXEC, field, parse, merge, properties, fate, reason)
@@ -478,41 +320,25 @@ EXEC: tuple[Directive, ...] = (
     _exec("Group", "group", _user_or_group, "s", _RESET),
     _exec("SupplementaryGroups", "supplementary_groups", _groups, "as", Merge.APPEND),
     _exec("PAMName", "pam_name", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_NEEDS_PAM),
-    _exec("Nice", "nice", _nice, "i", _RESET, 0),
-    Directive("OOMScoreAdjust", Group.EXEC, "oom_score_adjust", _oom_score_adjust, _RESET,
-              (shows_fact("OOMScoreAdjust", "i", "oom_score_adjust", "oom_score_adjust"),)),
-    Directive("CoredumpFilter", Group.EXEC, "coredump_filter", _coredump_filter, Merge.FOLD,
-              (shows_fact("CoredumpFilter", "t", "coredump_filter", "coredump_filter"),)),
-    _exec("IOSchedulingClass", "io_scheduling_class", _io_class, "i", _RESET, 2),
-    _exec("IOSchedulingPriority", "io_scheduling_priority", parsers.integer(0, 7, "IO priority"), "i", _RESET),
-    Directive("CPUSchedulingPolicy", Group.EXEC, "cpu_scheduling_policy", _scheduling_policy, Merge.SPREAD,
-              (shows("CPUSchedulingPolicy", "i", "cpu_scheduling_policy", 0),)),
-    _exec("CPUSchedulingPriority", "cpu_scheduling_priority", parsers.integer(0, 99, "CPU scheduling priority"), "i", _RESET),
-    _exec("CPUSchedulingResetOnFork", "cpu_scheduling_reset_on_fork", parsers.boolean, "b"),
-    Directive("CPUAffinity", Group.EXEC, "cpu_affinity", _cpu_affinity, Merge.FOLD, (
-        Property("CPUAffinity", "ay", lambda settings, facts: parsers.cpu_mask(settings.cpu_affinity)),
-        Property("CPUAffinityFromNUMA", "b", lambda settings, facts: settings.cpu_affinity == ("numa",)),
-    )),
-    Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
-        Property("NUMAPolicy", "i", lambda settings, facts: _NUMA_POLICIES.get(settings.numa_policy, -1)),
-    ), Fate.IGNORED, "memory policies are not set yet"),
-    Directive("NUMAMask", Group.EXEC, "numa_mask", parsers.cpu_set, _RESET, (
-        Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
-    ), Fate.IGNORED, "memory policies are not set yet"),
     _exec("UMask", "umask", parsers.mode, "u"),
-    Directive("Environment", Group.EXEC, "environment", _environment, Merge.FOLD, (shows("Environment", "as", "environment"),)),
-    _exec("EnvironmentFile", "environment_files", _environment_file, "a(sb)", Merge.APPEND, property_name="EnvironmentFiles"),
+    Directive("Environment", Group.EXEC, "environment", _environment, Merge.FOLD,
+              (shows("Environment", "as", "environment"),)),
+    _exec("EnvironmentFile", "environment_files", _environment_file, "a(sb)", Merge.APPEND,
+          property_name="EnvironmentFiles"),
     _exec("PassEnvironment", "pass_environment", _pass_environment, "as", Merge.APPEND),
     _exec("UnsetEnvironment", "unset_environment", _unset_environment, "as", Merge.APPEND),
-    Directive("StandardInput", Group.EXEC, "standard_input", _standard("standard_input", "stdin", _INPUTS), Merge.SPREAD, (
+    Directive("StandardInput", Group.EXEC, "standard_input", _standard("standard_input", "stdin", _INPUTS),
+              Merge.SPREAD, (
         shows("StandardInput", "s", "standard_input"),
         Property("StandardInputFileDescriptorName", "s", _show_fd_name("standard_input")),
     )),
-    Directive("StandardOutput", Group.EXEC, "standard_output", _standard("standard_output", "stdout", _OUTPUTS), Merge.SPREAD, (
+    Directive("StandardOutput", Group.EXEC, "standard_output", _standard("standard_output", "stdout", _OUTPUTS),
+              Merge.SPREAD, (
         Property("StandardOutput", "s", _show_standard_output),
         Property("StandardOutputFileDescriptorName", "s", _show_fd_name("standard_output")),
     )),
-    Directive("StandardError", Group.EXEC, "standard_error", _standard("standard_error", "stderr", _OUTPUTS), Merge.SPREAD, (
+    Directive("StandardError", Group.EXEC, "standard_error", _standard("standard_error", "stderr", _OUTPUTS),
+              Merge.SPREAD, (
         shows_fact("StandardError", "s", "standard_error", "default_standard_error"),
         Property("StandardErrorFileDescriptorName", "s", _show_fd_name("standard_error")),
     )),
@@ -537,16 +363,8 @@ EXEC: tuple[Directive, ...] = (
     _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND),
     _exec("LogNamespace", "log_namespace", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
           reason="there is one journal, for all units"),
-    Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.FOLD, (shows("SecureBits", "i", "secure_bits"),)),
-    Directive("CapabilityBoundingSet", Group.EXEC, "capability_bounding_set", _capabilities, Merge.FOLD_ALL,
-              (shows_fact("CapabilityBoundingSet", "t", "capability_bounding_set", "capability_bounding_set"),)),
-    Directive("AmbientCapabilities", Group.EXEC, "ambient_capabilities", _ambient_capabilities, Merge.FOLD_ALL,
-              (shows("AmbientCapabilities", "t", "ambient_capabilities"),)),
-    Directive("TimerSlackNSec", Group.EXEC, "timer_slack_nsec", parsers.nanoseconds, _RESET,
-              (shows_fact("TimerSlackNSec", "t", "timer_slack_nsec", "timer_slack_nsec"),)),
     _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),
     _exec("IgnoreSIGPIPE", "ignore_sigpipe", parsers.boolean, "b"),
-    *(_limit(name) for name in _LIMITS),
     *_directory("RuntimeDirectory", "runtime_directory"),
     *_directory("StateDirectory", "state_directory"),
     *_directory("CacheDirectory", "cache_directory"),
@@ -554,14 +372,16 @@ EXEC: tuple[Directive, ...] = (
     *_directory("ConfigurationDirectory", "configuration_directory"),
     _exec("RuntimeDirectoryPreserve", "runtime_directory_preserve",
           parsers.bool_or_word(("restart",), "exec preserve mode"), "s"),
-    _exec("TimeoutCleanSec", "timeout_clean_usec", parsers.seconds(zero=INFINITY), "t", property_name="TimeoutCleanUSec"),
+    _exec("TimeoutCleanSec", "timeout_clean_usec", parsers.seconds(zero=INFINITY), "t",
+          property_name="TimeoutCleanUSec"),
     _exec("SetCredential", "set_credential", _set_credential, "a(say)", Merge.APPEND),
     _exec("SetCredentialEncrypted", "set_credential_encrypted", _set_credential_encrypted, "a(say)", Merge.APPEND,
           fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
     _exec("LoadCredential", "load_credential", _load_credential, "a(ss)", Merge.APPEND),
     _exec("LoadCredentialEncrypted", "load_credential_encrypted", _load_credential, "a(ss)", Merge.APPEND,
           fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
-    _exec("UtmpIdentifier", "utmp_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason="no utmp is kept"),
+    _exec("UtmpIdentifier", "utmp_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
+          reason="no utmp is kept"),
     _exec("UtmpMode", "utmp_mode", parsers.word_of(("init", "login", "user"), "utmp mode"), "s", fate=Fate.IGNORED,
           reason="no utmp is kept"),
 )

@@ -256,6 +256,14 @@ def _show_mount_api_vfs(settings: Any, facts: LoadFacts) -> bool:
     return bool(settings.root_image) or (bool(settings.root_directory) and settings.root_directory != "/")
 
 
+def _show_or(field: str, default: int) -> Callable[[Any, LoadFacts], int]:
+    def show(settings: Any, facts: LoadFacts) -> int:
+        value = getattr(settings, field)
+        return default if value is None else int(value)
+
+    return show
+
+
 def _show_label(field: str) -> Callable[[Any, LoadFacts], tuple[bool, str]]:
     def show(settings: Any, facts: LoadFacts) -> tuple[bool, str]:
         value: str = getattr(settings, field)
@@ -305,7 +313,8 @@ SANDBOX: tuple[Directive, ...] = (
     _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET),
     _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", _RESET),
     Directive("RootHash", Group.EXEC, "root_hash", _hash, _RESET, (
-        Property("RootHash", "ay", _show_hash("root_hash")), Property("RootHashPath", "s", _show_hash_path("root_hash")),
+        Property("RootHash", "ay", _show_hash("root_hash")), Property("RootHashPath", "s",
+                                                                      _show_hash_path("root_hash")),
     ), Fate.IGNORED, _MOUNTS),
     Directive("RootHashSignature", Group.EXEC, "root_hash_signature", _hash_signature, _RESET, (
         Property("RootHashSignature", "ay", _show_hash("root_hash_signature")),
@@ -326,10 +335,10 @@ SANDBOX: tuple[Directive, ...] = (
     _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND, _FILTER),
     _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD, _FILTER),
     _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET, _FILTER,
-         lambda settings, facts: _KILL if settings.system_call_error_number is None else settings.system_call_error_number),
+         _show_or("system_call_error_number", _KILL)),
     _flag("MemoryDenyWriteExecute", "memory_deny_write_execute", _FILTER),
     _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD, _FILTER,
-         lambda settings, facts: ALL_NAMESPACES if settings.restrict_namespaces is None else settings.restrict_namespaces),
+         _show_or("restrict_namespaces", ALL_NAMESPACES)),
     _flag("RestrictRealtime", "restrict_realtime", _FILTER),
     _flag("RestrictSUIDSGID", "restrict_suid_sgid", _FILTER),
     _box("RestrictAddressFamilies", "restrict_address_families",
@@ -374,7 +383,8 @@ SANDBOX: tuple[Directive, ...] = (
     _box("MountAPIVFS", "mount_api_vfs", parsers.boolean, "b", show=_show_mount_api_vfs),
     _box("SELinuxContext", "selinux_context", _label, "(bs)", _RESET, _MODULE, _show_label("selinux_context")),
     _box("AppArmorProfile", "apparmor_profile", _label, "(bs)", _RESET, _MODULE, _show_label("apparmor_profile")),
-    _box("SmackProcessLabel", "smack_process_label", _label, "(bs)", _RESET, _MODULE, _show_label("smack_process_label")),
+    _box("SmackProcessLabel", "smack_process_label", _label, "(bs)", _RESET, _MODULE,
+         _show_label("smack_process_label")),
 )
 
 EXTRA_PROPERTIES = (
@@ -386,8 +396,8 @@ EXTRA_PROPERTIES = (
 def resolve_calls(entries: tuple[str, ...]) -> tuple[bool, dict[str, str]]:
     """Whether the list allows what it names, and the calls it comes to, each with its own error name or "".
 
-    The first line decides what the list is; a later line of the other sense takes calls out again. What every process needs
-    is in a list that allows.
+    The first line decides what the list is; a later line of the other sense takes calls out again. What every process
+    needs is in a list that allows.
     """
     allows = bool(entries) and not entries[0].startswith("~")
     calls = dict.fromkeys(syscalls.expand("@default"), "") if allows else {}

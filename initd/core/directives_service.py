@@ -128,7 +128,8 @@ def _bus_name(context: Context, text: str) -> str:
 
 
 def _is_bus_element(part: str) -> bool:
-    return bool(part) and not part[0].isdigit() and part.isascii() and part.replace("_", "").replace("-", "a").isalnum() \
+    return bool(part) and not part[0].isdigit() and part.isascii() and part.replace("_", "").replace("-",
+                                                                                                     "a").isalnum() \
         if part.strip("_") else bool(part)
 
 
@@ -188,7 +189,8 @@ def _service(key: str, field: str, parse: Callable[..., Any], signature: str = "
 
 
 def _status_directive(key: str, field: str) -> Directive:
-    return Directive(key, Group.SPECIFIC, field, _statuses, Merge.FOLD, (Property(key, "(aiai)", _show_statuses(field)),))
+    return Directive(key, Group.SPECIFIC, field, _statuses, Merge.FOLD,
+                     (Property(key, "(aiai)", _show_statuses(field)),))
 
 
 SERVICE: tuple[Directive, ...] = (
@@ -239,7 +241,8 @@ SCOPE: tuple[Directive, ...] = (
     _service("RuntimeMaxSec", "runtime_max_usec", parsers.seconds(), "t", property_name="RuntimeMaxUSec"),
     _service("RuntimeRandomizedExtraSec", "runtime_randomized_extra_usec", parsers.seconds(), "t",
              property_name="RuntimeRandomizedExtraUSec"),
-    _service("TimeoutStopSec", "timeout_stop_usec", parsers.seconds(zero=INFINITY), "t", property_name="TimeoutStopUSec"),
+    _service("TimeoutStopSec", "timeout_stop_usec", parsers.seconds(zero=INFINITY), "t",
+             property_name="TimeoutStopUSec"),
     _service("OOMPolicy", "oom_policy", parsers.word_of(_OOM_POLICIES, "OOM policy"), "s"),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from initd.core import parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
-from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
 
@@ -83,7 +82,8 @@ TIMER: tuple[Directive, ...] = (
     _own("OnClockChange", "on_clock_change", parsers.boolean, "b"),
     _own("OnTimezoneChange", "on_timezone_change", parsers.boolean, "b"),
     _own("Persistent", "persistent", parsers.boolean, "b"),
-    _own("WakeSystem", "wake_system", parsers.boolean, "b", fate=Fate.IGNORED, reason="a container cannot wake the machine"),
+    _own("WakeSystem", "wake_system", parsers.boolean, "b", fate=Fate.IGNORED,
+         reason="a container cannot wake the machine"),
     _own("RemainAfterElapse", "remain_after_elapse", parsers.boolean, "b"),
     _own("FixedRandomDelay", "fixed_random_delay", parsers.boolean, "b"),
     _own("AccuracySec", "accuracy_usec", _seconds, "t", property_name="AccuracyUSec"),
@@ -105,7 +105,8 @@ PATH: tuple[Directive, ...] = (
     _own("Unit", "unit", _triggered_unit, "s"),
     _own("MakeDirectory", "make_directory", parsers.boolean, "b"),
     _own("DirectoryMode", "directory_mode", parsers.mode, "u"),
-    _own("TriggerLimitIntervalSec", "trigger_limit_interval_usec", _seconds, "t", property_name="TriggerLimitIntervalUSec"),
+    _own("TriggerLimitIntervalSec", "trigger_limit_interval_usec", _seconds, "t",
+         property_name="TriggerLimitIntervalUSec"),
     _own("TriggerLimitBurst", "trigger_limit_burst", parsers.unsigned, "u"),
 )
 PATH_PROPERTIES = (

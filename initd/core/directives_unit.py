@@ -44,8 +44,8 @@ _PATH_CONDITIONS = (
     "DirectoryNotEmpty FileNotEmpty FileIsExecutable NeedsUpdate"
 ).split()
 _CONDITIONS = (
-    "FirstBoot Architecture Firmware Virtualization Host KernelCommandLine KernelVersion Credential Security Capability "
-    "ACPower Memory CPUFeature CPUs Environment User Group ControlGroupController OSRelease MemoryPressure CPUPressure "
+    "FirstBoot Architecture Firmware Virtualization Host KernelCommandLine KernelVersion Credential Security "
+    "Capability ACPower Memory CPUFeature CPUs Environment User Group ControlGroupController OSRelease MemoryPressure CPUPressure "
     "IOPressure"
 ).split()
 

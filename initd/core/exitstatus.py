@@ -6,7 +6,8 @@ from initd.core.values import ProcessEnd
 
 _LIBC = {"SUCCESS": 0, "FAILURE": 1}
 _LSB = {
-    "INVALIDARGUMENT": 2, "NOTIMPLEMENTED": 3, "NOPERMISSION": 4, "NOTINSTALLED": 5, "NOTCONFIGURED": 6, "NOTRUNNING": 7,
+    "INVALIDARGUMENT": 2, "NOTIMPLEMENTED": 3, "NOPERMISSION": 4, "NOTINSTALLED": 5, "NOTCONFIGURED": 6,
+    "NOTRUNNING": 7,
 }
 _BSD = {
     "USAGE": 64, "DATAERR": 65, "NOINPUT": 66, "NOUSER": 67, "NOHOST": 68, "UNAVAILABLE": 69, "SOFTWARE": 70,
@@ -49,8 +50,10 @@ def number(text: str) -> int:
 
 
 def is_clean(end: ProcessEnd, success: StatusSet = _EMPTY, is_daemon: bool = True) -> bool:
-    """Whether a process ended well: with 0, with what SuccessExitStatus= lists, or, for a daemon, by a signal that asks it
-    to go. Commands that should run to their end (`is_daemon` False) may not be signalled.
+    """Whether a process ended well.
+
+    That is with 0, with what SuccessExitStatus= lists, or, for a daemon, by a signal that asks it to go. Commands that
+    should run to their end (`is_daemon` False) may not be signalled.
     """
     statuses, signals = success
     if end.code == "exited":

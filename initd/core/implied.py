@@ -35,9 +35,9 @@ _BEFORE_TARGET = {
 }
 _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
-_NETWORK_FILE_SYSTEMS = frozenset((
+_NETWORK_FILE_SYSTEMS = frozenset(
     "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
-))
+)
 
 
 def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
@@ -169,7 +169,8 @@ def _runs_processes(definition: UnitDefinition) -> bool:
     specific = definition.specific
     if isinstance(specific, SocketSettings):
         # A socket unit that runs no command of its own has no process to prepare for.
-        return bool(specific.exec_start_pre or specific.exec_start_post or specific.exec_stop_pre or specific.exec_stop_post)
+        return bool(specific.exec_start_pre or specific.exec_start_post
+                    or specific.exec_stop_pre or specific.exec_stop_post)
     return True
 
 

@@ -1,8 +1,8 @@
 """Fragment, drop-ins and links of one unit → its definition.
 
-Every assignment goes through the directive table. Nothing raises: what cannot be read is a diagnostic with file, line and
-reason, and the rest of the unit is in force exactly where systemd 252 leaves it so. A directive that must be right (a
-command line, a user) makes the whole unit bad; a file that cannot be read to its end makes it an error.
+Every assignment goes through the directive table. Nothing raises: what cannot be read is a diagnostic with file, line
+and reason, and the rest of the unit is in force exactly where systemd 252 leaves it so. A directive that must be right
+(a command line, a user) makes the whole unit bad; a file that cannot be read to its end makes it an error.
 """
 
 from __future__ import annotations
@@ -163,12 +163,14 @@ class _Reader:
 # --- the answer ---------------------------------------------------------------------------------------------------
 
 
-def _failed(files: UnitFiles, draft: Draft, diagnostics: list[Diagnostic], error_name: str, reason: str) -> UnitDefinition:
+def _failed(files: UnitFiles, draft: Draft, diagnostics: list[Diagnostic], error_name: str,
+            reason: str) -> UnitDefinition:
     draft.unit.description = draft.unit.description or files.name
     definition = _define(files, draft, LoadState.ERROR, diagnostics)
     return definition.replace(
         load_error_name=error_name or "org.freedesktop.DBus.Error.Failed",
-        load_error=f"Unit {files.name} failed to load properly, please adjust/correct and reload service manager: {reason}",
+        load_error=f"Unit {files.name} failed to load properly, please adjust/correct and reload service manager: "
+                   f"{reason}",
     )
 
 

@@ -185,8 +185,9 @@ def mode(context: Context, text: str) -> int:
     return int(text, 8)
 
 
-def seconds(what: str = "sec value", *, empty: int | None = None, zero: int | None = None) -> Callable[[Context, str], int]:
-    """A time span in microseconds. `empty` and `zero` are what an empty text and 0 mean, where that is something else."""
+def seconds(what: str = "sec value", *, empty: int | None = None, zero: int | None = None) -> Callable[[Context, str],
+                                                                                                       int]:
+    """A time span in microseconds. `empty` and `zero` say what an empty text and 0 mean, where it is something else."""
 
     def parse(context: Context, text: str) -> int:
         if not text and empty is not None:

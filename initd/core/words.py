@@ -158,7 +158,8 @@ def substitute(argv: list[str] | tuple[str, ...], environment: Mapping[str, str]
     """The words with ${NAME} and $NAME replaced (systemd.service(5)).
 
     ${NAME} anywhere in a word is replaced in place. A word that is $NAME alone becomes as many words as its value
-    has, none where it is empty or not set. "$$" is a single "$". argv[0] is the program's name: the caller leaves it out.
+    has, none where it is empty or not set. "$$" is a single "$". argv[0] is the program's name: the caller leaves it
+    out.
     """
     words: list[str] = []
     for word in argv:

@@ -1,12 +1,12 @@
-"""Which files make up a unit: the search path of systemd 252's system manager, read (systemd.unit(5), UNIT FILE LOAD PATH).
+"""Which files make up a unit: systemd.unit(5), UNIT FILE LOAD PATH, for the system manager.
 
 Answers with paths and texts; what they mean is `core.load`'s business. All paths are paths below `root`, and links with
 absolute targets are followed below it too. Every directory is listed once and remembered until `forget()`.
 
-The rules were tried against a real systemd 252: the first entry of a name in the search path decides, a directory of that
-name does not count, a link into the search path is an alias, a link to anywhere else is the unit itself, a dangling one
-hides what comes later. Of drop-ins with the same file name, that of the earlier directory of the search path wins, before
-the more specific one; the type's own (service.d) come last.
+The rules were tried against a real systemd 252: the first entry of a name in the search path decides, a directory of
+that name does not count, a link into the search path is an alias, a link to anywhere else is the unit itself, a
+dangling one hides what comes later. Of drop-ins with the same file name, that of the earlier directory of the search
+path wins, before the more specific one; the type's own (service.d) come last.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ class UnitDirs:
         self._find_aliases(entries)
         return entries
 
-    def _note(self, entries: dict[str, _Entry], directory: str, real: str, item: os.DirEntry[str], is_new: bool) -> None:
+    def _note(self, entries: dict[str, _Entry], directory: str, real: str, item: os.DirEntry[str],
+              is_new: bool) -> None:
         """One entry of a search directory: a unit, or a directory that belongs to one."""
         name = item.name
         if name.endswith((".d", ".wants", ".requires", ".upholds")):

@@ -1,7 +1,7 @@
 """The units of about 110 Debian packages, loaded by us, against what a real systemd 252 answered to `systemctl show`.
 
-The recordings are not part of this repository (the units are the packages' own); where they are not beside the checkout,
-these tests are skipped.
+The recordings are not part of this repository (the units are the packages' own); where they are not beside the
+checkout, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ MEANINGLESS_UNLESS_LOADED = {"Type", "OOMPolicy", "StandardOutput", "LimitNOFILE
 #: Printed in the order of a hash table.
 SETS = {"IPAddressAllow", "IPAddressDeny", "RequiresMountsFor"}
 #: Dependencies that a unit's own files and type give; systemd shows the inverses of other units' beside them.
-FORWARD = ("Requires", "Requisite", "Wants", "BindsTo", "PartOf", "Upholds", "Conflicts", "OnSuccess", "OnFailure", "Triggers",
+FORWARD = ("Requires", "Requisite", "Wants", "BindsTo", "PartOf", "Upholds", "Conflicts", "OnSuccess", "OnFailure",
+           "Triggers",
            "PropagatesReloadTo", "ReloadPropagatedFrom", "PropagatesStopTo", "StopPropagatedFrom", "JoinsNamespaceOf")
 
 
 def build_root(package: str, root: Path) -> None:
-    """The package's unit files where the package puts them; a stored link is a file with the target as its only text."""
+    """The package's unit files where the package puts them; a stored link is a file that holds its target alone."""
     for stored, place in (("system", "lib/systemd/system"), ("etc-system", "etc/systemd/system")):
         source = RECORDINGS / "units" / package / stored
         if source.is_dir():
@@ -77,7 +78,7 @@ def build_root(package: str, root: Path) -> None:
 
 
 def read_show(path: Path) -> dict[str, list[str]]:
-    """A recorded answer: property → the values printed for it. A line that has no "name=" goes on with the value before."""
+    """A recorded answer: property → the values printed for it. A line without "name=" goes on with the value before."""
     out: dict[str, list[str]] = {}
     last = ""
     for line in path.read_text().splitlines():
@@ -160,17 +161,19 @@ def test_show_is_what_systemd_showed(tmp_path: Path) -> None:
 
 def test_every_order_that_systemd_adds_is_the_inverse_of_another_units(tmp_path: Path) -> None:
     """After= and Before= of a unit, but for what other units say about it and for the recording machine's mounts."""
-    base = {path.name.removesuffix(".show"): read_show(path) for path in (RECORDINGS / "golden-base").glob("[!_]*.show")}
+    recordings = (RECORDINGS / "golden-base").glob("[!_]*.show")
+    base = {path.name.removesuffix(".show"): read_show(path) for path in recordings}
     unexplained = {}
     for package in packages():
         loaded = list(load_recorded(package, tmp_path / package))
-        # `default.target` pulls these in and orders itself after them (a target's own rule, which the graph applies).
         shown = base | {recorded["Id"][0]: recorded for _, recorded in loaded}
         for definition, recorded in loaded:
             for name, inverse in (("After", "Before"), ("Before", "After")):
                 ours = {entry.unit for entry in definition.dependencies if entry.kind.value == name}
                 for other in set(words.split(recorded[name][0])) - ours:
-                    says = words.split(shown.get(other, {}).get(inverse, [""])[0])
-                    if definition.name not in says and not other.endswith((".mount", ".target")):
+                    if other not in shown or other.endswith((".mount", ".target")):
+                        continue  # Not recorded; the machine's own; or ordered by the rule for targets.
+                    says = words.split(shown[other][inverse][0])
+                    if definition.name not in says:
                         unexplained[f"{package}: {definition.name} {name}={other}"] = says
     assert unexplained == {}
