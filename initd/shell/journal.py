@@ -1,16 +1,17 @@
-"""The manager's side of the journal: binds its sockets, keeps its process running, and sends it the manager's own lines.
+"""The manager's side of the journal: binds its sockets, keeps its process running, and sends it the manager's lines.
 
-The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits. The manager
-never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written to stderr at the end.
+The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits. The
+manager never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written to
+stderr at the end.
 """
 
 from __future__ import annotations
 
-import os
-from collections import deque
-
 import _signal
 import _socket
+import os
+import select
+from collections import deque
 
 from initd.core.effects import Log
 from initd.core.values import LOG_WARNING
@@ -20,6 +21,9 @@ from initd.wire.journal import encode_entry
 _SOCKETS = (("stdout", "stdout", True), ("socket", "socket", False), ("dev-log", "dev-log", False))
 _BACKLOG = 4096
 _MAX_KEPT = 10_000
+_DATAGRAM_SIZE = 32 * 1024
+#: How long a journal that does not read is waited for at the end.
+_LAST_WORDS_MSEC = 1000
 _ALL_SIGNALS = tuple(_signal.valid_signals())
 
 
@@ -46,7 +50,8 @@ class Journal:
             except OSError as error:
                 problems.append(f"Cannot listen on {self._directory}/{file}: {error.strerror}")
         problems += self._link_dev_log()
-        self._sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+        kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
+        self._sender = _socket.socket(_socket.AF_UNIX, kind)
         return problems
 
     def _link_dev_log(self) -> list[str]:
@@ -102,15 +107,25 @@ class Journal:
         if self._sender is None or not self.pid:
             return False
         while self._kept:
+            entries = self._next_datagram()
             try:
-                self._sender.sendto(self._kept[0], self._directory + "/socket")
+                self._sender.sendto(b"\n".join(entries), self._directory + "/socket")
             except OSError:
+                self._kept.extendleft(reversed(entries))
                 return False
-            self._kept.popleft()
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
-            self.write(Log(LOG_WARNING, "", f"{dropped} messages of the manager were dropped: the journal did not take them."))
+            text = f"{dropped} messages of the manager were dropped: the journal did not take them."
+            self.write(Log(LOG_WARNING, "", text))
         return True
+
+    def _next_datagram(self) -> list[bytes]:
+        """Entries to send at once: the kernel queues few datagrams (net.unix.max_dgram_qlen, 10), but large ones."""
+        entries, size = [], 0
+        while self._kept and size < _DATAGRAM_SIZE:
+            entries.append(self._kept.popleft())
+            size += len(entries[-1])
+        return entries
 
     @property
     def has_kept(self) -> bool:
@@ -122,9 +137,24 @@ class Journal:
         return kept
 
     def stop(self) -> None:
-        """Ask the process to drain and end; the caller waits for it."""
-        if self.pid:
-            os.kill(self.pid, _signal.SIGTERM)
+        """Send what is kept, and ask the process to drain and end; the caller waits for that."""
+        if not self.pid:
+            return
+        self._flush_patiently()
+        os.kill(self.pid, _signal.SIGTERM)
+
+    def _flush_patiently(self) -> None:
+        """Nothing else is left to do: wait until the journal takes what is kept, but not for ever."""
+        if self._sender is None or self.flush():
+            return
+        try:
+            self._sender.connect(self._directory + "/socket")  # connected, it polls as writable when there is room
+        except OSError:
+            return
+        room = select.poll()
+        room.register(self._sender.fileno(), select.POLLOUT)
+        while room.poll(_LAST_WORDS_MSEC) and not self.flush():
+            pass
 
 
 def _park(fd: int) -> int:
