@@ -1,4 +1,4 @@
-"""What a boot owes the file system before any unit: a /run without the last boot's leavings, and a machine id.
+"""What a boot owes the file system before any unit: a clean /run, and a machine id.
 
 In a default container /run is no tmpfs: it survives a restart, and may come from the image. Programs take a PID file or a
 socket there for a sign of life, so all of it goes, but for what is mounted (secrets, the runtime's own files). Where

@@ -70,8 +70,8 @@ def in_mount_namespace(mounts: str, code: str) -> str:
     """What the code prints, run where the mounts were made; nobody else sees them."""
     source = Path(__file__).resolve().parents[2]
     code = f"import sys; sys.path.insert(0, {str(source)!r}); from initd.shell.bootfiles import *; {code}"
-    words = ["unshare", "--mount", "sh", "-c", f'{{ {mounts}; }} || exit 77; exec "$@"', "sh", sys.executable, "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True)
+    words = ["unshare", "--mount", "sh", "-c", f'{{ {mounts}; }} || exit 77; exec "$@"', "sh"]
+    done = subprocess.run([*words, sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip("mounting is not allowed here")
     assert done.returncode == 0, done.stderr
@@ -85,8 +85,8 @@ def test_mounts_are_not_touched(root):
     (root / "data/kept").touch()
     (root / "run/a/gone").touch()
     (root / "run/file").touch()
-    said = in_mount_namespace(f"mount --bind {root}/data {root}/run/a/b && mount --bind {root}/data/kept {root}/run/file",
-                              f"print(prepare_run({str(root)!r}))")
+    mounts = f"mount --bind {root}/data {root}/run/a/b && mount --bind {root}/data/kept {root}/run/file"
+    said = in_mount_namespace(mounts, f"print(prepare_run({str(root)!r}))")
     assert said == "[]\n"
     assert (root / "data/kept").exists() and (root / "run/a/b").is_dir() and (root / "run/file").exists()
     assert not (root / "run/a/gone").exists() and not (root / "run/c").exists()
