@@ -18,23 +18,32 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.engine import Engine
-from initd.core.load import LoadFacts, load_unit
+from initd.core.answers import Return
+from initd.core.load import load_unit
 from initd.core.settings import UnitDefinition
+from initd.core.states import LoadState
+from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
+from initd.core.view import View
 from initd.options import Options
-from initd.shell import bootfiles, cgroup, limits
+from initd.shell import bootfiles, cgroup, limits, machine
+from initd.shell.clients import Clients
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
+from initd.shell.control import Control
+from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
+from initd.shell.orders import carry_out
 from initd.shell.perform import Performer
 from initd.shell.reap import reap
 from initd.shell.spawn import Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
+from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +85,12 @@ class Manager:
         )
         self.spawner = Spawner(facts, self.cgroups)
         self.unit_dirs = UnitDirs()
-        self.load_facts = LoadFacts()
+        self.facts = MachineFacts(
+            self.container, self.tracker, self.unit_dirs, self.cgroups, machine.read_facts(self.container)
+        )
+        self.view = View(self.engine, self.facts, self.load_one)
+        self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
+        self.clients = Clients(self.control, self.view, self.feed)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups
         )
@@ -115,6 +129,9 @@ class Manager:
             answer = self.performer.perform(effect)
             if answer is not None:
                 self._events.append(answer)
+            self.clients.tell(effect)
+            if isinstance(effect, ef.Reload):
+                self.reload()
 
     def _report_bug(self, event: ev.Event, error: Exception) -> None:
         import traceback
@@ -137,12 +154,42 @@ class Manager:
         for name in names:
             graph.want(name)
         missing = graph.missing()
-        while missing:
+        while missing and self.exit is None:
             self.feed(ev.UnitsLoaded(tuple(self.read(name) for name in missing)))
             missing = graph.missing()
 
+    def load_one(self, name: str) -> Unit:
+        self.load(name)
+        return self.engine.units[name]
+
     def read(self, name: str) -> UnitDefinition:
-        return load_unit(self.unit_dirs.read(name), self.load_facts)
+        return load_unit(self.unit_dirs.read(name), self.facts.load)
+
+    def reload(self) -> None:
+        """daemon-reload: every unit that is known is read again, and what those mention now."""
+        self.clients.tell_reloading(True)
+        self.unit_dirs.forget()
+        definitions: dict[str, UnitDefinition] = {}
+        for name in sorted(self.engine.graph.units):
+            kept = self.engine.graph.units[name].definition
+            definition = kept if kept.is_transient else self.read(name)
+            if definition.load_state is not LoadState.NOT_FOUND:
+                definitions[definition.name] = definition
+        self.carry_out(self.engine.reload(list(definitions.values()), now()))
+        self.load()
+        self.clients.tell_reloading(False)
+
+    # --- clients ---------------------------------------------------------------------------------------------------
+
+    def _on_call(self, client: int, uid: int, message: Message) -> None:
+        order = self.clients.on_call(client, uid, message)
+        if order is None:
+            return
+        if order.kind == "Reload":
+            self.reload()
+            self.clients.answer(client, message, Return())
+        else:
+            self.clients.answer(client, message, carry_out(order, self.unit_dirs))
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
@@ -152,14 +199,15 @@ class Manager:
         self._prepare()
         self.loop.unblock_signals()
         self.loop.run_once(0)
-        self._boot()
+        if self.exit is None:  # no signal has come since the container's first instant
+            self._boot()
         while self.exit is None:
             self._wait()
         return self._end()
 
     def _wait(self) -> None:
-        deadline = self.engine.next_deadline()
-        timeout = None if deadline is None else max(deadline - now().monotonic_usec, 0)
+        deadlines = [each for each in (self.engine.next_deadline(), self.control.next_deadline()) if each is not None]
+        timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         if self.journal.has_kept:
             timeout = min(timeout, 50_000) if timeout is not None else 50_000
         self.tracker.forget()
@@ -167,6 +215,7 @@ class Manager:
         self._look_for_empty_units()
         if self.journal.has_kept:
             self.journal.flush()
+        self.control.on_deadline()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
@@ -199,7 +248,16 @@ class Manager:
             os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
 
+    def _open_control(self) -> None:
+        try:
+            self.control.open("/run/systemd/private")
+        except OSError as error:
+            self.say(LOG_ERR, f"Cannot listen on /run/systemd/private, systemctl will not reach us: {error.strerror}")
+            return
+        self.tell(bootfiles.mark_booted("/"))
+
     def _boot(self) -> None:
+        self._open_control()
         target = self.options.target
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
@@ -255,6 +313,7 @@ class Manager:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
         assert self.exit is not None
         bootfiles.remove_booted_marker("/")
+        self.control.close()
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())
             self.notify.close()

@@ -198,6 +198,8 @@ class PrivateRoot(Machine):
         self.command = command or ("/sbin/pyinit",)
         self._own = None if root else Path(tempfile.mkdtemp(prefix="pyinit-root-", dir=CACHE))
         self.root = root or unpack(build_rootfs(image), self._own / "root")
+        if LIVE and image.with_pyinit:
+            shutil.copytree(TREE / "initd", self.root / "usr/lib/pyinit/initd", dirs_exist_ok=True)
         self.log_path = Path(tempfile.mkstemp(prefix="pyinit-log-")[1])
         self.unshare: subprocess.Popen | None = None
         self.pid = 0
