@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from initd.core import events as ev
 from initd.core import propagation, requests, service, target
-from initd.core.conditions import verdict
+from initd.core.conditions import spell, verdict
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import (
     CheckConditions,
@@ -54,6 +54,11 @@ if TYPE_CHECKING:
 
 #: Signals that go on to the foreground command (`pyinit -- COMMAND`), by name and number.
 _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
+
+
+#: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
+_LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
+_HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick)
 
 
 def make_machine(definition: UnitDefinition) -> Machine:
@@ -99,7 +104,7 @@ class Engine:
     @property
     def system_state(self) -> ManagerState:
         """`systemctl is-system-running` (systemctl(1))."""
-        if self.world.shutdown.stage is not Stage.NONE:
+        if self.world.shutdown.stage is not Stage.NONE or self._is_going_down():
             return ManagerState.STOPPING
         if self.world.boot_times.finish is None:
             return ManagerState.STARTING if self.world.is_booting else ManagerState.INITIALIZING
@@ -108,6 +113,10 @@ class Engine:
             if unit is not None and unit.active_state.is_up:
                 return ManagerState.MAINTENANCE
         return ManagerState.DEGRADED if self.failed_units() else ManagerState.RUNNING
+
+    def _is_going_down(self) -> bool:
+        unit = self.graph.get("shutdown.target")
+        return unit is not None and (unit.active_state.is_up or unit.job is not None and unit.job.type is JobType.START)
 
     def failed_units(self) -> list[str]:
         return [unit.name for unit in self.graph.units.values() if unit.active_state is ActiveState.FAILED]
@@ -124,6 +133,10 @@ class Engine:
         """What to do about it, in order."""
         turn = Turn(now)
         handler = _HANDLERS.get(type(event))
+        if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
+            if isinstance(event, ev.Request):
+                requests.refuse_all(event, turn)
+            return turn.effects
         if handler is not None:
             handler(self, event, turn)
         else:
@@ -133,7 +146,7 @@ class Engine:
 
     def _work(self, turn: Turn) -> None:
         """Until nothing moves: changes first, since they may end or give jobs; then jobs; then standing wishes."""
-        while True:
+        while self.world.shutdown.stage not in _LAST_STAGES:
             if turn.changes:
                 self._on_change(turn.changes.popleft(), turn)
             elif turn.restarts:
@@ -143,8 +156,8 @@ class Engine:
             elif self.world.queue.failed_starts:
                 self._on_failed_start(self.world.queue.failed_starts.pop(0), turn)
             elif not self._run_next_job(turn) and not self._grant_standing_wish(turn):
+                self._check_finished(turn)
                 break
-        self._check_finished(turn)
 
     # --- jobs ------------------------------------------------------------------------------------------------------
 
@@ -382,11 +395,12 @@ class Engine:
         outcome: Outcome | JobResult
         if not unit.condition_result:
             unmet = _first_unmet(unit.settings.conditions, event.conditions, "Condition")
-            turn.announce(unit, f"{title(unit)} was skipped because of {unmet}.", LOG_INFO)
+            turn.announce(unit, f"{title(unit)} was skipped because of an unmet condition check ({unmet}).", LOG_INFO)
             outcome = Outcome.ALREADY
         elif not unit.assert_result:
             unmet = _first_unmet(unit.settings.asserts, event.asserts, "Assert")
-            turn.announce(unit, f"Starting of {title(unit)} failed because of {unmet}.", LOG_ERR)
+            text = f"Starting {title(unit)} failed because of an unmet assertion check ({unmet})."
+            turn.announce(unit, text, LOG_ERR)
             outcome = JobResult.ASSERT
         else:
             outcome = self._start_now(unit, turn)
@@ -468,6 +482,8 @@ class Engine:
 
     def _on_tick(self, event: ev.Tick, turn: Turn) -> None:
         now_usec = turn.now.monotonic_usec
+        if self.world.shutdown.stage in _LAST_STAGES:
+            self._timed.clear()
         for name in [name for name, deadline in self._timed.items() if deadline <= now_usec]:
             unit = self.graph.units.get(name)
             if unit is None:
@@ -528,6 +544,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
+    ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
+    ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
     ev.EnvironmentRequest: _on_world(requests.on_environment_request),  # type: ignore[arg-type]
 }
 
@@ -599,13 +617,8 @@ def _all_met(conditions: tuple[Condition, ...], results: tuple[bool, ...]) -> bo
 
 
 def _first_unmet(conditions: tuple[Condition, ...], results: tuple[bool, ...], prefix: str) -> str:
-    """ "an unmet condition check (ConditionPathExists=/x)", as systemd words it."""
-    word = "condition" if prefix == "Condition" else "assertion"
-    for condition, result in zip(conditions, results):
-        if not result:
-            marks = ("|" if condition.is_triggering else "") + ("!" if condition.is_negated else "")
-            return f"an unmet {word} check ({prefix}{condition.kind}={marks}{condition.parameter})"
-    return f"an unmet {word} check"
+    """The condition to blame, as the unit file says it."""
+    return next((spell(condition, prefix) for condition, met in zip(conditions, results) if not met), prefix)
 
 
 def _span(usec: int) -> str:

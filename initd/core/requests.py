@@ -9,9 +9,11 @@ from initd.core.effects import KillProcesses, Reply
 from initd.core.events import (
     CancelRequest,
     EnvironmentRequest,
+    ExitCodeRequest,
     ExitRequest,
     JobRequest,
     KillRequest,
+    Request,
     ResetFailedRequest,
 )
 from initd.core.service_record import ServiceMachine
@@ -32,6 +34,11 @@ _ERROR = "org.freedesktop.systemd1."
 
 def no_such_unit(name: str) -> Refusal:
     return Refusal(_ERROR + "NoSuchUnit", f"Unit {name} not found.")
+
+
+def refuse_all(event: Request, turn: Turn) -> None:
+    """Every unit is stopped and the last processes are being killed: nothing can be asked any more."""
+    refuse(event.request, Refusal(_ERROR + "ShuttingDown", "The manager is shutting down."), turn)
 
 
 def on_job_request(world: World, event: JobRequest, turn: Turn) -> None:
@@ -137,12 +144,23 @@ def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:
     turn.ask(Reply(event.request))
 
 
+def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> None:
+    world.shutdown.exit_code = event.exit_code
+    world.was_exit_code_set = True
+    turn.ask(Reply(event.request))
+
+
+def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> None:
+    world.shutdown.exit_code = event.exit_code
+    world.was_exit_code_set = True
+    turn.ask(Reply(event.request))
+
+
 def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) -> None:
     """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1))."""
-    bad = next((text for text in event.assignments if not _is_assignment(text)), None)
-    if bad is not None:
-        text = f"Invalid environment assignment: {bad}"
-        refuse(event.request, Refusal("org.freedesktop.DBus.Error.InvalidArgs", text), turn)
+    if not all(_is_assignment(text) for text in event.assignments):
+        error = "org.freedesktop.DBus.Error.InvalidArgs"
+        refuse(event.request, Refusal(error, "Invalid environment assignments"), turn)
         return
     known = dict(text.split("=", 1) for text in world.environment)
     for name in event.names_to_unset:

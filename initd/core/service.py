@@ -174,7 +174,8 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.RUNNING, _S.EXITED), _stop_running),
         ((*GOING_DOWN, _S.CLEANING), _stop_under_way),
     ],
-    Input.RELOAD: [((_S.RUNNING, _S.EXITED), _reload), ((_S.RELOAD,), _again)],
+    # With Type=idle a service counts as active before it runs.
+    Input.RELOAD: [((_S.RUNNING, _S.EXITED), _reload), ((*GOING_UP, _S.RELOAD), _again)],
     Input.SPAWNED: [
         ((_S.START,), exits.on_spawned_in_start),
         ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.RELOAD, _S.STOP, _S.STOP_POST), exits.on_spawned_in_turn),
@@ -257,7 +258,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
 
 #: Pairs that the callers rule out: a reload is only asked of a unit that is active, a state without a timeout has none.
 IMPOSSIBLE: frozenset[tuple[ServiceState, Input]] = frozenset(
-    [(state, Input.RELOAD) for state in (*DOWN, *GOING_UP, *GOING_DOWN, _S.AUTO_RESTART, _S.CLEANING)]
+    [(state, Input.RELOAD) for state in (*DOWN, *GOING_DOWN, _S.AUTO_RESTART, _S.CLEANING)]
     + [(state, Input.TIMED_OUT) for state in (*DOWN, _S.RUNNING, _S.EXITED, _S.CLEANING)]
 )
 

@@ -1,0 +1,79 @@
+"""What the API shows of the machine: `core.view.Facts`, answered from /proc, the cgroup tree and the unit directories."""
+
+from __future__ import annotations
+
+from initd import SYSTEMD_VERSION, __version__
+from initd.core.service_record import ServiceMachine
+from initd.core.sources import LoadFacts
+from initd.core.unit import Unit
+from initd.core.view import Usage
+from initd.shell import users
+from initd.shell.cgroup import Cgroups
+from initd.shell.conditions import read_virtualization
+from initd.shell.limits import ContainerLimits
+from initd.shell.track import Tracker
+from initd.shell.unitdirs import UnitDirs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from initd.core.values import ProcessInfo
+
+
+class MachineFacts:
+    """See `core.view.Facts` for what each answer means."""
+
+    def __init__(
+        self, container: ContainerLimits, tracker: Tracker, dirs: UnitDirs, cgroups: Cgroups | None, load: LoadFacts
+    ) -> None:
+        self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
+        found = read_virtualization()
+        self.virtualization = found.container or found.vm
+        self.architecture = load.architecture
+        self.machine_id = load.machine_id
+        self.uid = container.uid
+        self.unit_path = dirs.search_path
+        self.control_group = cgroups.own_path if cgroups is not None else ""
+        self.load = load
+        self._tracker = tracker
+        self._dirs = dirs
+
+    def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
+        return {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
+
+    def usage(self, unit: Unit) -> Usage:
+        if not unit.is_prepared:
+            return Usage()
+        used = self._tracker.resource_usage(unit.name)
+        return Usage(used.tasks, used.memory_bytes, None, used.cpu_nsec)
+
+    def needs_reload(self, unit: Unit) -> bool:
+        definition = unit.definition
+        if definition.is_transient:
+            return False
+        return self._dirs.needs_reload(
+            unit.name, definition.fragment_path, definition.dropin_paths, definition.mtime_usec
+        )
+
+    def unit_file_state(self, unit: Unit) -> str:
+        from initd.shell import unitlinks
+
+        return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""
+
+    def unit_file_preset(self, unit: Unit) -> str:
+        from initd.shell import unitlinks
+
+        return unitlinks.preset_state(unit.name) if unit.definition.fragment_path else ""
+
+    def ids(self, unit: Unit) -> tuple[int | None, int | None]:
+        machine, execution = unit.machine, unit.definition.exec
+        if not isinstance(machine, ServiceMachine) or execution is None or unit.active_state.is_down:
+            return None, None
+        if not execution.user and not execution.group:
+            return None, None
+        try:
+            found = users.resolve(execution, unit.name)
+        except users.UserError:
+            return None, None
+        return found.uid, found.gid

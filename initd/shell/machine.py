@@ -1,0 +1,78 @@
+"""The facts of this machine that unit files mention: names, ids, releases, limits. Found out once, at start and at daemon-reload."""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.conditions import ARCHITECTURES
+from initd.core.sources import KERNEL_LIMITS, LoadFacts
+from initd.core.values import INFINITY
+from initd.shell.fds import read_small
+from initd.shell.limits import ContainerLimits
+
+
+def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
+    """What `core.load` needs; what cannot be found out keeps the default of `LoadFacts`."""
+    names = os.uname()
+    limits = dict(KERNEL_LIMITS)
+    for name, hard in container.hard_limits.items():
+        if name in limits:
+            ceiling = INFINITY if hard is None else hard
+            soft, default_hard = limits[name]
+            limits[name] = (min(soft, ceiling), min(default_hard, ceiling))
+    return LoadFacts(
+        hostname=names.nodename,
+        machine_id=read_line(root + "/etc/machine-id") or read_line(root + "/run/machine-id"),
+        boot_id=read_line("/proc/sys/kernel/random/boot_id").replace("-", ""),
+        kernel_release=names.release,
+        architecture=ARCHITECTURES.get(names.machine, names.machine),
+        os_release=_os_release(root),
+        uid=container.uid,
+        gid=container.gid,
+        memory_total=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        tasks_total=_tasks_total(),
+        cpu_count=os.cpu_count() or 1,
+        limits=limits,
+        capability_bounding_set=container.bounding_set,
+        **_user(container.uid),
+    )
+
+
+def read_line(path: str) -> str:
+    """The first line of a file, "" where there is none."""
+    try:
+        return read_small(path).split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _user(uid: int) -> dict[str, str]:
+    import grp
+    import pwd
+
+    try:
+        entry = pwd.getpwuid(uid)
+        return {
+            "user": entry.pw_name, "home": entry.pw_dir, "shell": entry.pw_shell, "group": grp.getgrgid(entry.pw_gid).gr_name
+        }
+    except KeyError:
+        return {"user": str(uid), "home": "/", "group": str(uid)}
+
+
+def _os_release(root: str) -> dict[str, str]:
+    """os-release(5) by key."""
+    from initd.core import words
+
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        try:
+            text = read_small(root + path, 65536).decode("utf-8", "replace")
+        except OSError:
+            continue
+        pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+        return {name: "".join(words.split(value)) for name, sign, value in pairs if sign}
+    return {}
+
+
+def _tasks_total() -> int:
+    numbers = [read_line(f"/proc/sys/kernel/{name}") for name in ("pid_max", "threads-max")]
+    return min([int(number) for number in numbers if number.isdigit()], default=32768)
