@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -115,12 +117,25 @@ def test_no_zombie_is_left_whoever_made_it(booted):
     booted.wait_until("no zombies", lambda: not booted.zombies() and "yes")
 
 
-def test_pid_1_sleeps_when_nothing_happens(booted):
-    def switches() -> list[str]:
-        return re.findall(r"voluntary_ctxt_switches:\s*\d+", booted.exec("cat", "/proc/1/status").stdout)
+def test_pid_1_and_the_journal_sleep_when_nothing_happens(booted):
+    """No timer, no poll: a second of silence without one wake-up."""
+    journal = Path(f"/proc/{booted.pid}/task/{booted.pid}/children").read_text().split()[0]
 
-    # Asking is itself an exec into the container, which PID 1 sees nothing of.
-    booted.wait_until("two equal readings", lambda: switches() == switches())
+    def wake_ups() -> list[str]:
+        status = "".join(Path(f"/proc/{pid}/status").read_text() for pid in (booted.pid, journal))
+        return re.findall(r"(?m)^voluntary_ctxt_switches:\s*(\d+)", status)
+
+    def is_quiet() -> bool:
+        before = wake_ups()
+        time.sleep(1)
+        return wake_ups() == before
+
+    booted.wait_until("a second without a wake-up", is_quiet, 20)
+
+
+def test_syslog_messages_are_on_the_containers_stdout(booted):
+    booted.exec("logger", "-t", "words", "a message for syslog")
+    booted.wait_until("the message", lambda: re.search(r"(?m)^words\[\d+\]: a message for syslog$", booted.logs()))
 
 
 def test_signal_sent_to_a_service_by_systemctl_kill(booted):
