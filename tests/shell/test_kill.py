@@ -1,0 +1,91 @@
+"""The last step of a shutdown, as PID 1 of a namespace and as an ordinary process."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from initd.core.effects import KillEverything
+from initd.shell.kill import Killer
+from initd.shell.track import Tracker, read_stat
+
+from .conftest import needs_root, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+AS_PID_1 = textwrap.dedent("""
+    import os, signal, sys
+    sys.path.insert(0, sys.argv[1])
+    from initd.core.effects import KillEverything
+    from initd.shell.kill import Killer
+    from initd.shell.reap import reap
+    from initd.shell.track import Tracker
+    children = [os.posix_spawn("/bin/sh", ["sh", "-c", script], {"PATH": os.environ["PATH"]}) for script in (
+        "sleep 1000", "setsid sleep 1001 & sleep 1002", "(trap '' TERM; sleep 1003)", "exec sleep 1004")]
+    spared = children[-1]
+    tracker = Tracker({})
+    killer = Killer(tracker, spared=(spared,))
+    while True:
+        order = killer.kill_everything(KillEverything(signal.SIGKILL))
+        for _ in reap(tracker): pass
+        if order.event.count == 0: break
+    left = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+    print([os.getpid(), [open(f"/proc/{pid}/comm").read() for pid in left], spared in left])
+""")
+
+
+@needs_root
+def test_pid_1_kills_everybody_but_the_spared():
+    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", AS_PID_1, str(ROOT)],
+                          capture_output=True, text=True, timeout=60)
+    assert ast.literal_eval(done.stdout or "0") == [1, ["python3\n", "sleep\n"], True], done
+
+
+def test_ordinary_manager_reaches_only_its_own():
+    stranger = subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+    grandchild = int(stranger.stdout.readline())
+    # As a manager that is a child of ours would see it: the stranger is its sibling.
+    program = textwrap.dedent("""
+        import signal, subprocess, sys
+        sys.path.insert(0, sys.argv[1])
+        from initd.core.effects import KillEverything
+        from initd.shell.kill import Killer
+        from initd.shell.track import Tracker
+        child = subprocess.Popen(["sleep", "1000"])
+        print(Killer(Tracker({})).kill_everything(KillEverything(signal.SIGKILL)).event.count, child.wait())
+    """)
+    done = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "1 -9\n", done
+    assert stranger.poll() is None and not read_stat(grandchild).is_zombie
+    os.kill(grandchild, signal.SIGKILL)
+    stranger.kill()
+    stranger.wait()
+
+
+def test_nobody_left_is_zero(tmp_path):
+    killed = Killer(Tracker({}), spared=()).kill_everything(KillEverything(signal.SIGCONT))
+    assert killed.event.unit == "" and os.getpid() not in [info.pid for info in killed.processes]
+
+
+@pytest.mark.parametrize("number, survives", [(signal.SIGTERM, True), (signal.SIGKILL, False)])
+def test_signal_is_the_one_ordered(number, survives):
+    from initd.core.effects import KillProcesses
+    from initd.shell.track import process_ref
+
+    child = subprocess.Popen(["/bin/sh", "-c", "trap 'echo heard' TERM; echo ready; while :; do sleep 0.01; done"],
+                             stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    tracker = Tracker({})
+    tracker.watch("u.service", process_ref(child.pid))
+    Killer(tracker).kill_processes(KillProcesses("u.service", number, process_ref(child.pid), None, False))
+    if survives:
+        assert child.stdout.readline() == "heard\n"
+        child.kill()
+    wait_until(lambda: child.poll() is not None)
