@@ -159,6 +159,12 @@ class ExitRequest(Request):
     is_forced: bool = False
 
 
+class ExitCodeRequest(Request):
+    """`systemctl exit N` says the container's exit code before it asks for the end."""
+
+    exit_code: int
+
+
 class EnvironmentRequest(Request):
     """`systemctl set-environment`, `unset-environment`."""
 

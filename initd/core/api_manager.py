@@ -1,0 +1,364 @@
+"""What clients may ask of the manager itself: the methods and properties of its object.
+
+What needs the file system is an `Order`, carried out by the shell under the method's own name.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from initd.core.answers import (
+    DBUS,
+    SYSTEMD,
+    Error,
+    Method,
+    Order,
+    Return,
+    Subject,
+    Submit,
+    find_loaded,
+    find_or_load,
+    return_nothing,
+)
+from initd.core.api_unit import (
+    JOB_METHODS,
+    cancel_job,
+    enqueue_job,
+    kill_unit,
+    list_processes,
+    no_such_job,
+    queue_job,
+    reset_failed_unit,
+)
+from initd.core.events import (
+    CancelRequest,
+    EnvironmentRequest,
+    ExitCodeRequest,
+    ExitRequest,
+    ResetFailedRequest,
+)
+from initd.core.objectpath import job_path, unit_path
+from initd.core.properties import Row, control_group
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from initd.core.answers import Answer
+    from initd.core.unit import Unit
+    from initd.core.values import Now
+    from initd.core.view import View
+
+_UNITS = "a(ssssssouso)"
+_JOBS = "a(usssoo)"
+_CHANGES = "a(sss)"
+
+
+# --- finding units --------------------------------------------------------------------------------------------------
+
+
+def _with_unit(find: Callable[[str, View], Unit | Error], do: Callable[[Unit, Subject], Answer]) -> Any:
+    """A method whose first argument names a unit."""
+
+    def handle(call: Subject) -> Answer:
+        unit = find(call.args[0], call.view)
+        return unit if isinstance(unit, Error) else do(unit, call)
+
+    return handle
+
+
+def _path_of(unit: Unit, call: Subject) -> Return:
+    return Return("o", (unit_path(unit.name),))
+
+
+def _get_by_pid(call: Subject) -> Answer:
+    pid = call.args[0]
+    for name, processes in call.view.facts.processes().items():
+        if any(process.pid == pid for process in processes):
+            return Return("o", (unit_path(name),))
+    return Error(SYSTEMD + "NoUnitForPID", f"PID {pid} does not belong to any loaded unit.")
+
+
+def by_invocation(invocation_id: str, view: View) -> Unit | None:
+    return next((unit for unit in view.engine.units.values() if unit.invocation_id == invocation_id), None)
+
+
+def _get_by_invocation(call: Subject) -> Answer:
+    invocation_id = call.args[0].hex()
+    unit = by_invocation(invocation_id, call.view)
+    if unit is None:
+        text = f"No unit with the specified invocation ID {invocation_id} known."
+        return Error(SYSTEMD + "NoUnitForInvocationID", text)
+    return _path_of(unit, call)
+
+
+def _get_by_cgroup(call: Subject) -> Answer:
+    """The unit whose cgroup this is, or lies above it."""
+    wanted = call.args[0].rstrip("/") + "/"
+    best: tuple[int, Unit] | None = None
+    for unit in call.view.engine.units.values():
+        cgroup = control_group(unit, call.view)
+        if cgroup and wanted.startswith(cgroup.rstrip("/") + "/") and (best is None or len(cgroup) > best[0]):
+            best = (len(cgroup), unit)
+    if best is None:
+        text = f"Control group '{call.args[0]}' is not valid or not managed by this instance"
+        return Error(SYSTEMD + "NoSuchUnit", text)
+    return _path_of(best[1], call)
+
+
+def _list_processes(unit: Unit, call: Subject) -> Return:
+    return list_processes(unit, call.view)
+
+
+# --- lists ----------------------------------------------------------------------------------------------------------
+
+
+def _all_units(view: View) -> Iterable[Unit]:
+    """Every unit once, by name."""
+    return (unit for name, unit in sorted(view.engine.units.items()) if name == unit.name)
+
+
+def _unit_row(unit: Unit) -> tuple[Any, ...]:
+    job = unit.job
+    return (
+        unit.name,
+        unit.settings.description or unit.name,
+        unit.load_state.value,
+        unit.active_state.value,
+        unit.sub_state,
+        "",
+        unit_path(unit.name),
+        job.id if job is not None else 0,
+        job.type.value if job is not None else "",
+        job_path(job.id) if job is not None else "/",
+    )
+
+
+def _list_units(view: View, states: list[str], patterns: list[str]) -> Return:
+    rows = []
+    for unit in _all_units(view):
+        if states and not {unit.load_state.value, unit.active_state.value, unit.sub_state}.intersection(states):
+            continue
+        if patterns and not any(fnmatchcase(unit.name, pattern) for pattern in patterns):
+            continue
+        rows.append(_unit_row(unit))
+    return Return(_UNITS, (rows,))
+
+
+def _list_by_names(call: Subject) -> Answer:
+    """Names that are no unit's name are left out; units without files are listed as not-found."""
+    found = (find_or_load(name, call.view) for name in call.args[0])
+    return Return(_UNITS, ([_unit_row(unit) for unit in found if not isinstance(unit, Error)],))
+
+
+def _list_jobs(call: Subject) -> Answer:
+    rows = [
+        (job.id, job.unit, job.type.value, job.state.value, job_path(job.id), unit_path(job.unit))
+        for _, job in sorted(call.view.engine.jobs.items())
+    ]
+    return Return(_JOBS, (rows,))
+
+
+def _get_job(call: Subject) -> Answer:
+    job_id = call.args[0]
+    return Return("o", (job_path(job_id),)) if job_id in call.view.engine.jobs else no_such_job(job_id)
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def _job_method(word: str) -> Method:
+    handler = _with_unit(find_or_load, lambda unit, call: queue_job(unit, JOB_METHODS[word], call.args[1]))
+    return Method(word + "Unit", "ss", "o", handler, True)
+
+
+def _start_with_flags(unit: Unit, call: Subject) -> Answer:
+    if call.args[2]:
+        return Error(DBUS + "InvalidArgs", "Invalid 'flags' parameter")  # "must be 0", org.freedesktop.systemd1(5)
+    return queue_job(unit, JOB_METHODS["Start"], call.args[1])
+
+
+def _exit(verb: str) -> Callable[[Subject], Answer]:
+    """At once, not in order: stopping in order is what starting poweroff.target does."""
+    return lambda call: Submit(ExitRequest(0, verb, None, True), return_nothing)
+
+
+def _environment(set_at: int | None, unset_at: int | None) -> Callable[[Subject], Answer]:
+    """`set_at` and `unset_at`: which argument holds the assignments, and which the names."""
+
+    def handle(call: Subject) -> Answer:
+        assignments = tuple(call.args[set_at]) if set_at is not None else ()
+        names = tuple(call.args[unset_at]) if unset_at is not None else ()
+        return Submit(EnvironmentRequest(0, assignments, names), return_nothing)
+
+    return handle
+
+
+def _order(name: str, takes: str, gives: str, changes: bool = True) -> Method:
+    return Method(name, takes, gives, lambda call: Order(name, call.args), changes)
+
+
+def _nothing(call: Subject) -> Answer:
+    return Return()
+
+
+METHODS: tuple[Method, ...] = (
+    Method("GetUnit", "s", "o", _with_unit(find_loaded, _path_of)),
+    Method("GetUnitByPID", "u", "o", _get_by_pid),
+    Method("GetUnitByInvocationID", "ay", "o", _get_by_invocation),
+    Method("GetUnitByControlGroup", "s", "o", _get_by_cgroup),
+    Method("LoadUnit", "s", "o", _with_unit(find_or_load, _path_of)),
+    *(_job_method(word) for word in JOB_METHODS),
+    Method("StartUnitWithFlags", "sst", "o", _with_unit(find_or_load, _start_with_flags), True),
+    Method(
+        "EnqueueUnitJob",
+        "sss",
+        "uososa(uosos)",
+        _with_unit(find_or_load, lambda unit, call: enqueue_job(unit, *call.args[1:])),
+        True,
+    ),
+    Method("KillUnit", "ssi", "", _with_unit(find_loaded, lambda unit, call: kill_unit(unit, *call.args[1:])), True),
+    Method("ResetFailedUnit", "s", "", _with_unit(find_loaded, lambda unit, call: reset_failed_unit(unit)), True),
+    Method("ResetFailed", "", "", lambda call: Submit(ResetFailedRequest(0), return_nothing), True),
+    Method("GetUnitProcesses", "s", "a(sus)", _with_unit(find_loaded, _list_processes)),
+    Method("GetJob", "u", "o", _get_job),
+    Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True),
+    Method("ClearJobs", "", "", lambda call: Submit(CancelRequest(0), return_nothing), True),
+    Method("ListUnits", "", _UNITS, lambda call: _list_units(call.view, [], [])),
+    Method("ListUnitsFiltered", "as", _UNITS, lambda call: _list_units(call.view, call.args[0], [])),
+    Method("ListUnitsByPatterns", "asas", _UNITS, lambda call: _list_units(call.view, *call.args)),
+    Method("ListUnitsByNames", "as", _UNITS, _list_by_names),
+    Method("ListJobs", "", _JOBS, _list_jobs),
+    # Peers of the private socket get every signal, whether they subscribe or not.
+    Method("Subscribe", "", "", _nothing),
+    Method("Unsubscribe", "", "", _nothing),
+    _order("Reload", "", ""),
+    _order("Reexecute", "", ""),
+    Method("Exit", "", "", _exit("exit"), True),
+    Method("Reboot", "", "", _exit("reboot"), True),
+    Method("PowerOff", "", "", _exit("poweroff"), True),
+    Method("Halt", "", "", _exit("halt"), True),
+    Method("SetExitCode", "y", "", lambda call: Submit(ExitCodeRequest(0, call.args[0]), return_nothing), True),
+    Method("SetEnvironment", "as", "", _environment(0, None), True),
+    Method("UnsetEnvironment", "as", "", _environment(None, 0), True),
+    Method("UnsetAndSetEnvironment", "asas", "", _environment(1, 0), True),
+    _order("ListUnitFiles", "", "a(ss)", changes=False),
+    _order("ListUnitFilesByPatterns", "asas", "a(ss)", changes=False),
+    _order("GetUnitFileState", "s", "s", changes=False),
+    _order("GetUnitFileLinks", "sb", "as", changes=False),
+    _order("GetDefaultTarget", "", "s", changes=False),
+    _order("EnableUnitFiles", "asbb", "b" + _CHANGES),
+    _order("DisableUnitFiles", "asb", _CHANGES),
+    _order("EnableUnitFilesWithFlags", "ast", "b" + _CHANGES),
+    _order("DisableUnitFilesWithFlags", "ast", _CHANGES),
+    _order("DisableUnitFilesWithFlagsAndInstallInfo", "ast", "b" + _CHANGES),
+    _order("ReenableUnitFiles", "asbb", "b" + _CHANGES),
+    _order("LinkUnitFiles", "asbb", _CHANGES),
+    _order("PresetUnitFiles", "asbb", "b" + _CHANGES),
+    _order("PresetUnitFilesWithMode", "assbb", "b" + _CHANGES),
+    _order("PresetAllUnitFiles", "sbb", _CHANGES),
+    _order("MaskUnitFiles", "asbb", _CHANGES),
+    _order("UnmaskUnitFiles", "asb", _CHANGES),
+    _order("RevertUnitFiles", "as", _CHANGES),
+    _order("SetDefaultTarget", "sb", _CHANGES),
+    _order("AddDependencyUnitFiles", "asssbb", _CHANGES),
+    Method("StartUnitReplace", "sss", "o", None, True),
+    Method("GetJobAfter", "u", _JOBS, None),
+    Method("GetJobBefore", "u", _JOBS, None),
+    Method("CleanUnit", "sas", "", None, True),
+    Method("FreezeUnit", "s", "", None, True),
+    Method("ThawUnit", "s", "", None, True),
+    Method("SetUnitProperties", "sba(sv)", "", None, True),
+    Method("BindMountUnit", "sssbb", "", None, True),
+    Method("MountImageUnit", "sssbba(ss)", "", None, True),
+    Method("RefUnit", "s", "", None),
+    Method("UnrefUnit", "s", "", None),
+    Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", None, True),
+    Method("AttachProcessesToUnit", "ssau", "", None, True),
+    Method("AbandonScope", "s", "", None, True),
+    Method("SetShowStatus", "s", "", None, True),
+    Method("Dump", "", "s", None),
+    Method("DumpUnitsMatchingPatterns", "as", "s", None),
+    Method("DumpByFileDescriptor", "", "h", None),
+    Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h", None),
+    Method("KExec", "", "", None, True),
+    Method("SwitchRoot", "ss", "", None, True),
+    Method("EnqueueMarkedJobs", "", "ao", None, True),
+    Method("LookupDynamicUserByName", "s", "u", None),
+    Method("LookupDynamicUserByUID", "u", "s", None),
+    Method("GetDynamicUsers", "", "a(us)", None),
+)
+
+
+# --- properties -----------------------------------------------------------------------------------------------------
+
+
+def _row(name: str, signature: str, get: Callable[[View], Any]) -> Row:
+    return Row(name, signature, lambda nothing, view: get(view))
+
+
+def _fact(name: str, signature: str, field: str) -> Row:
+    return _row(name, signature, lambda view: getattr(view.facts.load, field))
+
+
+def _times(name: str, get: Callable[[View], Now | None]) -> tuple[Row, Row]:
+    def at(view: View, field: str) -> int:
+        time = get(view)
+        return getattr(time, field) if time is not None else 0
+
+    return (
+        _row(name + "Timestamp", "t", lambda view: at(view, "realtime_usec")),
+        _row(name + "TimestampMonotonic", "t", lambda view: at(view, "monotonic_usec")),
+    )
+
+
+_LIMITS = (
+    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NOFILE", "AS", "NPROC", "MEMLOCK", "LOCKS", "SIGPENDING",
+    "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+)  # fmt: skip
+
+
+def _limit_rows(name: str) -> tuple[Row, Row]:
+    def get(position: int) -> Callable[[View], int]:
+        return lambda view: view.facts.load.limits[name.lower()][position]
+
+    return (_row(f"DefaultLimit{name}", "t", get(1)), _row(f"DefaultLimit{name}Soft", "t", get(0)))
+
+
+PROPERTIES: tuple[Row, ...] = (
+    _row("Version", "s", lambda view: view.facts.version),
+    _row("Virtualization", "s", lambda view: view.facts.virtualization),
+    _row("Architecture", "s", lambda view: view.facts.architecture),
+    *_times("Userspace", lambda view: view.engine.boot.begin),
+    *_times("Finish", lambda view: view.engine.boot.finish),
+    _row("NNames", "u", lambda view: len(view.engine.units)),
+    _row("NFailedUnits", "u", lambda view: len(view.engine.failed_units())),
+    _row("NJobs", "u", lambda view: len(view.engine.jobs)),
+    _row("Environment", "as", lambda view: list(view.engine.environment)),
+    _row("UnitPath", "as", lambda view: list(view.facts.unit_path)),
+    _fact("DefaultStandardOutput", "s", "default_standard_output"),
+    _fact("DefaultStandardError", "s", "default_standard_error"),
+    _row("ControlGroup", "s", lambda view: view.facts.control_group),
+    _row("SystemState", "s", lambda view: view.engine.system_state.value),
+    _fact("DefaultTimerAccuracyUSec", "t", "default_timer_accuracy_usec"),
+    _fact("DefaultTimeoutStartUSec", "t", "default_timeout_start_usec"),
+    _fact("DefaultTimeoutStopUSec", "t", "default_timeout_stop_usec"),
+    _row("DefaultTimeoutAbortUSec", "t", lambda view: _abort_timeout(view)),
+    _fact("DefaultRestartUSec", "t", "default_restart_usec"),
+    _fact("DefaultStartLimitIntervalUSec", "t", "default_start_limit_interval_usec"),
+    _fact("DefaultStartLimitBurst", "u", "default_start_limit_burst"),
+    _fact("DefaultCPUAccounting", "b", "default_cpu_accounting"),
+    _fact("DefaultMemoryAccounting", "b", "default_memory_accounting"),
+    _fact("DefaultTasksAccounting", "b", "default_tasks_accounting"),
+    *(row for name in _LIMITS for row in _limit_rows(name)),
+    _fact("DefaultTasksMax", "t", "tasks_max"),
+    _fact("TimerSlackNSec", "t", "timer_slack_nsec"),
+    _fact("DefaultOOMPolicy", "s", "default_oom_policy"),
+    _fact("DefaultOOMScoreAdjust", "i", "oom_score_adjust"),
+)
+
+
+def _abort_timeout(view: View) -> int:
+    own = view.facts.load.default_timeout_abort_usec
+    return view.facts.load.default_timeout_stop_usec if own is None else own

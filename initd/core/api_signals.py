@@ -1,0 +1,96 @@
+"""Which D-Bus signals an effect of the engine is (org.freedesktop.systemd1(5), Signals)."""
+
+from __future__ import annotations
+
+from initd.core.effects import (
+    Effect,
+    JobAdded,
+    JobRemoved,
+    Reload,
+    StartupFinished,
+    UnitAdded,
+    UnitChanged,
+    UnitRemoved,
+)
+from initd.core.objectpath import ROOT, job_path, unit_path
+from initd.core.properties import PREFIX, tables_of, values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from initd.core.view import View
+
+    #: path, interface, member, signature, values.
+    Signal = tuple[str, str, str, str, tuple[Any, ...]]
+
+_MANAGER = PREFIX + "Manager"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+
+#: Interface → its signals and their signatures.
+SIGNALS: dict[str, tuple[tuple[str, str], ...]] = {
+    _MANAGER: (
+        ("UnitNew", "so"),
+        ("UnitRemoved", "so"),
+        ("JobNew", "uos"),
+        ("JobRemoved", "uoss"),
+        ("StartupFinished", "tttttt"),
+        ("UnitFilesChanged", ""),
+        ("Reloading", "b"),
+    ),
+    _PROPERTIES: (("PropertiesChanged", "sa{sv}as"),),
+}
+_SIGNATURES = dict(SIGNALS[_MANAGER])
+
+
+def _manager_signal(member: str, *body: Any) -> Signal:
+    return (ROOT, _MANAGER, member, _SIGNATURES[member], body)
+
+
+def reloading(is_active: bool) -> Signal:
+    """Sent before unit files are read again, and when that is done."""
+    return _manager_signal("Reloading", is_active)
+
+
+def unit_files_changed() -> Signal:
+    """Sent when units were enabled, disabled, masked, ..."""
+    return _manager_signal("UnitFilesChanged")
+
+
+def signal_for(effect: Effect, view: View) -> list[Signal]:
+    """The signals that tell clients about this effect; most effects concern nobody."""
+    make = _MAKERS.get(type(effect))
+    return make(effect, view) if make is not None else []
+
+
+def _on_changed(effect: UnitChanged, view: View) -> list[Signal]:
+    """What may have changed, in full, as systemd sends it: one signal for each of the unit's interfaces."""
+    unit = view.engine.units.get(effect.unit)
+    if unit is None:
+        return []
+    signals = []
+    for interface, rows in tables_of(unit.type).items():
+        announced = tuple(row for row in rows if row.is_announced)
+        if announced:
+            body: tuple[Any, ...] = (interface, values(announced, unit, view), [])
+            signals.append((unit_path(unit.name), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body))
+    return signals
+
+
+def _on_finished(effect: StartupFinished, view: View) -> list[Signal]:
+    """A container has no firmware, loader, kernel or initrd time of its own."""
+    return [_manager_signal("StartupFinished", 0, 0, 0, 0, effect.userspace_usec, effect.userspace_usec)]
+
+
+_MAKERS: dict[type[Effect], Callable[[Any, View], list[Signal]]] = {
+    UnitAdded: lambda effect, view: [_manager_signal("UnitNew", effect.unit, unit_path(effect.unit))],
+    UnitRemoved: lambda effect, view: [_manager_signal("UnitRemoved", effect.unit, unit_path(effect.unit))],
+    UnitChanged: _on_changed,
+    JobAdded: lambda effect, view: [_manager_signal("JobNew", effect.job_id, job_path(effect.job_id), effect.unit)],
+    JobRemoved: lambda effect, view: [
+        _manager_signal("JobRemoved", effect.job_id, job_path(effect.job_id), effect.unit, effect.result.value)
+    ],
+    StartupFinished: _on_finished,
+    Reload: lambda effect, view: [reloading(True)],
+}

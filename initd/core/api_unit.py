@@ -1,0 +1,176 @@
+"""What clients may do to one unit or one job: the methods of those objects, which the manager's methods share.
+
+Every `…_unit` function takes the unit; that of a D-Bus object is given, that of a manager's method is named.
+"""
+
+from __future__ import annotations
+
+from initd.core.answers import DBUS, SYSTEMD, Error, Method, Return, Subject, Submit, return_nothing
+from initd.core.events import CancelRequest, JobRequest, KillRequest, ResetFailedRequest
+from initd.core.objectpath import job_path, unit_path
+from initd.core.properties import Row, control_group
+from initd.core.states import JobMode, JobType, KillWho, UnitType
+from initd.core.unit import slice_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from initd.core.answers import Answer
+    from initd.core.job import Job
+    from initd.core.unit import Unit
+    from initd.core.view import View
+
+_HIGHEST_SIGNAL = 64
+
+#: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
+JOB_METHODS: dict[str, tuple[JobType, bool]] = {
+    "Start": (JobType.START, False),
+    "Stop": (JobType.STOP, False),
+    "Reload": (JobType.RELOAD, False),
+    "Restart": (JobType.RESTART, False),
+    "TryRestart": (JobType.TRY_RESTART, False),
+    "ReloadOrRestart": (JobType.RESTART, True),
+    "ReloadOrTryRestart": (JobType.TRY_RESTART, True),
+}
+_JOB_TYPES = {kind.value: (kind, False) for kind in JobType} | {
+    "reload-or-restart": (JobType.RESTART, True),
+    "reload-or-try-restart": (JobType.TRY_RESTART, True),
+}
+_JOB_MODES = {mode.value: mode for mode in JobMode}
+_WHO = {who.value: who for who in KillWho}
+
+
+# --- jobs for a unit ------------------------------------------------------------------------------------------------
+
+
+def job_made(values: tuple[Any, ...], view: View) -> Return | Error:
+    """The engine replied with the job's id and its unit: the client gets the job's path."""
+    job_id = values[0]
+    if not job_id:
+        return Error(SYSTEMD + "TransactionJobsConflicting", "The job was superseded as soon as it was queued.")
+    return Return("o", (job_path(job_id),))
+
+
+def _job_described(values: tuple[Any, ...], view: View) -> Return | Error:
+    """The answer to EnqueueJob: the job in full, and the jobs that came with it (none of which is known to us)."""
+    job = view.engine.jobs.get(values[0])
+    if job is None:
+        return job_made((0,), view)
+    body: tuple[Any, ...] = (job.id, job_path(job.id), job.unit, unit_path(job.unit), job.type.value, [])
+    return Return("uososa(uosos)", body)
+
+
+def queue_job(
+    unit: Unit,
+    wish: tuple[JobType, bool],
+    mode_word: str,
+    finish: Callable[[tuple[Any, ...], View], Return | Error] = job_made,
+) -> Answer:
+    mode = _JOB_MODES.get(mode_word)
+    if mode is None:
+        return Error(DBUS + "InvalidArgs", f"Job mode {mode_word} invalid")
+    job_type, may_reload = wish
+    return Submit(JobRequest(0, unit.name, job_type, mode, may_reload), finish)
+
+
+def enqueue_job(unit: Unit, type_word: str, mode_word: str) -> Answer:
+    wish = _JOB_TYPES.get(type_word)
+    if wish is None:
+        return Error(DBUS + "InvalidArgs", f"Job type {type_word} invalid")
+    return queue_job(unit, wish, mode_word, _job_described)
+
+
+# --- its processes --------------------------------------------------------------------------------------------------
+
+
+def kill_unit(unit: Unit, who_word: str, signal: int) -> Answer:
+    who = _WHO.get(who_word or "all")
+    if who is None:
+        return Error(DBUS + "InvalidArgs", f"Invalid who argument {who_word}")
+    if not 0 < signal <= _HIGHEST_SIGNAL:
+        return Error(DBUS + "InvalidArgs", "Signal number out of range.")
+    if unit.definition.kill is None and unit.type is not UnitType.SLICE:
+        return Error(DBUS + "NotSupported", "Operation not supported")
+    return Submit(KillRequest(0, unit.name, who, signal), return_nothing)
+
+
+def list_processes(unit: Unit, view: View) -> Return:
+    """Every process of the unit, of a slice every process of the units in it: cgroup, pid, command line."""
+    listed = []
+    for name, processes in sorted(view.facts.processes().items()):
+        owner = view.engine.units.get(name)
+        if owner is None and name != "init.scope":
+            continue
+        cgroup = control_group(owner, view) if owner is not None and owner.is_prepared else ""
+        cgroup = cgroup or f"{view.facts.control_group}/{name}"
+        if _belongs(unit, name, cgroup, view):
+            listed += [(cgroup, process.pid, process.command) for process in processes if not process.is_zombie]
+    return Return("a(sus)", (listed,))
+
+
+def _belongs(unit: Unit, name: str, cgroup: str, view: View) -> bool:
+    if name == unit.name:
+        return True
+    if unit.type is not UnitType.SLICE:
+        return False
+    return cgroup.startswith(f"{view.facts.control_group}/{slice_path(unit.name)}".rstrip("/") + "/")
+
+
+def reset_failed_unit(unit: Unit) -> Answer:
+    return Submit(ResetFailedRequest(0, unit.name), return_nothing)
+
+
+# --- the objects' own methods ---------------------------------------------------------------------------------------
+
+
+def _job_method(word: str) -> Method:
+    return Method(word, "s", "o", lambda call: queue_job(call.target, JOB_METHODS[word], call.args[0]), True)
+
+
+UNIT_METHODS: tuple[Method, ...] = (
+    *(_job_method(word) for word in JOB_METHODS),
+    Method("EnqueueJob", "ss", "uososa(uosos)", lambda call: enqueue_job(call.target, *call.args), True),
+    Method("Kill", "si", "", lambda call: kill_unit(call.target, *call.args), True),
+    Method("ResetFailed", "", "", lambda call: reset_failed_unit(call.target), True),
+    Method("SetProperties", "ba(sv)", "", None, True),
+    Method("Ref", "", "", None),
+    Method("Unref", "", "", None),
+    Method("Clean", "as", "", None, True),
+    Method("Freeze", "", "", None, True),
+    Method("Thaw", "", "", None, True),
+)
+#: On the interface of the unit's type, for types that have processes.
+PROCESS_METHODS: tuple[Method, ...] = (
+    Method("GetProcesses", "", "a(sus)", lambda call: list_processes(call.target, call.view)),
+    Method("AttachProcesses", "sau", "", None, True),
+)
+
+JOB_OBJECT_METHODS: tuple[Method, ...] = (
+    Method("Cancel", "", "", lambda call: cancel_job(call.target.id, call), True),
+    Method("GetAfter", "", "a(usssoo)", None),
+    Method("GetBefore", "", "a(usssoo)", None),
+)
+
+
+def cancel_job(job_id: int, call: Subject) -> Answer:
+    if job_id not in call.view.engine.jobs:
+        return no_such_job(job_id)
+    return Submit(CancelRequest(0, job_id), return_nothing)
+
+
+def no_such_job(job_id: int) -> Error:
+    return Error(SYSTEMD + "NoSuchJob", f"Job {job_id} does not exist.")
+
+
+def _job_row(name: str, signature: str, get: Callable[[Job], Any], is_announced: bool = False) -> Row:
+    return Row(name, signature, lambda job, view: get(job), is_announced)
+
+
+JOB_PROPERTIES: tuple[Row, ...] = (
+    _job_row("Id", "u", lambda job: job.id),
+    _job_row("Unit", "(so)", lambda job: (job.unit, unit_path(job.unit))),
+    _job_row("JobType", "s", lambda job: job.type.value),
+    _job_row("State", "s", lambda job: job.state.value, True),
+)

@@ -1,0 +1,292 @@
+"""Every D-Bus property of a unit: where it comes from, and its value now.
+
+Two sources, and no property in both: what unit files say is printed from `core.directives`, what becomes of the unit
+at run time from the tables here. A row says whether its changes are announced (PropertiesChanged); what directives
+say is constant until the next daemon-reload. Source of names and types: org.freedesktop.systemd1(5).
+"""
+
+from __future__ import annotations
+
+from initd.core.dependency import Dependency
+from initd.core.directive import Group
+from initd.core.directives import WITH_CGROUP, new_settings, properties_of
+from initd.core.objectpath import job_path
+from initd.core.record import Record
+from initd.core.service_record import ProcessRecord, ServiceMachine
+from initd.core.states import ExecPhase, LoadState, UnitType
+from initd.core.values import Now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from initd.core.unit import Unit
+    from initd.core.view import View
+
+    #: The unit, job or manager (None) whose property it is.
+    Get = Callable[[Any, View], Any]
+
+PREFIX = "org.freedesktop.systemd1."
+UNIT_INTERFACE = PREFIX + "Unit"
+
+#: "Not set" of 32 and of 64 bits.
+_NO_ID = 2**32 - 1
+_NO_VALUE = 2**64 - 1
+
+
+class Row(Record):
+    """One property: `get(unit, view)` is its plain value, of type `signature`."""
+
+    name: str
+    signature: str
+    get: Get
+    is_announced: bool = False
+
+
+def interface_of(kind: UnitType) -> str:
+    """The interface that a unit has for its type, beside the one of all units."""
+    return PREFIX + kind.value.capitalize()
+
+
+# --- all units ------------------------------------------------------------------------------------------------------
+
+
+def _realtime(time: Now | None) -> int:
+    return time.realtime_usec if time is not None else 0
+
+
+def _monotonic(time: Now | None) -> int:
+    return time.monotonic_usec if time is not None else 0
+
+
+def _times(name: str, get: Callable[[Unit], Now | None]) -> tuple[Row, Row]:
+    """The two properties that show one moment."""
+    return (
+        Row(f"{name}Timestamp", "t", lambda unit, view: _realtime(get(unit)), True),
+        Row(f"{name}TimestampMonotonic", "t", lambda unit, view: _monotonic(get(unit)), True),
+    )
+
+
+def _dependency_row(kind: Dependency) -> Row:
+    return Row(kind.value, "as", lambda unit, view: sorted(unit.dependencies.get(kind, ())))
+
+
+def _job(unit: Unit, view: View) -> tuple[int, str]:
+    return (unit.job.id, job_path(unit.job.id)) if unit.job is not None else (0, "/")
+
+
+_LOAD_ERRORS = {
+    LoadState.NOT_FOUND: "NoSuchUnit",
+    LoadState.BAD_SETTING: "BadUnitSetting",
+    LoadState.MASKED: "UnitMasked",
+    LoadState.ERROR: "LoadFailed",
+}
+
+
+def load_error(unit: Unit) -> tuple[str, str]:
+    """The D-Bus error that asking for this unit gives, and its text; two empty words where it is loaded."""
+    name = _LOAD_ERRORS.get(unit.load_state)
+    if name is None:
+        return ("", "")
+    texts = {
+        LoadState.NOT_FOUND: f"Unit {unit.name} not found.",
+        LoadState.BAD_SETTING: f"Unit {unit.name} has a bad unit file setting.",
+        LoadState.MASKED: f"Unit {unit.name} is masked.",
+        LoadState.ERROR: f"Unit {unit.name} failed to load properly, please adjust/correct and reload service manager"
+        f": {unit.definition.load_error}",
+    }
+    return (PREFIX + name, texts[unit.load_state])
+
+
+#: Slice= is a setting, and shown as one.
+_SHOWN_KINDS = tuple(kind for kind in Dependency if kind is not Dependency.IN_SLICE)
+
+
+_UNIT: tuple[Row, ...] = (
+    Row("Id", "s", lambda unit, view: unit.name),
+    Row("Names", "as", lambda unit, view: sorted(unit.names)),
+    Row("Following", "s", lambda unit, view: ""),
+    *(_dependency_row(kind) for kind in _SHOWN_KINDS),
+    Row("LoadState", "s", lambda unit, view: unit.load_state.value),
+    Row("ActiveState", "s", lambda unit, view: unit.active_state.value, True),
+    Row("FreezerState", "s", lambda unit, view: "running", True),
+    Row("SubState", "s", lambda unit, view: unit.sub_state, True),
+    Row("FragmentPath", "s", lambda unit, view: unit.definition.fragment_path),
+    Row("DropInPaths", "as", lambda unit, view: list(unit.definition.dropin_paths)),
+    Row("UnitFileState", "s", lambda unit, view: view.facts.unit_file_state(unit)),
+    Row("UnitFilePreset", "s", lambda unit, view: view.facts.unit_file_preset(unit)),
+    *_times("StateChange", lambda unit: unit.state_change_time),
+    *_times("InactiveExit", lambda unit: unit.inactive_exit_time),
+    *_times("ActiveEnter", lambda unit: unit.active_enter_time),
+    *_times("ActiveExit", lambda unit: unit.active_exit_time),
+    *_times("InactiveEnter", lambda unit: unit.inactive_enter_time),
+    Row("CanStart", "b", lambda unit, view: unit.can_start and not unit.settings.refuse_manual_start),
+    Row("CanStop", "b", lambda unit, view: unit.can_stop and not unit.settings.refuse_manual_stop),
+    Row("CanReload", "b", lambda unit, view: unit.can_reload),
+    Row("CanIsolate", "b", lambda unit, view: unit.can_isolate and not unit.settings.refuse_manual_start),
+    Row("CanFreeze", "b", lambda unit, view: False),
+    Row("Job", "(uo)", _job, True),
+    Row("NeedDaemonReload", "b", lambda unit, view: view.facts.needs_reload(unit)),
+    Row("ConditionResult", "b", lambda unit, view: unit.condition_result, True),
+    Row("AssertResult", "b", lambda unit, view: unit.assert_result, True),
+    *_times("Condition", lambda unit: unit.condition_time),
+    *_times("Assert", lambda unit: unit.assert_time),
+    Row("LoadError", "(ss)", lambda unit, view: load_error(unit)),
+    Row("Transient", "b", lambda unit, view: unit.definition.is_transient),
+    Row("Perpetual", "b", lambda unit, view: unit.definition.is_perpetual),
+    Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), True),
+)
+
+
+# --- units with processes -------------------------------------------------------------------------------------------
+
+
+def control_group(unit: Unit, view: View) -> str:
+    """Its cgroup, absolute; "" while it has none.
+
+    Where the tree cannot be written the path is the one it would have: `systemctl status` of systemd itself asks for
+    the processes of a unit only where this is not empty, and sorts them by it.
+    """
+    if not unit.is_prepared:
+        return ""
+    return f"{view.facts.control_group}/{unit.cgroup}"
+
+
+def _or_not_set(value: int | None) -> int:
+    return _NO_VALUE if value is None else value
+
+
+_CGROUP: tuple[Row, ...] = (
+    Row("ControlGroup", "s", control_group),
+    Row("MemoryCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory)),
+    Row("MemoryAvailable", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory_available)),
+    Row("CPUUsageNSec", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).cpu_nsec)),
+    Row("TasksCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).tasks)),
+)
+
+
+# --- services -------------------------------------------------------------------------------------------------------
+
+
+def _of_service(name: str, signature: str, get: Callable[[ServiceMachine], Any]) -> Row:
+    def get_from_unit(unit: Unit, view: View) -> Any:
+        assert isinstance(unit.machine, ServiceMachine)
+        return get(unit.machine)
+
+    return Row(name, signature, get_from_unit, True)
+
+
+def _main_times(name: str, get: Callable[[ProcessRecord], Now | None]) -> tuple[Row, Row]:
+    def time(unit: Unit) -> Now | None:
+        assert isinstance(unit.machine, ServiceMachine)
+        record = unit.machine.last_main
+        return get(record) if record is not None else None
+
+    return _times(name, time)
+
+
+def _id(position: int) -> Get:
+    def get(unit: Unit, view: View) -> int:
+        found = view.facts.ids(unit)[position]
+        return _NO_ID if found is None else found
+
+    return get
+
+
+_SERVICE: tuple[Row, ...] = (
+    _of_service("MainPID", "u", lambda machine: machine.main_pid),
+    _of_service("ControlPID", "u", lambda machine: machine.control_pid),
+    _of_service("StatusText", "s", lambda machine: machine.status_text),
+    _of_service("StatusErrno", "i", lambda machine: machine.status_errno),
+    _of_service("Result", "s", lambda machine: machine.result.value),
+    _of_service("ReloadResult", "s", lambda machine: machine.reload_result.value),
+    Row("UID", "u", _id(0), True),
+    Row("GID", "u", _id(1), True),
+    _of_service("NRestarts", "u", lambda machine: machine.n_restarts),
+    *_main_times("ExecMainStart", lambda record: record.start_time),
+    *_main_times("ExecMainExit", lambda record: record.exit_time),
+    _of_service("ExecMainPID", "u", lambda machine: machine.last_main.pid if machine.last_main else 0),
+    _of_service("ExecMainCode", "i", lambda machine: _end(machine.last_main)[0]),
+    _of_service("ExecMainStatus", "i", lambda machine: _end(machine.last_main)[1]),
+)
+
+
+def _end(record: ProcessRecord | None) -> tuple[int, int]:
+    """waitid(2)'s si_code and si_status, zeros while the process lives."""
+    return (record.end.cld_code, record.end.status) if record is not None and record.end is not None else (0, 0)
+
+
+_PHASE_OF = {phase.value: phase for phase in ExecPhase} | {phase.value + "Ex": phase for phase in ExecPhase}
+
+
+def _with_last_run(name: str, show: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Unit], Any]:
+    """ExecStart= and its like: what the files say, and when, as which process and how each command last ran."""
+    phase = _PHASE_OF[name]
+
+    def get(settings: Any, facts: Any, unit: Unit) -> Any:
+        commands = show(settings, facts)
+        records = unit.machine.command_records.get(phase, []) if isinstance(unit.machine, ServiceMachine) else []
+        return [
+            (*command[:3], *_last_run(records[position] if position < len(records) else None))
+            for position, command in enumerate(commands)
+        ]
+
+    return get
+
+
+def _last_run(record: ProcessRecord | None) -> tuple[int, int, int, int, int, int, int]:
+    if record is None:
+        return (0, 0, 0, 0, 0, 0, 0)
+    start, end = record.start_time, record.exit_time
+    return (_realtime(start), _monotonic(start), _realtime(end), _monotonic(end), record.pid, *_end(record))
+
+
+# --- all of them together -------------------------------------------------------------------------------------------
+
+
+def _from_directives(kind: UnitType) -> tuple[list[Row], list[Row]]:
+    """Rows that show settings: those of all units, and those of the type."""
+    general: list[Row] = []
+    own: list[Row] = []
+    for group, shown in properties_of(kind):
+        get = _getter(kind, group, shown.name, shown.show)
+        (general if group is Group.UNIT else own).append(Row(shown.name, shown.signature, get))
+    return general, own
+
+
+def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], Any]) -> Get:
+    attribute = group.value
+    #: A unit without files, or with bad ones, shows the defaults.
+    default = new_settings(kind)[group]
+    if kind is UnitType.SERVICE and name in _PHASE_OF:
+        with_run = _with_last_run(name, show)
+        return lambda unit, view: with_run(getattr(unit.definition, attribute) or default, view.facts.load, unit)
+    return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)
+
+
+_tables: dict[UnitType, dict[str, tuple[Row, ...]]] = {}
+
+
+def tables_of(kind: UnitType) -> dict[str, tuple[Row, ...]]:
+    """Interface → its properties, for units of this type; the type's own interface first, as systemd answers."""
+    found = _tables.get(kind)
+    if found is None:
+        general, own = _from_directives(kind)
+        runtime = (_SERVICE if kind is UnitType.SERVICE else ()) + (_CGROUP if kind in WITH_CGROUP else ())
+        found = {
+            interface_of(kind): _merged(runtime, own),
+            UNIT_INTERFACE: _merged(_UNIT, general),
+        }
+        _tables[kind] = found
+    return found
+
+
+def _merged(runtime: tuple[Row, ...], settings: list[Row]) -> tuple[Row, ...]:
+    known = {row.name for row in runtime}
+    return (*runtime, *(row for row in settings if row.name not in known))
+
+
+def values(rows: tuple[Row, ...], unit: Unit, view: View) -> dict[str, tuple[str, Any]]:
+    """The rows as `a{sv}`."""
+    return {row.name: (row.signature, row.get(unit, view)) for row in rows}
