@@ -1,24 +1,25 @@
 """Joins engine and shell: what happens becomes an event, what the engine wants is carried out, until it says Exit.
 
-The order of a boot, and why: signals first, so that a SIGTERM is heard from the first instant on (the launcher blocked them all);
-the journal next, so that nobody's line is lost; then the sockets; then units. `/run/systemd/system`, by which everybody tells
-a booted system, is made when the control socket answers and removed when we go.
+The order of a boot, and why: signals first, so that a SIGTERM is heard from the first instant on (the launcher
+blocked them all); the journal next, so that nobody's line is lost; then the sockets; then units.
+`/run/systemd/system`, by which everybody tells a booted system, is made when the control socket answers and removed
+when we go.
 
 This is the only module that imports `core.engine`, and it has no logic of its own.
 """
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
-
-import _signal
+import time
 
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
+from initd.core.answers import Error, Return
 from initd.core.engine import Engine
-from initd.core.answers import Return
 from initd.core.load import load_unit
 from initd.core.settings import UnitDefinition
 from initd.core.states import LoadState
@@ -27,7 +28,7 @@ from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine
-from initd.shell.clients import Clients
+from initd.clients import Clients
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -56,6 +57,9 @@ _SIGNALS = {
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
+
+#: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
+BUG_PAUSE_SEC = 0.1
 
 #: What the manager may have to start by itself, at any time.
 ALWAYS_LOADED = (
@@ -116,8 +120,8 @@ class Manager:
     def _handle(self, event: ev.Event) -> None:
         try:
             effects = self.engine.handle(event, now())
-        except Exception as error:  # the one place: a bug must not end PID 1, and must be told
-            self._report_bug(event, error)
+        except Exception as error:  # a bug must not end PID 1, and must be told
+            self._report_bug(type(event).__name__, error)
             return
         self.carry_out(effects)
 
@@ -132,12 +136,15 @@ class Manager:
             self.clients.tell(effect)
             if isinstance(effect, ef.Reload):
                 self.reload()
+            elif isinstance(effect, ef.StartupFinished):
+                bootfiles.end_first_boot("/")
 
-    def _report_bug(self, event: ev.Event, error: Exception) -> None:
+    def _report_bug(self, what: str, error: Exception) -> None:
         import traceback
 
         text = "".join(traceback.format_exception(error))
-        self.say(LOG_CRIT, f"Bug: {type(event).__name__} could not be handled, going on without it: {error}\n{text}")
+        for line in f"Bug: {what} could not be handled, going on without it: {error}\n{text}".splitlines():
+            self.say(LOG_CRIT, line)
 
     def say(self, priority: int, text: str) -> None:
         self.journal.write(ef.Log(priority, "", text))
@@ -182,7 +189,12 @@ class Manager:
     # --- clients ---------------------------------------------------------------------------------------------------
 
     def _on_call(self, client: int, uid: int, message: Message) -> None:
-        order = self.clients.on_call(client, uid, message)
+        try:
+            order = self.clients.on_call(client, uid, message)
+        except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
+            self._report_bug(f"call {message.member}", error)
+            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
+            return
         if order is None:
             return
         if order.kind == "Reload":
@@ -202,10 +214,14 @@ class Manager:
         if self.exit is None:  # no signal has come since the container's first instant
             self._boot()
         while self.exit is None:
-            self._wait()
+            try:
+                self._wake_up()
+            except Exception as error:  # as in `_handle`: a bug costs what it touched, not the container
+                self._report_bug("a wake-up", error)
+                time.sleep(BUG_PAUSE_SEC)
         return self._end()
 
-    def _wait(self) -> None:
+    def _wake_up(self) -> None:
         deadlines = [each for each in (self.engine.next_deadline(), self.control.next_deadline()) if each is not None]
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         if self.journal.has_kept:

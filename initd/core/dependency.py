@@ -1,8 +1,8 @@
 """Kinds of dependencies, their inverses, and what each one means, as facets.
 
-A kind ("Requires") is what a unit file says; a facet is one consequence of it ("starting A also starts B").
-Code asks for facets, never for kinds, so that what a kind means stands in one table: `FACETS`.
-Source: systemd.unit(5), sections on dependencies and the table of inverses (MAPPING OF UNIT PROPERTIES TO THEIR INVERSES).
+A kind ("Requires") is what a unit file says; a facet is one consequence of it ("starting A also starts B"). Code asks
+for facets, never for kinds, so that what a kind means stands in one table: `FACETS`. Source: systemd.unit(5),
+sections on dependencies and the table of inverses (MAPPING OF UNIT PROPERTIES TO THEIR INVERSES).
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The engine: everything that happens goes in as an event, everything to be done comes out as effects.
 
-`handle(event, now)` is the only way in; `next_deadline()` says when to call it with a `Tick` if nothing else happens. One call
-works off what the event leads to until nothing moves any more: state changes end jobs and give others new ones, jobs start
-units, units ask for processes. It has no clock, does no I/O, and two runs over the same events give the same effects.
+`handle(event, now)` is the only way in; `next_deadline()` says when to call it with a `Tick` if nothing else happens.
+One call works off what the event leads to until nothing moves any more: state changes end jobs and give others new
+ones, jobs start units, units ask for processes. It has no clock, does no I/O, and two runs over the same events give
+the same effects.
 
-What a request may do stands in `requests`, what a change of state means in `propagation`, who may run when in `queue`, how a
-service lives in `service`, how everything ends in `shutdown`.
+What a request may do stands in `requests`, what a change of state means in `propagation`, who may run when in
+`queue`, how a service lives in `service`, how everything ends in `shutdown`.
 """
 
 from __future__ import annotations

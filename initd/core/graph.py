@@ -108,7 +108,7 @@ class Graph:
                 dropped.append(unit)
                 self.numbers.pop(unit.number, None)
         for unit in tuple(self.units.values()):
-            self.add(fresh.pop(unit.name, None) or _as_not_found(unit.definition))
+            self.add(fresh.pop(unit.name) if unit.name in fresh else _as_not_found(unit.definition))
         for definition in fresh.values():
             self.add(definition)
         return dropped

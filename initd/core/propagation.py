@@ -1,7 +1,7 @@
 """What a unit's change of state means for its own job and for other units (systemd.unit(5)).
 
-Pure verdicts: `job_verdict` says whether the unit's job has ended, `wishes_after` which jobs others get because of it. The engine
-queues them. A wish is not a must: one that cannot be granted is logged and forgotten.
+Pure verdicts: `job_verdict` says whether the unit's job has ended, `wishes_after` which jobs others get because of
+it. The engine queues them. A wish is not a must: one that cannot be granted is logged and forgotten.
 """
 
 from __future__ import annotations

@@ -150,26 +150,25 @@ def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> No
     turn.ask(Reply(event.request))
 
 
-def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> None:
-    world.shutdown.exit_code = event.exit_code
-    world.was_exit_code_set = True
-    turn.ask(Reply(event.request))
-
-
 def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) -> None:
     """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1))."""
     if not all(_is_assignment(text) for text in event.assignments):
         error = "org.freedesktop.DBus.Error.InvalidArgs"
         refuse(event.request, Refusal(error, "Invalid environment assignments"), turn)
         return
-    known = dict(text.split("=", 1) for text in world.environment)
+    known = _by_name(world.environment)
     for name in event.names_to_unset:
         wanted = name.split("=", 1)
         if len(wanted) == 1 or known.get(wanted[0]) == wanted[1]:
             known.pop(wanted[0], None)
-    known.update(text.split("=", 1) for text in event.assignments)
+    known |= _by_name(event.assignments)
     world.environment = tuple(f"{name}={known[name]}" for name in sorted(known))
     turn.ask(Reply(event.request))
+
+
+def _by_name(assignments: tuple[str, ...]) -> dict[str, str]:
+    pairs = (text.partition("=") for text in assignments)
+    return {name: value for name, _, value in pairs}
 
 
 def _is_assignment(text: str) -> bool:

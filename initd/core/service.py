@@ -1,13 +1,14 @@
 """The service machine: what happens to a service, by state and input. Source: systemd.service(5).
 
-A service goes up through `condition`, `start-pre`, `start` and `start-post` to `running` (or `exited`), and down through
-`stop`, `stop-sigterm`, `stop-sigkill`, `stop-post`, `final-sigterm` and `final-sigkill` to `dead` or `failed`, from where
-Restart= may lead over `auto-restart` back up. At most two of its processes are waited for by name: the *main* process, which
-is the service, and a *control* process, which runs one of the other Exec…= lines.
+A service goes up through `condition`, `start-pre`, `start` and `start-post` to `running` (or `exited`), and down
+through `stop`, `stop-sigterm`, `stop-sigkill`, `stop-post`, `final-sigterm` and `final-sigkill` to `dead` or
+`failed`, from where Restart= may lead over `auto-restart` back up. At most two of its processes are waited for by
+name: the *main* process, which is the service, and a *control* process, which runs one of the other Exec…= lines.
 
-`TRANSITIONS[(state, input)]` names the handler. A pair that is missing stands in `IGNORED`, with the reason why it is no
-news, or is impossible: then it is reported and dropped, and PID 1 stays up. Handlers lean on `service_enter`, which says what
-entering a state does. Facts come in as events, everything that is to be done goes out through the `Turn`.
+`TRANSITIONS[(state, input)]` names the handler. A pair that is missing stands in `IGNORED`, with the reason why it is
+no news, or is impossible: then it is reported and dropped, and PID 1 stays up. Handlers lean on `service_enter`,
+which says what entering a state does. Facts come in as events, everything that is to be done goes out through the
+`Turn`.
 """
 
 from __future__ import annotations

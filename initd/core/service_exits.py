@@ -1,7 +1,7 @@
 """What the beginnings and ends of a service's processes lead to, state by state.
 
-`judge_main` and `judge_control` note an end and say what it is worth; the `on_…` handlers, which `core.service`'s table names, then
-move the state. Handlers for ends get the `ServiceResult` of that end. Source: systemd.service(5).
+`judge_main` and `judge_control` note an end and say what it is worth; the `on_…` handlers, which `core.service`'s
+table names, then move the state. Handlers for ends get the `ServiceResult` of that end. Source: systemd.service(5).
 """
 
 from __future__ import annotations

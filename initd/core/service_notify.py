@@ -1,6 +1,7 @@
 """What a service says about itself through sd_notify(3): readiness, reloads, status, its main process, the watchdog.
 
-Says nothing of sockets: a message is a list of fields and its sender's pid. Source: sd_notify(3), systemd.service(5), NotifyAccess=.
+Says nothing of sockets: a message is a list of fields and its sender's pid. Source: sd_notify(3), systemd.service(5),
+NotifyAccess=.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How the manager ends: units are stopped in order, then whatever is left is killed, all within one budget.
 
-The stages: nothing asked; `stopping` (a target like poweroff.target is being started, which stops everything); `terminating`
-(SIGTERM to every process that is left); `killing` (SIGKILL); `over` (Exit was asked for, nothing follows). The budget starts with
-the first request that came by signal, since the runtime that sent it will SIGKILL us after its own (10 s for docker and podman).
+The stages: nothing asked; `stopping` (a target like poweroff.target is being started, which stops everything);
+`terminating` (SIGTERM to every process that is left); `killing` (SIGKILL); `over` (Exit was asked for, nothing
+follows). The budget starts with the first request that came by signal, since the runtime that sent it will SIGKILL us
+after its own (10 s for docker and podman).
 """
 
 from __future__ import annotations

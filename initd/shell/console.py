@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-
 import _signal
+import fcntl
 
 _TIOCNOTTY = 0x5422
 

@@ -1,8 +1,8 @@
 """The manager's side of the journal: binds its sockets, keeps its process running, and sends it the manager's lines.
 
-The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits. The
-manager never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written to
-stderr at the end.
+The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits.
+The manager never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written
+to stderr at the end.
 """
 
 from __future__ import annotations

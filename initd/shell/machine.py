@@ -1,4 +1,6 @@
-"""The facts of this machine that unit files mention: names, ids, releases, limits. Found out once, at start and at daemon-reload."""
+"""The facts of this machine that unit files mention: names, ids, releases, limits. Found out once, at start and at
+daemon-reload.
+"""
 
 from __future__ import annotations
 

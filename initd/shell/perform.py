@@ -1,6 +1,7 @@
 """Carries out the engine's effects, one function each, and says how it went: effect → call, outcome → event.
 
-Nothing is decided here. Descriptors that an effect opens are watched by the loop and closed by whoever hears the last of them.
+Nothing is decided here. Descriptors that an effect opens are watched by the loop and closed by whoever hears the last
+of them.
 """
 
 from __future__ import annotations
