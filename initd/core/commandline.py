@@ -105,6 +105,8 @@ def _separator(text: str, position: int) -> tuple[bool, int]:
 
 
 def _next_argument(context: Context, text: str, position: int, failure: type[BadValue]) -> tuple[str | None, int]:
+    while position < len(text) and text[position] in _SPACE:
+        position += 1
     if text[position:position + 2] == "\\;" and (position + 2 == len(text) or text[position + 2] in _SPACE):
         return ";", position + 2
     try:

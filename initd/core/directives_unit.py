@@ -45,8 +45,8 @@ _PATH_CONDITIONS = (
 ).split()
 _CONDITIONS = (
     "FirstBoot Architecture Firmware Virtualization Host KernelCommandLine KernelVersion Credential Security "
-    "Capability ACPower Memory CPUFeature CPUs Environment User Group ControlGroupController OSRelease MemoryPressure CPUPressure "
-    "IOPressure"
+    "Capability ACPower Memory CPUFeature CPUs Environment User Group ControlGroupController OSRelease MemoryPressure "
+    "CPUPressure IOPressure"
 ).split()
 
 

@@ -81,7 +81,7 @@ def _number(text: str, position: int) -> tuple[int, str, int]:
         while position < len(text) and text[position] in _DIGITS:
             position += 1
         fraction = text[start:position]
-        if not fraction:
+        if not fraction or text[position:position + 1] == ".":
             raise ValueError(f"bad time span {text!r}")
     if not whole and not fraction:
         raise ValueError(f"bad time span {text!r}")

@@ -16,11 +16,11 @@ _ESCAPES = {
     "\\": "\\", '"': '"', "'": "'", "s": " ",
 }
 _HEX = frozenset("0123456789abcdefABCDEF")
+#: What makes systemctl quote a word.
+_SHELL_SPECIAL = frozenset(" \t\n\r\"'\\`$*?[()<>|&;!")
 _OCTAL = frozenset("01234567")
 #: How many hexadecimal digits follow, and whether they are a byte or a character.
 _NUMBERED = {"x": 2, "u": 4, "U": 8}
-_NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-_NAME = _NAME_START | frozenset("0123456789")
 
 
 def split(text: str, *, unquote: bool = True, unescape: bool = True,
@@ -135,8 +135,8 @@ def unescape(text: str, on_unknown_escape: Callable[[str], None] | None = None) 
 
 
 def quote(word: str) -> str:
-    """The word so written that `split` gives it back: in double quotes where it has to be."""
-    if word and not any(char in " \t\n\r\"'\\`$*?[]{}()<>|&;!#~" for char in word):
+    """The word as systemctl prints it in a list: in double quotes where a shell would make something else of it."""
+    if word and _SHELL_SPECIAL.isdisjoint(word):
         return word
     out = ['"']
     for char in word:
@@ -157,23 +157,47 @@ def quote(word: str) -> str:
 def substitute(argv: list[str] | tuple[str, ...], environment: Mapping[str, str]) -> list[str]:
     """The words with ${NAME} and $NAME replaced (systemd.service(5)).
 
-    ${NAME} anywhere in a word is replaced in place. A word that is $NAME alone becomes as many words as its value
-    has, none where it is empty or not set. "$$" is a single "$". argv[0] is the program's name: the caller leaves it
-    out.
+    ${NAME} anywhere in a word is replaced in place. A word that begins with a bare "$" is a variable's name as a whole
+    and becomes as many words as its value has: none where it is empty or not set. "$$" is a single "$". argv[0] is the
+    program's name: the caller leaves it out.
     """
     words: list[str] = []
     for word in argv:
         if "$" not in word:
             words.append(word)
-        elif len(word) > 1 and word[0] == "$" and word[1] in _NAME_START and _NAME.issuperset(word[1:]):
-            value = environment.get(word[1:], "")
-            try:
-                words.extend(split(value, unescape=False))
-            except ValueError:
-                # A value with a lone quote: systemd falls back to splitting at white space alone.
-                words.extend(value.split())
+        elif word[0] == "$" and word[1:2] not in ("{", "$"):
+            words.extend(_split_value(environment.get(word[1:], "")))
         else:
             words.append(_substitute_word(word, environment))
+    return words
+
+
+def _split_value(value: str) -> list[str]:
+    """A variable's words. Quotes group, a backslash takes the next character as it is, and nothing is an error."""
+    words: list[str] = []
+    piece: list[str] | None = None
+    quote = ""
+    characters = iter(value)
+    for char in characters:
+        if not quote and char in _SPACE:
+            if piece is not None:
+                words.append("".join(piece))
+            piece = None
+            continue
+        piece = [] if piece is None else piece
+        if char == "\\":
+            piece.append(next(characters, ""))
+        elif quote:
+            if char == quote:
+                quote = ""
+            else:
+                piece.append(char)
+        elif char in "\"'":
+            quote = char
+        else:
+            piece.append(char)
+    if piece is not None:
+        words.append("".join(piece))
     return words
 
 
@@ -186,25 +210,14 @@ def _substitute_word(word: str, environment: Mapping[str, str]) -> str:
             out.append(word[position:])
             return "".join(out)
         out.append(word[position:start])
-        following = word[start + 1:start + 2]
-        if following == "$":
+        stop = word.find("}", start) if word[start + 1:start + 2] == "{" else -1
+        if word[start + 1:start + 2] == "$":
             out.append("$")
             position = start + 2
-            continue
-        if following == "{":
-            stop = word.find("}", start)
-            if stop > 0:
-                value = _expand(word[start + 2:stop], environment)
-                if value is not None:
-                    out.append(value)
-                    position = stop + 1
-                    continue
-        out.append("$")
-        position = start + 1
-
-
-def _expand(name: str, environment: Mapping[str, str]) -> str | None:
-    """The value of a variable; None where this is no variable's name, and the text stays as it is."""
-    if not name or name[0] not in _NAME_START or not _NAME.issuperset(name):
-        return None
-    return environment.get(name, "")
+        elif stop > 0 and ":" not in word[start:stop]:
+            out.append(environment.get(word[start + 2:stop], ""))
+            position = stop + 1
+        else:
+            # A lone "$", an open brace, or ${NAME:-…}, which Exec lines do not know: the text stays.
+            out.append("$")
+            position = start + 1

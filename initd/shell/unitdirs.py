@@ -120,7 +120,7 @@ class UnitDirs:
         for path in (fragment_path, *dropin_paths):
             if path:
                 try:
-                    if os.stat(self._real(path)).st_mtime_ns // 1000 > mtime_usec:
+                    if os.stat(self.real(path)).st_mtime_ns // 1000 > mtime_usec:
                         return True
                 except OSError:
                     return True
@@ -312,7 +312,8 @@ class UnitDirs:
         text = b"".join(chunks).decode("utf-8", "surrogateescape")
         return UnitText(path, text, status.st_mtime_ns // 1000)
 
-    def _real(self, path: str) -> str:
+    def real(self, path: str) -> str:
+        """Where a path below the root is in truth, root included; links are followed below the root."""
         return self.root + self._chase(path)
 
     def _chase(self, path: str) -> str:
