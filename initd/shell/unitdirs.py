@@ -35,6 +35,7 @@ SEARCH_PATH = (
     "/usr/lib/systemd/system",
     "/run/systemd/generator.late",
 )
+_SUBDIRS = (".d", ".wants", ".requires", ".upholds")
 _LINK_DIRS = ((".wants", Dependency.WANTS), (".requires", Dependency.REQUIRES), (".upholds", Dependency.UPHOLDS))
 #: How many links lead to a unit at most, as in systemd.
 _MAX_ALIASES = 8
@@ -63,8 +64,9 @@ class UnitDirs:
     def forget(self) -> None:
         """Look at the directories again (daemon-reload)."""
         self._entries: dict[str, _Entry] | None = None
-        #: Name of a drop-in or link directory → where there are such directories, in search order.
-        self._subdirs: dict[str, list[str]] = {}
+        #: Name of a drop-in or link directory → (place in the search path, path) of each there is.
+        self._subdirs: dict[str, list[tuple[int, str]]] = {}
+        self._searched: set[str] = set()
         self._aliases: dict[str, list[str]] = {}
         self._stamps: dict[str, int] = {}
         self._files: dict[str, list[tuple[str, bool]]] = {}
@@ -140,33 +142,26 @@ class UnitDirs:
         entries: dict[str, _Entry] = {}
         self._entries = entries
         seen: set[str] = set()
-        for directory in self.search_path:
-            real = self._chase(directory)
+        places = [(directory, self._chase(directory)) for directory in self.search_path]
+        self._searched.update(*places)
+        for rank, (directory, real) in enumerate(places):
             self._stamps[directory] = _mtime_ns(self.root + real)
             try:
                 listing = sorted(os.scandir(self.root + real or "/"), key=lambda item: item.name)
             except OSError:
                 continue  # Most of the directories are not there; one that cannot be listed has no units for us.
             for item in listing:
-                self._note(entries, directory, real, item, is_new=real not in seen)
+                if item.name.endswith(_SUBDIRS):
+                    if real not in seen:
+                        path = self._chase(f"{real}/{item.name}")
+                        self._subdirs.setdefault(item.name, []).append((rank, path))
+                elif item.name not in entries and unitname.is_valid(item.name):
+                    entry = self._entry(directory, item)
+                    if entry is not None:
+                        entries[item.name] = entry
             seen.add(real)
         self._find_aliases(entries)
         return entries
-
-    def _note(self, entries: dict[str, _Entry], directory: str, real: str, item: os.DirEntry[str],
-              is_new: bool) -> None:
-        """One entry of a search directory: a unit, or a directory that belongs to one."""
-        name = item.name
-        if name.endswith((".d", ".wants", ".requires", ".upholds")):
-            if is_new:
-                path = self._chase(f"{real}/{name}")
-                self._subdirs.setdefault(name, []).append(path)
-            return
-        if name in entries or not unitname.is_valid(name):
-            return
-        entry = self._entry(directory, item)
-        if entry is not None:
-            entries[name] = entry
 
     def _entry(self, directory: str, item: os.DirEntry[str]) -> _Entry | None:
         path = f"{directory}/{item.name}"
@@ -180,17 +175,11 @@ class UnitDirs:
         if target == "/dev/null":
             return _Entry(path, is_masked=True)
         base_directory, _, base = target.rpartition("/")
-        if not self._is_searched(base_directory):
+        if base_directory not in self._searched and self._chase(base_directory) not in self._searched:
             return _Entry(path)
         if base == item.name:
             return None  # A link to the same name elsewhere in the search path: it is found there.
         return _Entry(path, alias_of=base) if _may_be_alias(item.name, base) else None
-
-    def _is_searched(self, directory: str) -> bool:
-        if directory in self.search_path:
-            return True
-        real = self._chase(directory)
-        return any(self._chase(searched) == real for searched in self.search_path)
 
     def _resolve(self, name: str) -> tuple[str, _Entry | None]:
         """The primary name behind a name, and its entry; None where there is none."""
@@ -243,17 +232,11 @@ class UnitDirs:
     def _in_search_order(self, stems: list[str], suffix: str) -> list[str]:
         """Directories of these names: by place in the search path first, by specificity second."""
         found = [
-            (self._rank(path, stem + suffix), position, path)
+            (rank, position, path)
             for position, stem in enumerate(stems)
-            for path in self._subdirs.get(stem + suffix, ())
+            for rank, path in self._subdirs.get(stem + suffix, ())
         ]
         return [path for _, _, path in sorted(found)]
-
-    def _rank(self, path: str, base: str) -> int:
-        for rank, directory in enumerate(self.search_path):
-            if self._chase(f"{self._chase(directory)}/{base}") == path:
-                return rank
-        return len(self.search_path)
 
     def _read_links(self, names: tuple[str, ...]) -> tuple[tuple[Dependency, str], ...]:
         self._scan()
