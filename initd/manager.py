@@ -278,6 +278,7 @@ class Manager:
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
             target = self.engine.world.foreground = foreground.NAME
+        self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
         self.load(target, *ALWAYS_LOADED)
         self.feed(ev.Boot(target))
 

@@ -35,6 +35,7 @@ from initd.core.settings import UnitDefinition
 from initd.core.shutdown import ACTIONS, FORCING_SIGNALS, VERB_OF_SIGNAL, Stage
 from initd.core.states import (
     ActiveState,
+    CollectMode,
     EmergencyAction,
     JobMode,
     JobResult,
@@ -77,6 +78,9 @@ class Engine:
         self.world = World(make_machine, seed, budget_usec, now)
         self._timed: dict[str, int] = {}
         self._standing: dict[str, None] = {}
+        #: Units that stay loaded though nothing refers to them: what the manager itself may have to start.
+        self.pinned: frozenset[str] = frozenset()
+        self._may_hold_garbage = False
         self._is_idle_released = False
 
     # --- what others may read --------------------------------------------------------------------------------------
@@ -143,6 +147,8 @@ class Engine:
         else:
             self._on_unit_event(event, turn)
         self._work(turn)
+        if not isinstance(event, ev.UnitsLoaded):  # whoever had them loaded is about to say what for
+            self._collect_garbage(turn)
         return turn.effects
 
     def _work(self, turn: Turn) -> None:
@@ -260,6 +266,7 @@ class Engine:
         unit = self.graph.units.get(change.unit)
         if unit is None:
             return
+        self._may_hold_garbage |= change.new.is_down
         _note_times(unit, change, turn.now)
         turn.ask(UnitChanged(unit.name))
         verdict = propagation.job_verdict(unit, change)
@@ -367,6 +374,22 @@ class Engine:
             turn.log(None, LOG_INFO, f"Startup finished in {_span(usec)}.")
             turn.ask(StartupFinished(usec))
 
+    def _collect_garbage(self, turn: Turn) -> None:
+        """Unload what is down and named by nobody (systemd.unit(5), CollectMode=), once the queue is empty."""
+        if not self._may_hold_garbage or self.world.queue.jobs or self.graph.missing():
+            return
+        self._may_hold_garbage = False
+        for unit in self.graph.unreferenced(self._is_in_use):
+            self.graph.drop(unit)
+            self._timed.pop(unit.name, None)
+            turn.ask(UnitRemoved(unit.name))
+
+    def _is_in_use(self, unit: Unit) -> bool:
+        state = unit.active_state
+        if state is ActiveState.FAILED:
+            return unit.settings.collect_mode is CollectMode.INACTIVE
+        return not state.is_down or unit.job is not None or unit.definition.is_perpetual or unit.name in self.pinned
+
     # --- events ----------------------------------------------------------------------------------------------------
 
     def _on_unit_event(self, event: ev.Event, turn: Turn) -> None:
@@ -455,6 +478,7 @@ class Engine:
 
     def _on_units_loaded(self, event: ev.UnitsLoaded, turn: Turn) -> None:
         """New units, as `Graph.missing` asked for them."""
+        self._may_hold_garbage = True
         for definition in event.definitions:
             assert isinstance(definition, UnitDefinition)
             is_new = definition.name not in self.units

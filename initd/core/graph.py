@@ -80,16 +80,29 @@ class Graph:
         self._unsettled.clear()
 
     def drop(self, unit: Unit) -> None:
-        """Forget a unit and every dependency on it that it made itself."""
+        """Forget a unit, and what others know of it."""
         for name in unit.names:
             self.by_name.pop(name, None)
         self.units.pop(unit.name, None)
         self.numbers.pop(unit.number, None)
-        self._disconnect(unit)
-        for others in unit.dependencies.values():
-            for other in others:
-                if other in self._mentions:
-                    self._mentions[other].discard(unit.name)
+        for kind, others in unit.dependencies.items():
+            for name in others:
+                self._mentions.get(name, set()).discard(unit.name)
+                other = self.units.get(name)
+                if other is not None and kind in INVERSE:
+                    other.dependencies.get(INVERSE[kind], {}).pop(unit.name, None)
+
+    def unreferenced(self, is_in_use: Callable[[Unit], bool]) -> list[Unit]:
+        """The units that are not in use, and that no unit in use names in its files, directly or through others."""
+        kept = {unit.name for unit in self.units.values() if is_in_use(unit)}
+        pending = list(kept)
+        while pending:
+            for entry in self.units[pending.pop()].definition.dependencies:
+                other = self.by_name.get(entry.unit)
+                if other is not None and other.name not in kept:
+                    kept.add(other.name)
+                    pending.append(other.name)
+        return [unit for unit in self.units.values() if unit.name not in kept]
 
     def reset(self, definitions: Iterable[UnitDefinition], keep: Callable[[Unit], bool]) -> list[Unit]:
         """daemon-reload: every unit gets its new definition; returns the units that were forgotten.

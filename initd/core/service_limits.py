@@ -19,8 +19,7 @@ _SIGKILL = 9
 
 def refuse_start(unit: Unit, turn: Turn) -> Outcome:
     turn.log(unit, LOG_WARNING, "Start request repeated too quickly.")
-    machine = machine_of(unit)
-    machine.result = ServiceResult.SUCCESS
+    # `Result=` keeps what went wrong before, if anything did: the limit is only why it is not tried again.
     enter_dead(unit, ServiceResult.START_LIMIT_HIT, turn, may_restart=False)
     return Outcome.FAILED
 

@@ -14,6 +14,10 @@ from initd.core.states import ActiveState, JobResult, ServiceResult
 from initd.core.unit import Unit
 from initd.core.values import LOG_INFO, Now
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
 
 class Outcome(Enum):
     """What a unit type's module says to a start, stop or reload."""
@@ -48,7 +52,7 @@ class AutomaticRestart(Record):
 class Turn:
     """Handed to everything that decides; dead when `handle` returns."""
 
-    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads")
+    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads", "granted")
 
     def __init__(self, now: Now) -> None:
         self.now = now
@@ -56,6 +60,8 @@ class Turn:
         self.changes: deque[StateChange] = deque()
         self.restarts: deque[AutomaticRestart] = deque()
         self.propagated_reloads: deque[str] = deque()
+        #: Wishes granted in this turn: units whose failures call for each other must not keep the turn from ending.
+        self.granted: set[Hashable] = set()
 
     def ask(self, effect: Effect) -> None:
         self.effects.append(effect)

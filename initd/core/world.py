@@ -80,8 +80,9 @@ class World:
     def grant(self, wish: Wish, turn: Turn) -> None:
         """Queue a job that follows from something else; a refusal is a log line."""
         unit = self.graph.get(wish.unit)
-        if unit is None:
+        if unit is None or wish in turn.granted:
             return
+        turn.granted.add(wish)
         turn.log(unit, LOG_NOTICE, f"{wish.type.value.capitalize()} job: {wish.reason}.")
         refusal = self.enqueue(unit, wish.type, wish.mode, turn)
         if isinstance(refusal, Refusal):
