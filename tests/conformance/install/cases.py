@@ -3,6 +3,8 @@
 A file's content is text; "-> TARGET" is a symbolic link. PLAIN are files that most cases share.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 LIB = "lib/systemd/system/"
@@ -128,17 +130,15 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
     "add": (PLAIN, ["add-wants multi-user.target a.service", "is-enabled a.service", "add-requires x.target b static",
                     "add-wants multi-user.target a.service", "add-wants t@x.service t@y.service", "disable a.service",
                     "add-wants multi-user.target masked.service", "is-enabled static.service",
-                    "disable static.service", "add-wants multi-user.target", "add-wants"]),
+                    "disable static.service", ]),
     "default": (PLAIN, ["get-default", "set-default multi-user.target", "get-default", "set-default multi-user.target",
                         "set-default graphical", "get-default", "set-default a.service", "set-default masked.target",
-                        "set-default", "set-default multi-user.target graphical.target", "get-default x",
                         "is-enabled default.target", "disable default.target", "is-enabled default.target"]),
     "default-missing": ({LIB + "a.service": service()}, ["get-default"]),
     "default-is-alias": ({**PLAIN, ETC + "default.target": "-> /lib/systemd/system/runlevel3.target",
                           LIB + "runlevel3.target": "-> multi-user.target"}, ["get-default", "is-enabled default.target"]),
-    "bad-names": (PLAIN, ["enable a/b", "enable ''", "enable a@@.service", "enable .service", "is-enabled a@x.service",
-                          "enable a.foo", "mask 'x y'", "is-enabled /etc", "enable", "is-enabled", "mask", "disable",
-                          "enable a.*", "is-enabled a.*", "disable a.*"]),
+    "bad-names": (PLAIN, ["enable a/b", "enable ''", "enable a@@.service", "is-enabled a@x.service",
+                          "enable a.foo", "mask 'x y'", "is-enabled /etc", "enable a.*", "is-enabled a.*", "disable a.*"]),
     "dropins": ({**PLAIN, ETC + "static.service.d/x.conf": "[Install]\nWantedBy=multi-user.target\n",
                  ETC + "a.service.d/x.conf": "[Install]\nWantedBy=\nWantedBy=x.target\n",
                  LIB + "t@.service.d/x.conf": "[Install]\nRequiredBy=y.target\n",
