@@ -149,7 +149,7 @@ def _installation(planner: Planner, unit: Found) -> Installation:
 
 def _also(planner: Planner, unit: Found, installation: Installation) -> list[str]:
     expander = Expander(planner.view, unit)
-    names = [expander.expand(name) for name in installation.settings.also]
+    names = [expander.expand(name) for name in installation.also]
     for name in names:
         if not unitname.is_valid(name):
             raise Impossible(Note(Trouble.INVALID, unit.name))
@@ -171,13 +171,12 @@ def _auxiliary(planner: Planner, name: str) -> Found | None:
 def _install(planner: Planner, unit: Found, installation: Installation, is_preset: bool) -> None:
     """The links of one unit: aliases, then wants, then requirements."""
     instance = installation.default_instance
-    settings = installation.settings
     expander = Expander(planner.view, unit)
-    for alias in settings.alias:
+    for alias in installation.alias:
         name = _expand(planner, expander, alias, unit.name)
         if name is not None:
             _install_alias(planner, unit, name)
-    for names, suffix in ((settings.wanted_by, "wants"), (settings.required_by, "requires")):
+    for names, suffix in ((installation.wanted_by, "wants"), (installation.required_by, "requires")):
         for wanted in names:
             name = unitname.instantiate(unit.name, instance) if instance else unit.name
             destination = _expand(planner, expander, wanted, name)
@@ -281,7 +280,7 @@ def _disable(planner: Planner, names: Iterable[str], with_also: bool = True) -> 
             continue
         marked |= {name, found.name}
         installation = _installation(planner, found)
-        carries |= installation.has_rules or bool(installation.settings.also)
+        carries |= installation.has_rules or bool(installation.also)
         if with_also:
             queue += _also(planner, found, installation)
     remove_links(planner, marked)

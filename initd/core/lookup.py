@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from initd.core import syntax, unitname, words
 from initd.core.record import Record
-from initd.core.settings import InstallSettings
 from initd.core.states import UnitFileState
 from initd.core.unitfiles import Impossible, Note, Origin, Trouble, UnitFile
 
@@ -80,7 +79,10 @@ class Installation(Record):
     Specifiers are unexpanded, but for `default_instance`: the instance that a template without one is enabled as.
     """
 
-    settings: InstallSettings
+    alias: tuple[str, ...]
+    wanted_by: tuple[str, ...]
+    required_by: tuple[str, ...]
+    also: tuple[str, ...]
     default_instance: str = ""
     notes: tuple[Note, ...] = ()
     #: What makes it unusable as a whole.
@@ -88,8 +90,7 @@ class Installation(Record):
 
     @property
     def has_rules(self) -> bool:
-        settings = self.settings
-        return bool(settings.alias or settings.wanted_by or settings.required_by)
+        return bool(self.alias or self.wanted_by or self.required_by)
 
 
 _LISTS = {"Alias": "alias", "WantedBy": "wanted_by", "RequiredBy": "required_by", "Also": "also"}
@@ -153,10 +154,9 @@ def read_installation(view: UnitFilesView, found: Found) -> Installation:
     reader = _Reader(view, found)
     for path, text in view.texts(found.file, (found.name,)):
         reader.read(path, text)
-    settings = InstallSettings()
-    settings.__dict__.update({field: tuple(value) for field, value in reader.lists.items() if value})
+    alias, wanted_by, required_by, also = (tuple(reader.lists[field]) for field in _LISTS.values())
     instance = reader.instance if unitname.is_template(found.name) else ""
-    return Installation(settings, instance, tuple(reader.notes), reader.problem)
+    return Installation(alias, wanted_by, required_by, also, instance, tuple(reader.notes), reader.problem)
 
 
 def _split(text: str) -> list[str]:
@@ -227,7 +227,7 @@ def unit_file_state(
         return UnitFileState.INDIRECT
     if installation.has_rules:
         return UnitFileState.DISABLED
-    return UnitFileState.INDIRECT if installation.settings.also else UnitFileState.STATIC
+    return UnitFileState.INDIRECT if installation.also else UnitFileState.STATIC
 
 
 _NOT, _PARTLY, _WHOLLY = range(3)
@@ -237,7 +237,7 @@ def _aliases(view: UnitFilesView, found: Found, installation: Installation) -> s
     """The names of Alias=, as they would be made for this unit."""
     expander = Expander(view, found)
     names = set()
-    for alias in installation.settings.alias:
+    for alias in installation.alias:
         try:
             name = expander.expand(alias)
         except Impossible:
