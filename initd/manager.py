@@ -15,6 +15,7 @@ import os
 import sys
 import time
 
+from initd.clients import Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
@@ -28,7 +29,6 @@ from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine
-from initd.clients import Clients
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -38,7 +38,7 @@ from initd.shell.kill import Killer
 from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
-from initd.shell.orders import carry_out
+from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import reap
 from initd.shell.spawn import Spawner, SpawnFacts
@@ -200,8 +200,14 @@ class Manager:
         if order.kind == "Reload":
             self.reload()
             self.clients.answer(client, message, Return())
+        elif order.kind == "Reexecute":
+            text = "daemon-reexec is not available yet; daemon-reload reads unit files again."
+            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.NotSupported", text))
         else:
-            self.clients.answer(client, message, carry_out(order, self.unit_dirs))
+            self.clients.answer(client, message, carry_out(order))
+            if is_change(order):
+                self.unit_dirs.forget()
+                self.clients.tell_unit_files_changed()
 
     # --- the loop --------------------------------------------------------------------------------------------------
 

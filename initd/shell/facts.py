@@ -7,7 +7,7 @@ from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
 from initd.core.view import Usage
-from initd.shell import users
+from initd.shell import unitlinks, users
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
@@ -57,13 +57,9 @@ class MachineFacts:
         )
 
     def unit_file_state(self, unit: Unit) -> str:
-        from initd.shell import unitlinks
-
         return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""
 
     def unit_file_preset(self, unit: Unit) -> str:
-        from initd.shell import unitlinks
-
         return unitlinks.preset_state(unit.name) if unit.definition.fragment_path else ""
 
     def ids(self, unit: Unit) -> tuple[int | None, int | None]:
