@@ -324,7 +324,8 @@ class _Builder:
 
     def _break_one_cycle(self) -> bool:
         """True when a cycle was found and broken (there may be more); refuses when it cannot be."""
-        cycle = self._find_cycle()
+        # A restart orders as the stop that it begins with, and later as the start that it ends with: neither may be in a cycle.
+        cycle = self._find_cycle(is_later=False) or self._find_cycle(is_later=True)
         if not cycle:
             return False
         first = cycle[0]
@@ -348,7 +349,7 @@ class _Builder:
         jobs = self.jobs.get(job.unit.name)
         return not jobs or any(other.matters for other in jobs)
 
-    def _find_cycle(self) -> list[_Tentative]:
+    def _find_cycle(self, is_later: bool) -> list[_Tentative]:
         """Jobs of one ordering cycle, each waiting for the next, or an empty list. Depth first, without recursion."""
         done: set[str] = set()
         for name in list(self.jobs):
@@ -356,7 +357,7 @@ class _Builder:
                 continue
             path: list[str] = [name]
             on_path = {name: 0}
-            stack = [iter(self._ordered_after(name))]
+            stack = [iter(self._ordered_after(name, is_later))]
             while stack:
                 following = next(stack[-1], None)
                 if following is None:
@@ -369,29 +370,28 @@ class _Builder:
                 elif following not in done:
                     on_path[following] = len(path)
                     path.append(following)
-                    stack.append(iter(self._ordered_after(following)))
+                    stack.append(iter(self._ordered_after(following, is_later)))
         return []
 
-    def _ordered_after(self, name: str) -> list[str]:
+    def _ordered_after(self, name: str, is_later: bool) -> list[str]:
         """The units whose job must wait for this unit's job."""
         unit = self.graph.units[name]
-        job_type = self._type_of(unit)
+        job_type = self._type_of(unit, is_later)
         if job_type is None:
             return []
         waiting = []
         for facet in (Facet.BEFORE, Facet.AFTER):
             for other in self._others(unit, facet):
-                other_type = self._type_of(other)
+                other_type = self._type_of(other, is_later)
                 if other_type is not None and compare_order(job_type, other_type, facet is Facet.BEFORE) < 0:
                     waiting.append(other.name)
         return waiting
 
-    def _type_of(self, unit: Unit) -> JobType | None:
-        """The type of job the unit would have, in the plan or else in the queue."""
+    def _type_of(self, unit: Unit, is_later: bool) -> JobType | None:
+        """The type of job the unit would have, in the plan or else in the queue; `is_later`: in the second half of restarts."""
         jobs = self.jobs.get(unit.name)
-        if jobs:
-            return jobs[0].type
-        return unit.job.type if unit.job is not None else None
+        job_type = jobs[0].type if jobs else unit.job.type if unit.job is not None else None
+        return JobType.START if is_later and job_type is JobType.RESTART else job_type
 
     def _as_tentative(self, name: str) -> _Tentative:
         jobs = self.jobs.get(name)
