@@ -1,0 +1,142 @@
+"""A blocking D-Bus client on the manager's private socket: ask, and wait for the answer or for a signal.
+
+Imports little: every `systemctl` pays for it.
+"""
+
+from __future__ import annotations
+
+import _socket
+
+from initd.wire import dbus
+from initd.wire.sasl import CLIENT_GREETING, ClientHandshake, HandshakeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+SOCKET_PATH = "/run/systemd/private"
+SYSTEMD = "org.freedesktop.systemd1"
+MANAGER_PATH = "/org/freedesktop/systemd1"
+MANAGER = SYSTEMD + ".Manager"
+UNIT = SYSTEMD + ".Unit"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+#: As sd-bus waits for a reply.
+REPLY_TIMEOUT = 90.0
+
+
+class BusError(Exception):
+    """An error reply, or a connection that broke. `name` is the D-Bus error's name, `text` what to print."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+        self.text = text
+
+
+class NotRunning(Exception):
+    """Nobody answers at the control socket: no manager runs here, or it is not ours to ask."""
+
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(text)
+        self.errno = errno
+        self.text = text
+
+
+class Bus:
+    """One connection. Owns its socket."""
+
+    def __init__(self) -> None:
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        self._parser = dbus.Parser(dbus.MAX_MESSAGE)
+        self._serial = 0
+        self._signals: list[dbus.Message] = []
+        self._socket.settimeout(REPLY_TIMEOUT)
+        try:
+            self._socket.connect(SOCKET_PATH)
+            self._greet()
+        except OSError as problem:
+            self._socket.close()
+            raise NotRunning(problem.errno or 0, problem.strerror or str(problem)) from None
+        except HandshakeError as problem:
+            self._socket.close()
+            raise NotRunning(0, str(problem)) from None
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _greet(self) -> None:
+        self._socket.sendall(CLIENT_GREETING)
+        handshake = ClientHandshake()
+        while not handshake.is_done:
+            data = self._socket.recv(4096)
+            if not data:
+                raise HandshakeError("Connection reset by peer")
+            handshake.feed(data)
+        self._parser.feed(handshake.rest)
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def call(self, path: str, interface: str, member: str, signature: str = "", *args: Any) -> tuple[Any, ...]:
+        """The values that the method returns; BusError where it fails. Signals that come in between are kept."""
+        self._serial += 1
+        serial = self._serial
+        message = dbus.Message(
+            dbus.METHOD_CALL, serial, dbus.ALLOW_INTERACTIVE, path, interface, member,
+            destination=SYSTEMD, signature=signature, body=args,
+        )  # fmt: skip
+        try:
+            self._socket.sendall(dbus.encode(message))
+        except dbus.WireError as problem:
+            raise BusError("org.freedesktop.DBus.Error.InvalidArgs", f"Invalid argument: {problem}") from None
+        except OSError as problem:
+            raise BusError("org.freedesktop.DBus.Error.Disconnected", problem.strerror or str(problem)) from None
+        while True:
+            reply = self._next_message(REPLY_TIMEOUT)
+            if reply.type == dbus.SIGNAL:
+                self._signals.append(reply)
+            elif reply.reply_serial == serial:
+                break
+        if reply.type == dbus.ERROR:
+            text = reply.body[0] if reply.body and isinstance(reply.body[0], str) else reply.error_name
+            raise BusError(reply.error_name, text)
+        return reply.body
+
+    def ask(self, member: str, signature: str = "", *args: Any) -> tuple[Any, ...]:
+        """Call a method of the manager."""
+        return self.call(MANAGER_PATH, MANAGER, member, signature, *args)
+
+    def get(self, path: str, interface: str, name: str) -> Any:
+        """One property."""
+        ((_, value),) = self.call(path, PROPERTIES, "Get", "ss", interface, name)
+        return value
+
+    def get_all(self, path: str, interface: str = "") -> dict[str, tuple[str, Any]]:
+        """Every property with its type."""
+        (found,) = self.call(path, PROPERTIES, "GetAll", "s", interface)
+        return found  # type: ignore[no-any-return]
+
+    # --- signals ----------------------------------------------------------------------------------------------------
+
+    def wait_for_signal(self, is_wanted: Callable[[dbus.Message], bool]) -> dbus.Message:
+        """The next signal that is wanted, among those kept first; waits for as long as it takes."""
+        while True:
+            message = self._signals.pop(0) if self._signals else self._next_message(None)
+            if message.type == dbus.SIGNAL and is_wanted(message):
+                return message
+
+    def _next_message(self, timeout: float | None) -> dbus.Message:
+        self._socket.settimeout(timeout)
+        while True:
+            try:
+                message = self._parser.next_message()
+                if message is not None:
+                    return message
+                data = self._socket.recv(1 << 18)
+            except (dbus.WireError, OSError) as problem:
+                text = "Connection timed out" if isinstance(problem, TimeoutError) else str(problem)
+                raise BusError("org.freedesktop.DBus.Error.NoReply", text) from None
+            if not data:
+                raise BusError("org.freedesktop.DBus.Error.Disconnected", "Connection reset by peer")
+            self._parser.feed(data)

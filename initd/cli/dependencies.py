@@ -1,0 +1,87 @@
+"""`systemctl list-dependencies`: what a unit pulls in, waits for, or is pulled in by, as a tree."""
+
+from __future__ import annotations
+
+import sys
+
+from initd.cli.bus import Bus
+from initd.cli.names import expand
+from initd.cli.options import Options
+from initd.cli.output import glyph, state_glyph
+from initd.core.objectpath import unit_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_FORWARD = ("Requires", "Requisite", "Wants", "ConsistsOf", "BindsTo", "Upholds")
+_REVERSE = ("RequiredBy", "RequisiteOf", "WantedBy", "PartOf", "BoundBy", "UpheldBy")
+
+
+def list_dependencies(arguments: list[str], options: Options) -> int:
+    bus = Bus()
+    names = expand(arguments or ["default.target"], bus)
+    out: list[str] = []
+    tree = _Tree(bus, options, out)
+    for position, name in enumerate(names):
+        if position:
+            out.append("\n")
+        out.append(name + "\n")
+        tree.add_below(name, 0, [False], (name,))
+    sys.stdout.write("".join(out))
+    return 0
+
+
+class _Tree:
+    """Asks for each unit once."""
+
+    def __init__(self, bus: Bus, options: Options, out: list[str]) -> None:
+        self._bus = bus
+        self._options = options
+        self._out = out
+        self._known: dict[str, dict[str, Any]] = {}
+        if options.after:
+            self._kinds: tuple[str, ...] = ("After",)
+        elif options.before:
+            self._kinds = ("Before",)
+        else:
+            self._kinds = _REVERSE if options.reverse else _FORWARD
+
+    def _properties(self, name: str) -> dict[str, Any]:
+        if name not in self._known:
+            found = self._bus.get_all(unit_path(name))
+            self._known[name] = {key: found[key][1] for key in (*self._kinds, "ActiveState", "LoadState") if key in found}
+        return self._known[name]
+
+    def _neighbours(self, name: str) -> list[str]:
+        shown = self._properties(name)
+        found = {other for kind in self._kinds for other in shown.get(kind, ())}
+        return sorted(found, key=lambda other: (other.endswith(".target"), other.lower()))
+
+    def add_below(self, name: str, level: int, is_last_of: list[bool], ancestors: tuple[str, ...]) -> None:
+        names = [other for other in self._neighbours(name) if self._is_wanted(other)]
+        for position, other in enumerate(names):
+            is_last = position == len(names) - 1
+            self._add_line(other, level, is_last_of, is_last)
+            if other in ancestors:
+                continue  # a circle: named, and not walked round
+            # Below a target there are services; below a service there is the whole system again.
+            if self._options.all or self._is_walked(other):
+                self.add_below(other, level + 1, [*is_last_of, is_last], (*ancestors, other))
+
+    def _is_wanted(self, name: str) -> bool:
+        types, states = self._options.types, self._options.states
+        if types and name.rpartition(".")[2] not in types:
+            return False
+        return not states or self._properties(name).get("ActiveState") in states
+
+    def _is_walked(self, name: str) -> bool:
+        return name.endswith(".target")
+
+    def _add_line(self, name: str, level: int, is_last_of: list[bool], is_last: bool) -> None:
+        if self._options.plain:
+            self._out.append(f"  {name}\n")
+            return
+        dot = state_glyph(self._properties(name).get("ActiveState", "inactive"))
+        bars = "".join("  " if is_end else glyph("line") for is_end in is_last_of[1:])
+        self._out.append(f"{dot} {bars}{glyph('corner' if is_last else 'branch')}{name}\n")

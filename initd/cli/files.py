@@ -1,0 +1,97 @@
+"""The verbs that change or read unit files: `enable`, `disable`, `mask`, `preset`, `is-enabled`, `list-unit-files`, ...
+
+`cli.unitfiles` does the work on the files, with a manager and without, so that both ways do and say the same. Where a
+manager runs, and the files are its own, it is told to read them again, and `--now` starts or stops the units.
+"""
+
+from __future__ import annotations
+
+from initd.cli.options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.cli.bus import Bus
+    from initd.cli.unitfiles import UnitFileOptions
+
+#: Verb → what --now does to its units.
+_NOW = {"enable": "start", "reenable": "restart", "disable": "stop", "mask": "stop"}
+
+
+def change(arguments: list[str], options: Options) -> int:
+    """Change links, then let the manager know."""
+    from initd.cli import unitfiles
+
+    verb: str = options.verb  # type: ignore[attr-defined]
+    bus = None if options.root or options.scope == "global" else _connect()
+    status = unitfiles.VERBS[verb](arguments, _as_file_options(options, is_now=options.now and bus is None))
+    if status or bus is None:
+        return status
+    return _tell_manager(bus, verb, arguments, options)
+
+
+def _connect() -> Bus | None:
+    """The manager, if one runs: a socket left behind in an image answers nobody."""
+    from initd.cli.bus import Bus, NotRunning
+
+    try:
+        return Bus()
+    except NotRunning:
+        return None
+
+
+def _tell_manager(bus: Bus, verb: str, arguments: list[str], options: Options) -> int:
+    from initd.cli.bus import BusError
+    from initd.cli.output import complain
+
+    if not options.no_reload:
+        try:
+            bus.ask("Reload")
+        except BusError as problem:
+            complain(f"Failed to reload daemon: {problem.text}")
+            return 1
+    if options.now and verb in _NOW:
+        from initd.cli.jobs import queue_units
+        from initd.cli.names import mangle
+
+        names = [mangle(word.rpartition("/")[2]) for word in arguments]
+        return queue_units(bus, _NOW[verb], names, options)
+    return 0
+
+
+def is_enabled(arguments: list[str], options: Options) -> int:
+    from initd.cli import unitfiles
+
+    return unitfiles.VERBS["is-enabled"](arguments, _as_file_options(options))
+
+
+def get_default(arguments: list[str], options: Options) -> int:
+    from initd.cli import unitfiles
+
+    return unitfiles.VERBS["get-default"](arguments, _as_file_options(options))
+
+
+def set_default(arguments: list[str], options: Options) -> int:
+    return change(arguments, options)
+
+
+def list_unit_files(arguments: list[str], options: Options) -> int:
+    from initd.cli import unitfiles
+
+    return unitfiles.VERBS["list-unit-files"](arguments, _as_file_options(options))
+
+
+def _as_file_options(options: Options, is_now: bool = False) -> UnitFileOptions:
+    from initd.cli.unitfiles import UnitFileOptions
+
+    return UnitFileOptions(
+        root=options.root,
+        is_global=options.scope == "global",
+        is_runtime=options.runtime,
+        is_forced=bool(options.force),
+        is_now=is_now,
+        is_quiet=options.quiet,
+        has_legend=not options.no_legend,
+        preset_mode=options.preset_mode,
+        types=tuple(options.types),
+        states=tuple(options.states),
+    )

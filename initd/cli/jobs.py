@@ -1,0 +1,265 @@
+"""`systemctl start`, `stop`, `restart`, ...: queue jobs, wait for their end, say what went wrong; and the job list."""
+
+from __future__ import annotations
+
+import sys
+
+from initd.cli.bus import MANAGER, PROPERTIES, SYSTEMD, UNIT, Bus, BusError
+from initd.cli.names import expand, is_glob
+from initd.cli.options import Options
+from initd.cli.output import complain, print_table
+from initd.core.objectpath import unit_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.wire.dbus import Message
+
+#: Verb → (method, the job type for --show-transaction, the verb that messages name).
+_METHODS = {
+    "start": ("StartUnit", "start", "start"),
+    "stop": ("StopUnit", "stop", "stop"),
+    "condstop": ("StopUnit", "stop", "stop"),
+    "reload": ("ReloadUnit", "reload", "reload"),
+    "restart": ("RestartUnit", "restart", "restart"),
+    "try-restart": ("TryRestartUnit", "try-restart", "try-restart"),
+    "condrestart": ("TryRestartUnit", "try-restart", "try-restart"),
+    "reload-or-restart": ("ReloadOrRestartUnit", "reload-or-restart", "reload-or-restart"),
+    "force-reload": ("ReloadOrTryRestartUnit", "reload-or-try-restart", "try-reload-or-restart"),
+    "condreload": ("ReloadOrTryRestartUnit", "reload-or-try-restart", "try-reload-or-restart"),
+    "try-reload-or-restart": ("ReloadOrTryRestartUnit", "reload-or-try-restart", "try-reload-or-restart"),
+    "reload-or-try-restart": ("ReloadOrTryRestartUnit", "reload-or-try-restart", "try-reload-or-restart"),
+    "isolate": ("StartUnit", "start", "start"),
+}
+
+#: D-Bus error → exit status (LSB, as systemctl(1) EXIT STATUS documents it).
+_EXIT_STATUS = {
+    SYSTEMD + ".NoSuchUnit": 5,
+    SYSTEMD + ".LoadFailed": 6,
+    SYSTEMD + ".OnlyByDependency": 4,
+    SYSTEMD + ".NoIsolation": 4,
+    SYSTEMD + ".TransactionIsDestructive": 4,
+    "org.freedesktop.DBus.Error.AccessDenied": 4,
+    SYSTEMD + ".JobTypeNotApplicable": 3,
+}
+#: Errors that explain themselves: no word of where to read more.
+_PLAIN_ERRORS = (SYSTEMD + ".NoSuchUnit", SYSTEMD + ".UnitMasked", SYSTEMD + ".JobTypeNotApplicable")
+
+_RESULT_TEXTS = {
+    "canceled": "Job for {} canceled.",
+    "timeout": "Job for {} timed out.",
+    "dependency": "A dependency job for {} failed. See 'journalctl -xe' for details.",
+    "invalid": "{} is not active, cannot reload.",
+    "assert": "Assertion failed on job for {}.",
+    "unsupported": "Operation on or unit type of {} not supported on this system.",
+    "collected": "Queued job for {} was garbage collected.",
+    "once": "Unit {} was started already once and can't be started again.",
+}
+#: Result= of a service → why its job failed.
+_REASONS = {
+    "resources": "of unavailable resources or another system error",
+    "protocol": "the service did not take the steps required by its unit configuration",
+    "timeout": "a timeout was exceeded",
+    "exit-code": "the control process exited with error code",
+    "signal": "a fatal signal was delivered to the control process",
+    "core-dump": "a fatal signal was delivered causing the control process to dump core",
+    "watchdog": "the service failed to send watchdog ping",
+    "start-limit-hit": "start of the service was attempted too often",
+    "oom-kill": "of an out-of-memory (OOM) situation",
+}
+
+
+def queue(arguments: list[str], options: Options) -> int:
+    """One of the verbs that queue a job for each unit."""
+    verb: str = options.verb  # type: ignore[attr-defined]
+    if verb == "isolate":
+        if options.job_mode != "replace":
+            complain("Cannot specify job mode for isolate")
+            return 1
+        options.job_mode = "isolate"
+    bus = Bus()
+    if verb == "start" and not options.all and any(is_glob(word) for word in arguments):
+        complain(
+            "Warning: systemctl start called with a glob pattern.\n"
+            "Hint: unit globs expand to loaded units, so start will usually have no effect.\n"
+            "      Passing --all will also load units which are pulled in by other units.\n"
+            "      See systemctl(1) for more details."
+        )
+    names = expand(arguments, bus, ".target" if verb == "isolate" else ".service", _states_for(verb, options))
+    return queue_units(bus, verb, names, options)
+
+
+def _states_for(verb: str, options: Options) -> list[str]:
+    """Globs of `start` match what is not running, unless --all; others match whatever is loaded."""
+    return ["inactive", "failed"] if verb == "start" and not options.all else []
+
+
+def queue_units(bus: Bus, verb: str, names: list[str], options: Options) -> int:
+    """Queue the verb's job for these units, wait, and report; the exit status."""
+    status = 0
+    jobs: dict[str, str] = {}
+    for name in names:
+        try:
+            path = _queue_one(bus, verb, name, options)
+        except BusError as problem:
+            status = _report_refusal(problem, verb, name)
+            continue
+        if not options.no_block:
+            jobs[path] = name
+        _warn(bus, verb, name, options)
+    if jobs and not _wait_for_jobs(bus, jobs, options):
+        status = 1
+    if options.wait and not status and not options.no_block and verb in ("start", "restart"):
+        status = 0 if _wait_until_inactive(bus, names) else 1
+    return status
+
+
+def _queue_one(bus: Bus, verb: str, name: str, options: Options) -> str:
+    """Queue one job; its path."""
+    method, job_type, _ = _METHODS[verb]
+    if not options.show_transaction:
+        (path,) = bus.ask(method, "ss", name, options.job_mode)
+        return path  # type: ignore[no-any-return]
+    number, path, unit, _, made, others = bus.ask("EnqueueUnitJob", "sss", name, job_type, options.job_mode)
+    complain(f"Enqueued anchor job {number} {unit}/{made}.")
+    for number, _, unit, _, made in others:
+        complain(f"Enqueued auxiliary job {number} {unit}/{made}.")
+    return path  # type: ignore[no-any-return]
+
+
+def _report_refusal(problem: BusError, verb: str, name: str) -> int:
+    complain(f"Failed to {_METHODS[verb][2]} {name}: {problem.text}")
+    if problem.name not in _PLAIN_ERRORS:
+        complain(f"See system logs and 'systemctl status {_quoted(name)}' for details.")
+    return _EXIT_STATUS.get(problem.name, 1)
+
+
+def _warn(bus: Bus, verb: str, name: str, options: Options) -> None:
+    """What the user may not have thought of."""
+    if options.quiet:
+        return
+    try:
+        if bus.get(unit_path(name), UNIT, "NeedDaemonReload"):
+            warn_of_changes(name)
+        if verb in ("stop", "condstop"):
+            _warn_of_triggers(bus, name)
+    except BusError:
+        pass  # a unit that is gone already needs no warning
+
+
+def warn_of_changes(name: str) -> None:
+    complain(
+        f"Warning: The unit file, source configuration file or drop-ins of {name} changed on disk. "
+        "Run 'systemctl daemon-reload' to reload units."
+    )
+
+
+def _warn_of_triggers(bus: Bus, name: str) -> None:
+    triggers = bus.get(unit_path(name), UNIT, "TriggeredBy")
+    active = [each for each in triggers if bus.get(unit_path(each), UNIT, "ActiveState") in ("active", "reloading")]
+    if active:
+        complain(f"Warning: Stopping {name}, but it can still be activated by:")
+        for each in active:
+            complain(f"  {each}")
+
+
+# --- waiting --------------------------------------------------------------------------------------------------------
+
+
+def _is_job_removed(message: Message) -> bool:
+    return message.member == "JobRemoved" and message.interface == MANAGER
+
+
+def _wait_for_jobs(bus: Bus, jobs: dict[str, str], options: Options) -> bool:
+    """Wait for the end of every job; whether all did what they should."""
+    all_done = True
+    while jobs:
+        _, path, unit, result = bus.wait_for_signal(_is_job_removed).body  # type: ignore[misc]
+        if jobs.pop(path, None) is None or result in ("done", "skipped"):  # type: ignore[call-overload]
+            continue
+        all_done = False
+        if not options.quiet:
+            _report_result(bus, unit, result)  # type: ignore[arg-type]
+    return all_done
+
+
+def _report_result(bus: Bus, unit: str, result: str) -> None:
+    text = _RESULT_TEXTS.get(result)
+    if text is not None:
+        complain(text.format(unit))
+        return
+    service_result = ""
+    if unit.endswith(".service"):
+        try:
+            service_result = bus.get(unit_path(unit), SYSTEMD + ".Service", "Result")
+        except BusError:
+            pass  # the unit is gone; its name is all there is to say
+    reason = _REASONS.get(service_result)
+    complain(f"Job for {unit} failed because {reason}." if reason else f"Job for {unit} failed.")
+    shown = _quoted(unit)
+    complain(f'See "systemctl status {shown}" and "journalctl -xeu {shown}" for details.')
+    if service_result == "start-limit-hit":
+        complain(f'To force a start use "systemctl reset-failed {shown}"\nfollowed by "systemctl start {shown}" again.')
+
+
+def _quoted(name: str) -> str:
+    """The name as it can be pasted into a shell."""
+    return f"'{name}'" if "\\" in name or name.startswith("-") else name
+
+
+def _wait_until_inactive(bus: Bus, names: list[str]) -> bool:
+    """--wait: until every unit is down again; whether none has failed."""
+    waiting = {unit_path(name): name for name in names}
+    is_good = True
+    for path in tuple(waiting):
+        state = bus.get(path, UNIT, "ActiveState")
+        if state in ("inactive", "failed"):
+            del waiting[path]
+            is_good = is_good and state == "inactive"
+
+    while waiting:
+        message = bus.wait_for_signal(lambda each: each.interface == PROPERTIES and each.path in waiting)
+        interface, changed, _ = message.body
+        state = changed.get("ActiveState", ("s", ""))[1] if interface == UNIT else ""  # type: ignore[attr-defined]
+        if state in ("inactive", "failed"):
+            waiting.pop(message.path, None)
+            is_good = is_good and state == "inactive"
+    return is_good
+
+
+# --- the job list ---------------------------------------------------------------------------------------------------
+
+
+def list_jobs(arguments: list[str], options: Options) -> int:
+    from fnmatch import fnmatchcase
+
+    (rows,) = Bus().ask("ListJobs")
+    if arguments:
+        rows = [row for row in rows if any(fnmatchcase(row[1], pattern) for pattern in arguments)]
+    if not rows:
+        if not options.no_legend and not options.quiet:
+            print("No jobs listed." if arguments else "No jobs running.")
+        return 0
+    with_legend = not options.no_legend and not options.quiet
+    header = ("JOB", "UNIT", "TYPE", "STATE") if with_legend else None
+    print_table(header, [(str(row[0]), row[1], row[2], row[3]) for row in rows])
+    if with_legend:
+        sys.stdout.write(f"\n{len(rows)} jobs listed.\n")
+    return 0
+
+
+def cancel(arguments: list[str], options: Options) -> int:
+    bus = Bus()
+    if not arguments:
+        bus.ask("ClearJobs")
+        return 0
+    status = 0
+    for word in arguments:
+        if not (word.isascii() and word.isdigit() and 0 < int(word) < 2**32):
+            complain(f'Failed to parse job id "{word}": Invalid argument')
+            return 1
+        try:
+            bus.ask("CancelJob", "u", int(word))
+        except BusError as problem:
+            complain(f"Failed to cancel job {word}: {problem.text}")
+            status = 1
+    return status

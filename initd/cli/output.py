@@ -1,0 +1,136 @@
+"""How answers look: tables, glyphs, times. Formats nothing that has a meaning of its own.
+
+Follows systemctl(1)'s output on Debian 12 character by character, since scripts cut it into columns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def complain(text: str) -> None:
+    """One line for a person, not for a pipe."""
+    print(text, file=sys.stderr)
+
+
+def is_utf8() -> bool:
+    """Whether the terminal's locale takes more than ASCII; where no locale is set, everybody means UTF-8 today."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C.UTF-8"
+    return "utf" in locale.lower()
+
+
+#: Word → its glyph, and what stands for it where there is only ASCII.
+_GLYPHS = {
+    "dot": ("●", "*"),
+    "circle": ("○", "*"),
+    "cross": ("×", "x"),
+    "reloading": ("↻", "*"),
+    "branch": ("├─", "|-"),
+    "corner": ("└─", "`-"),
+    "line": ("│ ", "| "),
+    "arrow": ("→", "->"),
+    "ellipsis": ("…", "..."),
+}
+
+
+def glyph(word: str) -> str:
+    return _GLYPHS[word][0 if is_utf8() else 1]
+
+
+_STATE_GLYPHS = {"inactive": "circle", "failed": "cross", "reloading": "reloading", "maintenance": "circle"}
+
+
+def state_glyph(active_state: str) -> str:
+    """The dot in front of a unit."""
+    return glyph(_STATE_GLYPHS.get(active_state, "dot"))
+
+
+def print_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell, one space between them, nothing behind the last."""
+    shown = [header, *rows] if header is not None else list(rows)
+    if not shown:
+        return
+    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
+    lines = (" ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown)
+    sys.stdout.write("".join(line + "\n" for line in lines))
+
+
+# --- times ----------------------------------------------------------------------------------------------------------
+
+_USEC = 1_000_000
+
+
+def format_timestamp(usec: int, style: str = "pretty") -> str:
+    """A moment as systemctl(1) --timestamp= says; "" for none."""
+    if usec in (0, 2**64 - 1):
+        return ""
+    import time
+
+    if style == "unix":
+        return f"@{usec // _USEC}"
+    broken = time.gmtime(usec // _USEC) if style.endswith("utc") else time.localtime(usec // _USEC)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[broken.tm_wday]
+    fraction = f".{usec % _USEC:06d}" if style.startswith("us") else ""
+    zone = "UTC" if style.endswith("utc") else broken.tm_zone
+    return f"{day} {time.strftime('%Y-%m-%d %H:%M:%S', broken)}{fraction} {zone}"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_WEEK, _MONTH, _YEAR = 7 * _DAY, 2629800, 31557600
+
+
+def format_distance(usec: int) -> str:
+    """How far away, roughly: "23min", "1 day 3h", "2 weeks 1 day"."""
+    seconds = usec // _USEC
+    for unit, word, smaller, smaller_word in (
+        (_YEAR, "year", _MONTH, "month"),
+        (_MONTH, "month", _DAY, "day"),
+        (_WEEK, "week", _DAY, "day"),
+    ):
+        if seconds >= unit:
+            return f"{_plural(seconds // unit, word)} {_plural(seconds % unit // smaller, smaller_word)}"
+    if seconds >= 2 * _DAY:
+        return f"{seconds // _DAY} days"
+    if seconds >= 25 * _HOUR:
+        return f"1 day {seconds % _DAY // _HOUR}h"
+    if seconds >= 6 * _HOUR:
+        return f"{seconds // _HOUR}h"
+    if seconds >= _HOUR:
+        return f"{seconds // _HOUR}h {seconds % _HOUR // _MINUTE}min"
+    if seconds >= 5 * _MINUTE:
+        return f"{seconds // _MINUTE}min"
+    if seconds >= _MINUTE:
+        return f"{seconds // _MINUTE}min {seconds % _MINUTE}s"
+    if seconds:
+        return f"{seconds}s"
+    return f"{usec // 1000}ms" if usec >= 1000 else f"{usec}us"
+
+
+def format_ago(usec: int) -> str:
+    """A moment's distance from now."""
+    import time
+
+    now = time.time_ns() // 1000
+    if usec == now:
+        return "now"
+    return f"{format_distance(now - usec)} ago" if usec < now else f"{format_distance(usec - now)} left"
+
+
+def format_bytes(count: int) -> str:
+    """1024-based, one decimal: "3.1M"."""
+    if count < 1024:
+        return f"{count}B"
+    for power, letter in ((6, "E"), (5, "P"), (4, "T"), (3, "G"), (2, "M"), (1, "K")):
+        unit = 1024**power
+        if count >= unit:
+            return f"{count // unit}.{count % unit * 10 // unit}{letter}"
+    raise AssertionError(count)
