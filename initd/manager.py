@@ -14,6 +14,7 @@ import _signal
 import os
 import sys
 import time
+from fnmatch import fnmatchcase
 
 from initd.clients import Clients
 from initd.core import effects as ef
@@ -32,6 +33,7 @@ from initd.shell import bootfiles, cgroup, limits, machine
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
+from initd.shell.environment import container_environment
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
@@ -76,18 +78,21 @@ class Manager:
         self.loop = Loop()
         self.container = limits.probe()
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
-        self.cgroups = cgroup.detect()
+        # A manager beside another init leaves that one's tree alone.
+        self.cgroups = cgroup.detect() if self.container.is_pid_1 else None
         self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
         self.journal = Journal("/run", sys.executable, library + "/initd/journal/__main__.py")
         self.killer = Killer(self.tracker)
         facts = SpawnFacts(
             helper=library + "/initd/exec/pyinit-exec",
             tag_base=self.container.tag_base,
-            container_environment=dict(os.environ),
+            container_environment=container_environment(),
             uid=self.container.uid,
             gid=self.container.gid,
         )
         self.spawner = Spawner(facts, self.cgroups)
+        self.engine.world.environment = tuple(sorted(self._initial_environment(facts.container_environment)))
+        self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, machine.read_facts(self.container)
@@ -102,6 +107,20 @@ class Manager:
         self._events: list[ev.Event] = []
         self._is_feeding = False
         self._reaped_units: set[str] = set()
+
+    def _initial_environment(self, container: dict[str, str]) -> list[str]:
+        """What every unit gets: the manager's own few variables, and the container's that --pass-environment names."""
+        own = self.spawner.manager_environment
+        passed = {
+            name: value
+            for name, value in container.items()
+            if any(fnmatchcase(name, pattern) for pattern in self.options.pass_environment)
+        }
+        return [f"{name}={value}" for name, value in (own | passed).items()]
+
+    def _share_environment(self) -> None:
+        pairs = (text.partition("=") for text in self.engine.environment)
+        self.spawner.manager_environment = {name: value for name, _, value in pairs}
 
     # --- events in, effects out ------------------------------------------------------------------------------------
 
@@ -124,6 +143,8 @@ class Manager:
             self._report_bug(type(event).__name__, error)
             return
         self.carry_out(effects)
+        if isinstance(event, ev.EnvironmentRequest):
+            self._share_environment()
 
     def carry_out(self, effects: Iterable[ef.Effect]) -> None:
         for effect in effects:
@@ -294,7 +315,7 @@ class Manager:
             tty = "/dev/console" if os.path.exists("/dev/console") else os.ttyname(0)
             give_up_terminal(0)
         return foreground.foreground_definition(
-            self.options.command, self.options.target, tuple(os.environ), os.getcwd(), tty
+            self.options.command, self.options.target, tuple(container_environment()), os.getcwd(), tty
         )
 
     def _on_notify(self, _: int) -> None:

@@ -13,6 +13,7 @@ from initd.core import events as ev
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
+from initd.shell.directories import remove_directories
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
@@ -134,8 +135,8 @@ class Performer:
         self._tracker.release(effect.unit, effect.cgroup)
         for path in effect.files:
             _unlink(path)
-        for path in effect.directories:
-            _remove_tree(path)
+        for path, errno in remove_directories(effect.directories):
+            self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:
         self._spawner.release_idle()
@@ -144,27 +145,8 @@ class Performer:
         self._journal.write(effect)
 
 
-def _remove_tree(name: str, dir_fd: int | None = None) -> None:
-    """Remove a directory and what is in it, following no links, whoever changes it meanwhile. What cannot go stays."""
+def _unlink(path: str) -> None:
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
-    except NotADirectoryError:
-        _unlink(name, dir_fd)
-        return
+        os.unlink(path)
     except OSError:
-        return  # gone already, or not ours to look into
-    try:
-        for entry in os.listdir(fd):
-            _remove_tree(entry, fd)
-        os.rmdir(name, dir_fd=dir_fd)
-    except OSError:
-        pass  # a read-only file system or a mount point: nothing that stopping a unit should fail for
-    finally:
-        os.close(fd)
-
-
-def _unlink(name: str, dir_fd: int | None = None) -> None:
-    try:
-        os.unlink(name, dir_fd=dir_fd)
-    except OSError:
-        pass  # gone already
+        pass  # gone already: most services remove their PID file themselves
