@@ -63,6 +63,7 @@ def booted_with_cgroups(request):
 
 
 def _finish(request, started):
+    """Print what they wrote (pytest shows it where a test failed), and remove them."""
     for number, container in enumerate(started):
-        request.node.add_report_section("teardown", f"container {number}", container.logs()[-8000:])
+        print(f"--- container {number} of {request.node.name} wrote ---\n{container.logs()[-8000:]}")
         container.remove()

@@ -155,6 +155,7 @@ def build_rootfs(image: Image) -> Path:
                 _install(root, image, deb)
                 tar = Path(temporary, "rootfs.tar")
                 run(["tar", "-C", str(root), "-cf", str(tar), "--numeric-owner", "--xattrs", "."])
+                _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
                 _publish(directory, tar)
     return directory / "rootfs.tar"
 
@@ -212,8 +213,12 @@ def _publish(directory: Path, *files: Path) -> None:
     for kind in ("image", "deb"):
         for old in sorted(CACHE.glob(f"{kind}-*[0-9a-f]"), key=os.path.getmtime)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
-            subprocess.run(["podman", "rmi", f"{PODMAN_NAME}:{old.name.removeprefix('image-')}"], capture_output=True,
-                           check=False)
+            _forget_in_podman(old.name.removeprefix("image-"))
+
+
+def _forget_in_podman(key: str) -> None:
+    if shutil.which("podman"):
+        subprocess.run(["podman", "rmi", "--force", f"{PODMAN_NAME}:{key}"], capture_output=True, check=False)
 
 
 def _minbase() -> Path:
