@@ -1,7 +1,7 @@
 """Which unit file stands behind a name, what its [Install] says, and what `systemctl is-enabled` calls it.
 
-The rules were tried against a real systemd 252: see tests/conformance/install. Only links in the configuration
-directories enable a unit, not a vendor's.
+The rules were tried against a real systemd 252: see tests/conformance/install. Only the links of administrators
+and generators enable a unit, not a vendor's.
 """
 
 from __future__ import annotations
@@ -213,12 +213,10 @@ def unit_file_state(
     instance = installation.default_instance
     aliases = _aliases(view, found, installation)
     is_some_instance_enabled = False
-    for directory, state in (
-        (view.config_directory, UnitFileState.ENABLED), (view.runtime_directory, UnitFileState.ENABLED_RUNTIME),
-    ):
+    for directory, origin in view.enabling_directories:
         how = _enabled_in(view, directory, found, instance, aliases)
         if how is _WHOLLY:
-            return state
+            return UnitFileState.ENABLED if origin is Origin.CONFIG else UnitFileState.ENABLED_RUNTIME
         is_some_instance_enabled |= how is _PARTLY
     if found.file.linked_to and found.file.origin in (Origin.CONFIG, Origin.RUNTIME):
         is_runtime = found.file.origin is Origin.RUNTIME

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         #: Where links are made: for good, and until the next boot.
         config_directory: str
         runtime_directory: str
+        #: Search directories whose links enable units, in order, and whose they are.
+        enabling_directories: tuple[tuple[str, Origin], ...]
         #: All search directories, in order.
         search_path: tuple[str, ...]
 

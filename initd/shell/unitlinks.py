@@ -60,6 +60,11 @@ class UnitLinks:
         return tuple(directory for directory in self.search_path
                      if directory.startswith((self.config_directory, self.runtime_directory)))
 
+    @property
+    def enabling_directories(self) -> tuple[tuple[str, Origin], ...]:
+        origins = ((directory, self._origin(directory)) for directory in self._places)
+        return tuple((directory, origin) for directory, origin in origins if origin is not Origin.VENDOR)
+
     def is_searched(self, directory: str) -> bool:
         return directory in self.search_path or self._dirs.real(directory) in self._places.values()
 

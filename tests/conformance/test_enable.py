@@ -75,7 +75,7 @@ def test_enable_and_disable_make_the_recorded_links(root, capfdbinary, monkeypat
 @pytest.mark.parametrize("root", PACKAGES, indirect=True)
 def test_states_before_anything_is_enabled(root):
     package, directory = root
-    # Links were copied as files; and of postfix@.service an instance was enabled by a generator.
+    # Links were copied as files; and an instance of postfix@.service was wanted by a link of postfix's generator.
     recorded = {name: state for name, state in states(package).items()
                 if state not in ("alias", "masked") and name != "postfix@.service"}
     found = {name: state for name, _, state in list_unit_files(UnitLinks(str(directory)))}

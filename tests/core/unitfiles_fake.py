@@ -13,6 +13,7 @@ class FakeFiles:
     """`files` is path → text, or "-> target" for a link."""
 
     config_directory, runtime_directory = ETC, RUN
+    enabling_directories = ((ETC, Origin.CONFIG), (RUN, Origin.RUNTIME))
     search_path = (ETC, RUN, LIB)
 
     def __init__(self, files: dict[str, str]) -> None:
