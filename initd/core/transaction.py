@@ -128,13 +128,11 @@ class _Builder:
         if self.mode is JobMode.FAIL:
             self._minimize_impact()
         self._drop_redundant()
-        while True:
-            if self.mode is not JobMode.ISOLATE:
-                self._collect_garbage()
-            if ignores or not self._break_one_cycle():
-                break
+        self._break_cycles()
         while not self._merge_once():
             self._collect_garbage()
+        # Once more: as long as a unit had a stop and a start that did not contradict yet, only one of them was looked at.
+        self._break_cycles()
         self._drop_redundant()
         self._check_destructive()
         return self._as_plan(ignores)
@@ -321,6 +319,15 @@ class _Builder:
                 link.subject.needs.remove(link)
             if with_dependents and link.matters and link.subject is not None:
                 self._delete(link.subject)
+
+    def _break_cycles(self) -> None:
+        if self.mode is JobMode.IGNORE_DEPENDENCIES:
+            return
+        while True:
+            if self.mode is not JobMode.ISOLATE:
+                self._collect_garbage()
+            if not self._break_one_cycle():
+                return
 
     def _break_one_cycle(self) -> bool:
         """True when a cycle was found and broken (there may be more); refuses when it cannot be."""
