@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from initd.core import syntax, unitname
+from initd.core.load import load_unit
+from initd.core.sources import NO_FACTS
+from initd.core.states import LoadState
+from initd.shell.unitdirs import UnitDirs
 
 UNITS = Path(__file__).resolve().parent.parent / "units"
 #: Recorded from Debian's packages; not part of the repository.
@@ -48,6 +52,13 @@ def test_fragment_is_well_formed_and_described(path):
 def test_what_a_unit_names_is_shipped(path):
     assert {name for name in names(path, LISTS) if not (UNITS / name).exists()} - BUILT_IN <= ABSENT
     assert {name for name in names(path, NEEDS) if not (UNITS / name).is_file()} - BUILT_IN == set()
+
+
+@pytest.mark.parametrize("path", fragments(), ids=lambda path: path.name)
+def test_unit_loads_without_a_complaint(path):
+    name = path.name.replace("@.", "@dev-x.")
+    definition = load_unit(UnitDirs("/", (str(UNITS),)).read(name), NO_FACTS)
+    assert (definition.load_state, definition.diagnostics) == (LoadState.LOADED, ())
 
 
 def test_links_lead_to_units_beside_them():

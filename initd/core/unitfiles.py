@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         #: Where links are made: for good, and until the next boot.
         config_directory: str
         runtime_directory: str
-        #: Search directories whose links enable units, in order, and whose they are.
-        enabling_directories: tuple[tuple[str, Origin], ...]
         #: All search directories, in order.
         search_path: tuple[str, ...]
+
+        @property
+        def enabling_directories(self) -> tuple[tuple[str, Origin], ...]:
+            """Search directories whose links enable units, in order, and whose they are."""
 
         def find(self, name: str) -> UnitFile | None:
             """The first entry of exactly this name."""
