@@ -40,6 +40,8 @@ class _Tree:
         self._options = options
         self._out = out
         self._known: dict[str, dict[str, Any]] = {}
+        #: A plain list shows what is below a unit once.
+        self._walked: set[str] = set()
         if options.after:
             self._kinds: tuple[str, ...] = ("After",)
         elif options.before:
@@ -50,7 +52,7 @@ class _Tree:
     def _properties(self, name: str) -> dict[str, Any]:
         if name not in self._known:
             found = self._bus.get_all(unit_path(name))
-            self._known[name] = {key: found[key][1] for key in (*self._kinds, "ActiveState", "LoadState") if key in found}
+            self._known[name] = {key: found[key][1] for key in (*self._kinds, "ActiveState") if key in found}
         return self._known[name]
 
     def _neighbours(self, name: str) -> list[str]:
@@ -59,29 +61,23 @@ class _Tree:
         return sorted(found, key=lambda other: (other.endswith(".target"), other.lower()))
 
     def add_below(self, name: str, level: int, is_last_of: list[bool], ancestors: tuple[str, ...]) -> None:
-        names = [other for other in self._neighbours(name) if self._is_wanted(other)]
+        self._walked.add(name)
+        names = self._neighbours(name)
         for position, other in enumerate(names):
             is_last = position == len(names) - 1
+            if other in (self._walked if self._options.plain else ancestors):
+                if not self._options.plain:
+                    self._add_line("...", level, is_last_of, is_last)  # a circle
+                continue
             self._add_line(other, level, is_last_of, is_last)
-            if other in ancestors:
-                continue  # a circle: named, and not walked round
             # Below a target there are services; below a service there is the whole system again.
-            if self._options.all or self._is_walked(other):
+            if self._options.all or other.endswith(".target"):
                 self.add_below(other, level + 1, [*is_last_of, is_last], (*ancestors, other))
-
-    def _is_wanted(self, name: str) -> bool:
-        types, states = self._options.types, self._options.states
-        if types and name.rpartition(".")[2] not in types:
-            return False
-        return not states or self._properties(name).get("ActiveState") in states
-
-    def _is_walked(self, name: str) -> bool:
-        return name.endswith(".target")
 
     def _add_line(self, name: str, level: int, is_last_of: list[bool], is_last: bool) -> None:
         if self._options.plain:
             self._out.append(f"  {name}\n")
             return
-        dot = state_glyph(self._properties(name).get("ActiveState", "inactive"))
+        dot = " " if name == "..." else state_glyph(self._properties(name).get("ActiveState", "inactive"))
         bars = "".join("  " if is_end else glyph("line") for is_end in is_last_of[1:])
         self._out.append(f"{dot} {bars}{glyph('corner' if is_last else 'branch')}{name}\n")

@@ -23,7 +23,7 @@ def change(arguments: list[str], options: Options) -> int:
 
     verb: str = options.verb  # type: ignore[attr-defined]
     bus = None if options.root or options.scope == "global" else _connect()
-    status = unitfiles.VERBS[verb](arguments, _as_file_options(options, is_now=options.now and bus is None))
+    status = unitfiles.VERBS[verb](arguments, _as_file_options(options, bus is not None))
     if status or bus is None:
         return status
     return _tell_manager(bus, verb, arguments, options)
@@ -58,29 +58,15 @@ def _tell_manager(bus: Bus, verb: str, arguments: list[str], options: Options) -
     return 0
 
 
-def is_enabled(arguments: list[str], options: Options) -> int:
+def ask(arguments: list[str], options: Options) -> int:
+    """A question about files, answered from the files."""
     from initd.cli import unitfiles
 
-    return unitfiles.VERBS["is-enabled"](arguments, _as_file_options(options))
+    verb: str = options.verb  # type: ignore[attr-defined]
+    return unitfiles.VERBS[verb](arguments, _as_file_options(options, False))
 
 
-def get_default(arguments: list[str], options: Options) -> int:
-    from initd.cli import unitfiles
-
-    return unitfiles.VERBS["get-default"](arguments, _as_file_options(options))
-
-
-def set_default(arguments: list[str], options: Options) -> int:
-    return change(arguments, options)
-
-
-def list_unit_files(arguments: list[str], options: Options) -> int:
-    from initd.cli import unitfiles
-
-    return unitfiles.VERBS["list-unit-files"](arguments, _as_file_options(options))
-
-
-def _as_file_options(options: Options, is_now: bool = False) -> UnitFileOptions:
+def _as_file_options(options: Options, is_live: bool) -> UnitFileOptions:
     from initd.cli.unitfiles import UnitFileOptions
 
     return UnitFileOptions(
@@ -88,7 +74,8 @@ def _as_file_options(options: Options, is_now: bool = False) -> UnitFileOptions:
         is_global=options.scope == "global",
         is_runtime=options.runtime,
         is_forced=bool(options.force),
-        is_now=is_now,
+        is_now=options.now and not is_live,
+        is_live=is_live,
         is_quiet=options.quiet,
         has_legend=not options.no_legend,
         preset_mode=options.preset_mode,

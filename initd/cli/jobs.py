@@ -41,6 +41,8 @@ _EXIT_STATUS = {
     "org.freedesktop.DBus.Error.AccessDenied": 4,
     SYSTEMD + ".JobTypeNotApplicable": 3,
 }
+#: Methods that leave a unit alone that does not run.
+_TRYING = ("TryRestartUnit", "ReloadOrTryRestartUnit")
 #: Errors that explain themselves: no word of where to read more.
 _PLAIN_ERRORS = (SYSTEMD + ".NoSuchUnit", SYSTEMD + ".UnitMasked", SYSTEMD + ".JobTypeNotApplicable")
 
@@ -101,6 +103,8 @@ def queue_units(bus: Bus, verb: str, names: list[str], options: Options) -> int:
         try:
             path = _queue_one(bus, verb, name, options)
         except BusError as problem:
+            if problem.name == SYSTEMD + ".UnitMasked" and _METHODS[verb][0] in _TRYING:
+                continue  # what is masked does not run, so there is nothing to try
             status = _report_refusal(problem, verb, name)
             continue
         if not options.no_block:
@@ -217,13 +221,22 @@ def _wait_until_inactive(bus: Bus, names: list[str]) -> bool:
             is_good = is_good and state == "inactive"
 
     while waiting:
-        message = bus.wait_for_signal(lambda each: each.interface == PROPERTIES and each.path in waiting)
-        interface, changed, _ = message.body
-        state = changed.get("ActiveState", ("s", ""))[1] if interface == UNIT else ""  # type: ignore[attr-defined]
-        if state in ("inactive", "failed"):
-            waiting.pop(message.path, None)
+        path, state = _state_told_by(bus.wait_for_signal(_tells_a_state))
+        if state in ("inactive", "failed") and waiting.pop(path, None) is not None:
             is_good = is_good and state == "inactive"
     return is_good
+
+
+def _tells_a_state(message: Message) -> bool:
+    return message.interface == PROPERTIES or message.member == "UnitRemoved"
+
+
+def _state_told_by(message: Message) -> tuple[str, str]:
+    """The unit's path, and its state where the signal tells it. A unit is unloaded only after it went down well."""
+    if message.member == "UnitRemoved":
+        return str(message.body[1]), "inactive"
+    interface, changed, _ = message.body
+    return message.path, changed.get("ActiveState", ("s", ""))[1] if interface == UNIT else ""  # type: ignore
 
 
 # --- the job list ---------------------------------------------------------------------------------------------------
@@ -234,16 +247,18 @@ def list_jobs(arguments: list[str], options: Options) -> int:
 
     (rows,) = Bus().ask("ListJobs")
     if arguments:
-        rows = [row for row in rows if any(fnmatchcase(row[1], pattern) for pattern in arguments)]
-    if not rows:
+        wanted = [row for row in rows if any(fnmatchcase(row[1], pattern) for pattern in arguments)]
+    else:
+        wanted = rows
+    if not wanted:
         if not options.no_legend and not options.quiet:
-            print("No jobs listed." if arguments else "No jobs running.")
+            print("No jobs listed." if rows else "No jobs running.")
         return 0
     with_legend = not options.no_legend and not options.quiet
     header = ("JOB", "UNIT", "TYPE", "STATE") if with_legend else None
-    print_table(header, [(str(row[0]), row[1], row[2], row[3]) for row in rows])
+    print_table(header, [(str(row[0]), row[1], row[2], row[3]) for row in wanted])
     if with_legend:
-        sys.stdout.write(f"\n{len(rows)} jobs listed.\n")
+        sys.stdout.write(f"\n{len(wanted)} jobs listed.\n")
     return 0
 
 

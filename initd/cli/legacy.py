@@ -6,12 +6,17 @@ container and is accepted.
 
 from __future__ import annotations
 
-from initd.cli.options import Options, UsageError
+from initd.cli.options import UsageError
 from initd.cli.output import complain
 
 _IGNORED = frozenset(("-w", "--wtmp-only", "-d", "--no-wtmp", "-n", "--no-sync", "--no-wall", "-k", "-r", "-P", "-t"))
 #: Run level → what it is here (runlevel(8), telinit(8)).
 _LEVELS = {"0": "poweroff", "6": "reboot", "1": "rescue", "s": "rescue", "S": "rescue"}
+
+#: Which target tells which run level; the first that is active counts.
+_CURRENT_LEVEL = (
+    ("graphical.target", "5"), ("multi-user.target", "3"), ("rescue.target", "1"), ("sysinit.target", "5"),
+)  # fmt: skip
 
 
 def run(program: str, arguments: list[str]) -> int:
@@ -72,8 +77,7 @@ def _runlevel(arguments: list[str]) -> list[str] | None:
 
     try:
         bus = Bus()
-        targets = (("graphical.target", "5"), ("multi-user.target", "3"), ("rescue.target", "1"), ("sysinit.target", "5"))
-        for target, level in targets:
+        for target, level in _CURRENT_LEVEL:
             if bus.get(unit_path(target), UNIT, "ActiveState") == "active":
                 print(f"N {level}")
                 return None

@@ -72,10 +72,8 @@ def list_sockets(arguments: list[str], options: Options) -> int:
 
 def _print(header: Any, cells: list[Any], count: int, what: str, options: Options) -> int:
     with_legend = not options.no_legend and not options.quiet
-    if cells or with_legend:
-        print_table(header if with_legend and cells else None, cells)
+    print_table(header if with_legend else None, cells)
     if with_legend:
         hint = "" if options.all else f"Pass --all to see loaded but inactive {what}, too.\n"
-        gap = "\n" if cells else ""
-        sys.stdout.write(f"{gap}{count} {what} listed.\n{hint}")
+        sys.stdout.write(f"\n{count} {what} listed.\n{hint}")
     return 0

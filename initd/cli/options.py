@@ -272,6 +272,14 @@ def _apply_long(options: Options, word: str, waiting: list[str], program: str) -
     apply(options, value)
 
 
+def _hint(program: str, letters: str) -> str:
+    """-.mount and -.slice are units, which look like options."""
+    if not letters.startswith("."):
+        return ""
+    example = f"{program} [OPTIONS...] COMMAND -- -{letters} ..."
+    return f'\nHint: to specify units starting with a dash, use "--":\n      {example}'
+
+
 def _apply_letters(options: Options, letters: str, waiting: list[str], program: str) -> None:
     while letters:
         letter, letters = letters[0], letters[1:]
@@ -281,7 +289,7 @@ def _apply_letters(options: Options, letters: str, waiting: list[str], program: 
         elif letter in _SHORT:
             apply, takes_value = _LONG[_SHORT[letter]]
         else:
-            raise UsageError(f"{program}: invalid option -- '{letter}'")
+            raise UsageError(f"{program}: invalid option -- '{letter}'" + _hint(program, letter + letters))
         if not takes_value:
             apply(options, "")
             continue

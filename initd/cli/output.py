@@ -60,6 +60,15 @@ def print_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> 
     sys.stdout.write("".join(line + "\n" for line in lines))
 
 
+def format_span(usec: int) -> str:
+    """A span of time, to the millisecond."""
+    from initd.core import timespan
+
+    text = timespan.format(usec // 1000 * 1000)
+    # A fraction of a second has six digits there, of which the last three are now zeros.
+    return text[:-4] + "s" if "." in text and text.endswith("000s") else text
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 
 _USEC = 1_000_000

@@ -1,4 +1,4 @@
-"""`systemctl poweroff`, `reboot`, `halt`, `exit`, `rescue`, `emergency`, `default`: the end of the container, or another state.
+"""`systemctl poweroff`, `reboot`, `halt`, `exit` end the container; `rescue`, `emergency`, `default` change its state.
 
 In order by starting the target of that name; at once with --force, twice for not even a goodbye to the processes.
 """

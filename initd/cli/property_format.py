@@ -1,7 +1,7 @@
 """One D-Bus property → the lines that `systemctl show` prints for it.
 
-What a value means cannot be told from its type alone (a `t` is a size, a time, a mask, ...), so names decide, as they do in
-systemd's own: `lines_of` looks for the name first, for a family of names next, for the type at last.
+What a value means cannot be told from its type alone (a `t` is a size, a time, a mask, ...), so names decide, as they
+do in systemd's own: `lines_of` looks for the name first, for a family of names next, for the type at last.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ _BY_TYPE: dict[str, Callable[[Any], str]] = {
 }
 
 
-# --- lists that take a line for each element ---------------------------------------------------------------------------
+# --- lists that take a line for each element -------------------------------------------------------------------------
 
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 

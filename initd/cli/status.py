@@ -12,6 +12,7 @@ from initd.cli.output import (
     complain,
     format_ago,
     format_bytes,
+    format_span,
     format_timestamp,
     glyph,
     state_glyph,
@@ -34,8 +35,13 @@ def status(arguments: list[str], options: Options) -> int:
     bus = Bus()
     if not arguments and not (options.all or options.types or options.states or options.failed):
         return _show_manager(bus)
+    try:
+        names = _names(arguments, bus, options)
+    except BusError as problem:
+        complain(f"Failed to get unit for PID {arguments[0]}: {problem.text}")
+        return 1
     found = 0
-    for position, name in enumerate(_names(arguments, bus, options)):
+    for position, name in enumerate(names):
         try:
             unit = Shown(bus.get_all(unit_path(name)), name)
         except BusError as problem:
@@ -65,10 +71,7 @@ def _names(arguments: list[str], bus: Bus, options: Options) -> list[str]:
     names = []
     for word in arguments:
         if word.isascii() and word.isdigit():
-            try:
-                (path,) = bus.ask("GetUnitByPID", "u", int(word))
-            except BusError as problem:
-                raise BusError(problem.name, f"get unit for PID {word}: {problem.text}") from None
+            (path,) = bus.ask("GetUnitByPID", "u", int(word))
             names.append(unit_name(path) or "")
         else:
             names += expand([word], bus)
@@ -186,9 +189,7 @@ def _duration(unit: Shown) -> list[str]:
     begun, ended = unit.get("ActiveEnterTimestampMonotonic", 0), unit.get("ActiveExitTimestampMonotonic", 0)
     if unit.active_state not in ("inactive", "failed") or not begun or ended <= begun:
         return []
-    from initd.core import timespan
-
-    return [_line("Duration", timespan.format((ended - begun) // 1000 * 1000))]
+    return [_line("Duration", format_span(ended - begun))]
 
 
 def _conditions(unit: Shown) -> list[str]:
@@ -224,7 +225,7 @@ def _triggers(bus: Bus, unit: Shown) -> list[str]:
     if unit.name.endswith(".timer"):
         lines.append(_line("Trigger", _next_elapse(unit)))
     for position, name in enumerate(unit.get("Triggers", [])):
-        text = f"{state_glyph(_state_of(bus, name))} {name}"
+        text = f"{glyph('dot')} {name}"
         lines.append(_line("Triggers", text) if not position else _continued(text))
     return lines
 
@@ -241,7 +242,9 @@ def _state_of(bus: Bus, name: str) -> str:
 
 # --- its processes ----------------------------------------------------------------------------------------------------
 
-_EXEC_PROPERTIES = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost")
+_EXEC_PROPERTIES = (
+    "ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost",
+)  # fmt: skip
 
 
 def _processes(unit: Shown) -> list[str]:
@@ -308,9 +311,7 @@ def _resources(unit: Shown) -> list[str]:
         lines.append(_line("Memory", format_bytes(memory)))
     cpu = unit.get("CPUUsageNSec", _U64_MAX)
     if cpu != _U64_MAX:
-        from initd.core import timespan
-
-        lines.append(_line("CPU", timespan.format(cpu // 1_000_000 * 1000)))
+        lines.append(_line("CPU", format_span(cpu // 1000)))
     return lines
 
 

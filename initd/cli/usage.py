@@ -37,7 +37,8 @@ def print_words(options: Options) -> int:
     else:
         from initd.core import signals
 
-        rows = [(str(number), "SIG" + signals.short_name(number)) for number in range(1, 65)]
+        realtime = {number: f"RTMIN+{number - 34}" for number in range(34, 65)}
+        rows = [(str(number), "SIG" + (realtime.get(number) or signals.short_name(number))) for number in range(1, 65)]
         print_table(("SIGNAL", "NAME"), rows)
     return 0
 

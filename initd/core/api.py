@@ -57,13 +57,10 @@ def _find(path: str, view: View) -> Object | Error:
 
 
 def _find_unit(name: str, view: View) -> Object | Error:
-    if "." in name:
-        unit = find_or_load(name, view)
-        return unit if isinstance(unit, Error) else unit_object(unit)
-    by_id = api_manager.by_invocation(name, view) if len(name) == 32 else None
-    if by_id is None:
+    found = find_or_load(name, view) if "." in name else api_manager.by_invocation(name, view)
+    if found is None or isinstance(found, Error):
         return Error(DBUS + "InvalidArgs", f"Unit name {name} is neither a valid invocation ID nor unit name.")
-    return unit_object(by_id)
+    return unit_object(found)
 
 
 def unit_object(unit: Unit) -> Object:

@@ -81,6 +81,8 @@ def _get_by_pid(call: Subject) -> Answer:
 
 
 def by_invocation(invocation_id: str, view: View) -> Unit | None:
+    if not invocation_id:
+        return None  # every unit that never ran has that one
     return next((unit for unit in view.engine.units.values() if unit.invocation_id == invocation_id), None)
 
 

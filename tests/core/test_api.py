@@ -28,8 +28,10 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 @pytest.fixture
 def manager(tmp_path):
     made = FakeManager(tmp_path)
-    made.write("web.service", "[Unit]\nDescription=A web server\n[Service]\nExecStart=/bin/web -x\nExecReload=/bin/re\n")
-    made.write("once.service", "[Service]\nType=oneshot\nExecStart=/bin/once\nExecStart=-/bin/twice\n")
+    made.write("web.service",
+               "[Unit]\nDescription=A web server\n[Service]\nExecStart=/bin/web -x\nExecReload=/bin/re\n")
+    oneshot = "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+    made.write("once.service", oneshot + "ExecStart=/bin/once\nExecStart=-/bin/twice\n")
     made.write("all.target", "[Unit]\nWants=web.service\nAllowIsolate=yes\n")
     made.exits = {"/bin/once": 0, "/bin/twice": 3, "/bin/re": 0}
     return made
@@ -87,9 +89,11 @@ def test_a_unit_without_files_is_inactive_and_not_found(manager):
         ("StartUnit", "ss", ("nosuch.service", "replace"), "NoSuchUnit", "Unit nosuch.service not found."),
         ("StartUnit", "ss", ("bad", "replace"), "InvalidArgs", "Unit name bad is not valid."),
         ("StartUnit", "ss", ("web.service", "bogus"), "InvalidArgs", "Job mode bogus invalid"),
-        ("StartUnit", "s", ("web.service",), "InvalidArgs", "Invalid arguments 's' to call org.freedesktop.systemd1.Manager.StartUnit(), expecting 'ss'."),
+        ("StartUnit", "s", ("web.service",), "InvalidArgs",
+         "Invalid arguments 's' to call org.freedesktop.systemd1.Manager.StartUnit(), expecting 'ss'."),
         ("StopUnit", "ss", ("nosuch.service", "replace"), "NoSuchUnit", "Unit nosuch.service not loaded."),
-        ("ReloadUnit", "ss", ("once.service", "replace"), "JobTypeNotApplicable", "Job type reload is not applicable for unit once.service."),
+        ("ReloadUnit", "ss", ("once.service", "replace"), "JobTypeNotApplicable",
+         "Job type reload is not applicable for unit once.service."),
         ("StartUnit", "ss", ("web.service", "isolate"), "NoIsolation", "Operation refused, unit may not be isolated."),
         ("KillUnit", "ssi", ("nosuch.service", "all", 15), "NoSuchUnit", "Unit nosuch.service not loaded."),
         ("NoSuch", "", (), "UnknownMethod", "Unknown method NoSuch or interface org.freedesktop.systemd1.Manager."),
@@ -129,11 +133,16 @@ def test_killing_a_target_is_not_supported(manager):
     [
         ("/nosuch", PROPERTIES, "Get", "ss", ("a", "b"), "UnknownObject", "Unknown object '/nosuch'."),
         (ROOT + "/job/9999", PROPERTIES, "GetAll", "s", ("",), "UnknownObject", f"Unknown object '{ROOT}/job/9999'."),
-        (ROOT + "/unit/bad", PROPERTIES, "GetAll", "s", ("",), "InvalidArgs", "Unit name bad is neither a valid invocation ID nor unit name."),
-        (unit_path("web.service"), PROPERTIES, "Get", "ss", (UNIT, "Nosuch"), "UnknownProperty", f"Unknown interface {UNIT} or property Nosuch."),
-        (unit_path("web.service"), PROPERTIES, "Get", "ss", ("", "Id"), "UnknownProperty", "Unknown interface  or property Id."),
-        (unit_path("web.service"), PROPERTIES, "GetAll", "s", ("org.x",), "UnknownInterface", "Unknown interface 'org.x'."),
-        (unit_path("web.service"), PROPERTIES, "Set", "ssv", (UNIT, "ActiveState", ("s", "x")), "PropertyReadOnly", "Property 'ActiveState' is not writable."),
+        (ROOT + "/unit/bad", PROPERTIES, "GetAll", "s", ("",), "InvalidArgs",
+         "Unit name bad is neither a valid invocation ID nor unit name."),
+        (unit_path("web.service"), PROPERTIES, "Get", "ss", (UNIT, "Nosuch"), "UnknownProperty",
+         f"Unknown interface {UNIT} or property Nosuch."),
+        (unit_path("web.service"), PROPERTIES, "Get", "ss", ("", "Id"), "UnknownProperty",
+         "Unknown interface  or property Id."),
+        (unit_path("web.service"), PROPERTIES, "GetAll", "s", ("org.x",), "UnknownInterface",
+         "Unknown interface 'org.x'."),
+        (unit_path("web.service"), PROPERTIES, "Set", "ssv", (UNIT, "ActiveState", ("s", "x")), "PropertyReadOnly",
+         "Property 'ActiveState' is not writable."),
         (unit_path("web.service"), UNIT, "Foo", "", (), "UnknownMethod", f"Unknown method Foo or interface {UNIT}."),
     ],
 )  # fmt: skip
