@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
 
 
+#: How often BindsTo=, Upholds= and StopWhenUnneeded= may give one unit a job.
+_WISH_INTERVAL_USEC, _WISH_BURST = 10_000_000, 16
+
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick)
@@ -344,16 +347,19 @@ class Engine:
             del self._standing[name]
             unit = self.graph.units.get(name)
             wish = propagation.standing_wish(self.graph, unit) if unit is not None else None
-            if wish is not None and unit is not None and self._may_repeat(unit, turn):
+            if wish is not None and unit is not None and self._may_repeat(unit, wish, turn):
                 self.world.grant(wish, turn)
                 return True
         return False
 
-    def _may_repeat(self, unit: Unit, turn: Turn) -> bool:
-        """A wish that is granted again and again to no effect ends with the unit's start limit."""
-        if unit.start_limit.count <= unit.settings.start_limit_burst or not unit.settings.start_limit_burst:
+    def _may_repeat(self, unit: Unit, wish: propagation.Wish, turn: Turn) -> bool:
+        """A wish that comes again and again to no effect is not granted any more (systemd: 16 times in 10 s)."""
+        now_usec = turn.now.monotonic_usec
+        if unit.wish_limit.is_within(_WISH_INTERVAL_USEC, _WISH_BURST, now_usec):
             return True
-        turn.log(unit, LOG_WARNING, "Start limit was hit, not starting it steadily any more.")
+        if unit.wish_limit.count == _WISH_BURST + 1:
+            text = f"{wish.reason}, but not queueing a {wish.type.value} job since we tried this too often recently."
+            turn.log(unit, LOG_WARNING, text[0].upper() + text[1:])
         return False
 
     def _check_finished(self, turn: Turn) -> None:

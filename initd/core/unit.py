@@ -51,6 +51,8 @@ class Unit:
         "job",
         "invocation_id",
         "start_limit",
+        "wish_limit",
+        "grant_limit",
         "condition_result",
         "condition_time",
         "assert_result",
@@ -78,6 +80,10 @@ class Unit:
         self.job: Job | None = None
         self.invocation_id = ""
         self.start_limit = RateLimit()
+        #: Counts the jobs it got by `propagation.standing_wish`.
+        self.wish_limit = RateLimit()
+        #: Counts all jobs it got by what happened to other units.
+        self.grant_limit = RateLimit()
         self.condition_result = False
         self.condition_time: Now | None = None
         self.assert_result = False

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from initd.core.graph import MakeMachine
 
 
+#: Units whose failures start each other must not keep the manager from everything else: no unit gets more jobs than this
+#: by what happens to others. Far above what a handler shared by many units needs.
+_GRANT_INTERVAL_USEC, _GRANT_BURST = 10_000_000, 500
+
+
 class BootTimes(Record):
     """When the manager began, and when the boot's last job was done; None until then."""
 
@@ -83,6 +88,8 @@ class World:
         if unit is None or wish in turn.granted:
             return
         turn.granted.add(wish)
+        if not unit.grant_limit.is_within(_GRANT_INTERVAL_USEC, _GRANT_BURST, turn.now.monotonic_usec):
+            return
         turn.log(unit, LOG_NOTICE, f"{wish.type.value.capitalize()} job: {wish.reason}.")
         refusal = self.enqueue(unit, wish.type, wish.mode, turn)
         if isinstance(refusal, Refusal):

@@ -156,6 +156,16 @@ def test_upholds_starts_again_what_was_stopped() -> None:
     assert system.state(B) == ("active", "running")
 
 
+def test_an_upheld_unit_that_cannot_start_is_not_tried_for_ever() -> None:
+    system = boot(service(A, upholds=[B]), service(B, conditions=(Condition("PathExists", "/x"),)))
+    system.condition_results[B] = False
+    ask(system, A)
+    run(system)
+    tries = [effect for effect in system.trace if isinstance(effect, ef.CheckConditions)]
+    assert 1 < len(tries) < 30
+    assert any("tried this too often recently" in line for line in logs(system))
+
+
 def test_unneeded_units_stop() -> None:
     system = boot(service(A, requires=[B]), service(B, stop_when_unneeded=True))
     ask(system, A)
@@ -171,6 +181,14 @@ def test_on_failure_starts_the_handler() -> None:
     ask(system, A)
     run(system)
     assert system.state(B) == ("active", "running")
+
+
+def test_failures_that_start_each_other_come_to_an_end() -> None:
+    system = boot(service(A, requires=[B], after=[B], on_failure=[A]), service(B, asserts=(Condition("PathExists", "/x"),)))
+    system.condition_results[B] = False
+    ask(system, A)
+    run(system, SEC)
+    assert not system.engine.jobs and len(system.trace) < 20_000
 
 
 def test_on_success_starts_the_follower() -> None:
