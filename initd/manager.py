@@ -23,6 +23,7 @@ from initd.core import foreground
 from initd.core.answers import Error, Return
 from initd.core.engine import Engine
 from initd.core.load import load_unit
+from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
 from initd.core.states import LoadState
 from initd.core.unit import Unit
@@ -37,7 +38,7 @@ from initd.shell.environment import container_environment
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
-from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
+from initd.shell.loop import RANK_EXITS, RANK_LAST, RANK_MESSAGES, READ, WRITE, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
@@ -59,6 +60,9 @@ _SIGNALS = {
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
+
+#: A journal that dies again and again is left alone for this long.
+JOURNAL_PAUSE_USEC = 5_000_000
 
 #: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
 BUG_PAUSE_SEC = 0.1
@@ -107,6 +111,9 @@ class Manager:
         self._events: list[ev.Event] = []
         self._is_feeding = False
         self._reaped_units: set[str] = set()
+        self._journal_starts = RateLimit()
+        self._journal_retry_usec: int | None = None
+        self._is_watching_journal = False
 
     def _initial_environment(self, container: dict[str, str]) -> list[str]:
         """What every unit gets: the manager's own few variables, and the container's that --pass-environment names."""
@@ -249,15 +256,15 @@ class Manager:
         return self._end()
 
     def _wake_up(self) -> None:
-        deadlines = [each for each in (self.engine.next_deadline(), self.control.next_deadline()) if each is not None]
+        wanted = (self.engine.next_deadline(), self.control.next_deadline(), self._journal_retry_usec)
+        deadlines = [each for each in wanted if each is not None]
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
-        if self.journal.has_kept:
-            timeout = min(timeout, 50_000) if timeout is not None else 50_000
+        self._watch_journal()
         self.tracker.forget()
         self.loop.run_once(timeout)
         self._look_for_empty_units()
-        if self.journal.has_kept:
-            self.journal.flush()
+        if self._journal_retry_usec is not None and self._journal_retry_usec <= now().monotonic_usec:
+            self._start_journal()
         self.control.on_deadline()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
@@ -283,11 +290,27 @@ class Manager:
         except OSError as error:
             self.say(LOG_ERR, f"Cannot listen on /run/systemd/notify: {error.strerror}")
 
+    def _watch_journal(self) -> None:
+        """While lines wait for the journal, its having room again is a reason to wake up."""
+        wants = self.journal.has_kept and self.journal.fileno() >= 0
+        if wants and not self._is_watching_journal:
+            self.loop.add(self.journal.fileno(), WRITE, lambda _: self.journal.flush() and None, RANK_LAST)
+        elif not wants and self._is_watching_journal:
+            self.loop.remove(self.journal.fileno())
+        self._is_watching_journal = wants
+
     def _start_journal(self) -> None:
+        self._journal_retry_usec = None
+        if self.journal.fileno() < 0:
+            return
+        if not self._journal_starts.is_within(10_000_000, 5, now().monotonic_usec):
+            self._journal_retry_usec = now().monotonic_usec + JOURNAL_PAUSE_USEC
+            return
         try:
             self.journal.start()
         except OSError as error:
             self.journal.pid = 0
+            self._journal_retry_usec = now().monotonic_usec + JOURNAL_PAUSE_USEC
             os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
 
@@ -338,8 +361,8 @@ class Manager:
     def _on_journal_exit(self) -> None:
         self.journal.pid = 0
         if self.exit is None:
+            self.say(LOG_WARNING, "The journal process ended, starting it again.")
             self._start_journal()
-            self.say(LOG_WARNING, "The journal process ended and was started again.")
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
@@ -366,8 +389,8 @@ class Manager:
         deadline = now().monotonic_usec + 1_000_000
         while self.journal.pid and now().monotonic_usec < deadline:
             self.loop.run_once(deadline - now().monotonic_usec)
-        for entry in self.journal.take_kept():
-            os.write(2, entry)
+        for text in self.journal.take_kept():
+            os.write(2, text + b"\n")
         notify_parent(os.environ, (("STOPPING", "1"),))
         return self.exit.exit_code
 

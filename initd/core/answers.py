@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from initd.core.unit import Unit
     from initd.core.view import View
 
-    Answer = Union["Return", "Error", "Submit", "Order"]
+    Answer = Union["Return", "Error", "Submit", "Order"]  # noqa: UP007 (the names are not defined yet)
     Handler = Callable[["Subject"], Answer]
 
 SYSTEMD = "org.freedesktop.systemd1."

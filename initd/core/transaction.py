@@ -529,6 +529,4 @@ def _check_loaded(unit: Unit, job_type: JobType) -> None:
         raise _Refused(Refusal(_ERROR + "UnitMasked", f"Unit {unit.name} is masked."))
     if state is LoadState.BAD_SETTING:
         raise _Refused(Refusal(_ERROR + "BadUnitSetting", f"Unit {unit.name} has a bad unit file setting."))
-    text = f"Unit {unit.name} failed to load properly, please adjust/correct and reload service manager: "
-    raise _Refused(Refusal(_ERROR + "LoadFailed", text + (unit.load_error or state.value)))
-
+    raise _Refused(Refusal(_ERROR + "LoadFailed", unit.load_error or f"Unit {unit.name} failed to load properly."))

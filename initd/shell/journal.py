@@ -15,7 +15,7 @@ from collections import deque
 
 from initd.core.effects import Log
 from initd.core.values import LOG_WARNING
-from initd.wire.journal import encode_entry
+from initd.wire.journal import decode_entries, encode_entry
 
 #: (name in LISTEN_FDNAMES, path below /run/systemd/journal, is a stream).
 _SOCKETS = (("stdout", "stdout", True), ("socket", "socket", False), ("dev-log", "dev-log", False))
@@ -38,12 +38,17 @@ class Journal:
         self._sender: _socket.socket | None = None
         self._kept: deque[bytes] = deque()
         self._dropped = 0
+        self._is_open = False
         self.pid = 0
 
     def open(self) -> list[str]:
         """Bind the sockets. Returns what could not be done."""
+        self._is_open = True
         problems = []
-        os.makedirs(self._directory, exist_ok=True)
+        try:
+            os.makedirs(self._directory, exist_ok=True)
+        except OSError as error:
+            return [f"Cannot make {self._directory}: {error.strerror}; no journal, and services have nobody to log to"]
         for name, file, is_stream in _SOCKETS:
             try:
                 self._listeners.append((name, _bind(f"{self._directory}/{file}", is_stream)))
@@ -51,8 +56,18 @@ class Journal:
                 problems.append(f"Cannot listen on {self._directory}/{file}: {error.strerror}")
         problems += self._link_dev_log()
         kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
-        self._sender = _socket.socket(_socket.AF_UNIX, kind)
+        sender = _socket.socket(_socket.AF_UNIX, kind)
+        try:
+            sender.connect(self._directory + "/socket")  # connected, it polls as writable when there is room
+            self._sender = sender
+        except OSError as error:
+            problems.append(f"Cannot reach {self._directory}/socket: {error.strerror}")
+            sender.close()
         return problems
+
+    def fileno(self) -> int:
+        """To be watched for writing while `has_kept`; -1 where there is no journal to write to."""
+        return self._sender.fileno() if self._sender is not None else -1
 
     def _link_dev_log(self) -> list[str]:
         """/dev/log is where syslog(3) writes."""
@@ -88,7 +103,10 @@ class Journal:
                 os.close(fd)
 
     def write(self, log: Log) -> None:
-        """One entry; never waits, and keeps the order."""
+        """One entry; never waits, and keeps the order. Without a journal it goes to the container's stderr."""
+        if self._is_open and self._sender is None:
+            os.write(2, log.text.encode("utf-8", "replace") + b"\n")
+            return
         fields = [("MESSAGE", log.text), ("PRIORITY", str(log.priority)), ("SYSLOG_IDENTIFIER", "pyinit")]
         if log.unit:
             fields.append(("UNIT", log.unit))
@@ -109,7 +127,7 @@ class Journal:
         while self._kept:
             entries = self._next_datagram()
             try:
-                self._sender.sendto(b"\n".join(entries), self._directory + "/socket")
+                self._sender.send(b"\n".join(entries))
             except OSError:
                 self._kept.extendleft(reversed(entries))
                 return False
@@ -132,9 +150,9 @@ class Journal:
         return bool(self._kept)
 
     def take_kept(self) -> list[bytes]:
-        """What never reached the journal, for stderr, when everything ends."""
-        kept, self._kept = list(self._kept), deque()
-        return kept
+        """The texts that never reached the journal, for stderr, when everything ends."""
+        kept, self._kept = b"\n".join(self._kept), deque()
+        return [value for fields in decode_entries(kept) for name, value in fields if name == "MESSAGE"]
 
     def stop(self) -> None:
         """Send what is kept, and ask the process to drain and end; the caller waits for that."""
@@ -146,10 +164,6 @@ class Journal:
     def _flush_patiently(self) -> None:
         """Nothing else is left to do: wait until the journal takes what is kept, but not for ever."""
         if self._sender is None or self.flush():
-            return
-        try:
-            self._sender.connect(self._directory + "/socket")  # connected, it polls as writable when there is room
-        except OSError:
             return
         room = select.poll()
         room.register(self._sender.fileno(), select.POLLOUT)

@@ -1,7 +1,8 @@
 """Carries out what the API leaves to the file system: unit files enabled, disabled, masked, listed, and their states.
 
-Each order is a D-Bus method of org.freedesktop.systemd1.Manager (org.freedesktop.systemd1(5)), with the arguments the client gave.
-`core.install` and `core.linking` plan, `shell.unitlinks` reads and links; here arguments become plans and results replies.
+Each order is a D-Bus method of org.freedesktop.systemd1.Manager (org.freedesktop.systemd1(5)), with the arguments the
+client gave. `core.install` and `core.linking` plan, `shell.unitlinks` reads and links; here arguments become plans
+and results replies.
 """
 
 from __future__ import annotations

@@ -298,7 +298,7 @@ def test_signals_fit_their_signatures(manager):
     values(of_manager(manager, "StopUnit", "ss", "web.service", "replace"))
     seen = set()
     for effect in manager.effects:
-        for path, interface, member, signature, body in api_signals.signal_for(effect, manager.view):
+        for path, _, member, signature, body in api_signals.signal_for(effect, manager.view):
             assert dbus.is_object_path(path)
             dbus.marshal(signature, body)
             seen.add(member)

@@ -1,7 +1,7 @@
 """A fake system for the engine: processes, signals, files and a clock that jumps to the next thing that happens.
 
-`FakeSystem` carries out effects and gives the answers as events, in the order of a seeded clock. `Behaviour` says what a program does;
-`Faults` says what goes wrong on the way. `check` holds what must be true after every event.
+`FakeSystem` carries out effects and gives the answers as events, in the order of a seeded clock. `Behaviour` says
+what a program does; `Faults` says what goes wrong on the way. `check` holds what must be true after every event.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from initd.core import effects as ef
 from initd.core import events as ev
+from initd.core.dependency import Dependency
 from initd.core.engine import Engine
 from initd.core.events import Event
-from initd.core.states import ActiveState, ExecPhase, JobResult, JobState, JobType, ServiceType
 from initd.core.order import compare_order
-from initd.core.dependency import Dependency
+from initd.core.states import ActiveState, ExecPhase, JobResult, JobState, JobType, ServiceType
 from initd.core.unit import Unit
 from initd.core.values import INFINITY, LOG_ERR, Now, PidRef, ProcessEnd, ProcessInfo
 
