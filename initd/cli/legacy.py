@@ -7,7 +7,6 @@ container and is accepted.
 from __future__ import annotations
 
 from initd.cli.options import UsageError
-from initd.cli.output import complain
 
 _IGNORED = frozenset(("-w", "--wtmp-only", "-d", "--no-wtmp", "-n", "--no-sync", "--no-wall", "-k", "-r", "-P", "-t"))
 #: Run level → what it is here (runlevel(8), telinit(8)).
@@ -19,17 +18,11 @@ _CURRENT_LEVEL = (
 )  # fmt: skip
 
 
-def run(program: str, arguments: list[str]) -> int:
-    from initd.cli import systemctl
-
+def translate(program: str, arguments: list[str]) -> list[str] | None:
+    """The words for systemctl that this command means; None where nothing is left to do. UsageError where it errs."""
     handlers = {"shutdown": _shutdown, "runlevel": _runlevel, "telinit": _telinit, "init": _telinit}
     handler = handlers.get(program)
-    try:
-        words = handler(arguments) if handler is not None else _halt(program, arguments)
-    except UsageError as problem:
-        complain(str(problem))
-        return 1
-    return systemctl.main(words) if words is not None else 0
+    return handler(arguments) if handler is not None else _halt(program, arguments)
 
 
 def _halt(program: str, arguments: list[str]) -> list[str]:
@@ -83,8 +76,7 @@ def _runlevel(arguments: list[str]) -> list[str] | None:
                 return None
     except (BusError, NotRunning):
         pass  # no manager: no run level
-    print("unknown")
-    raise UsageError("")
+    raise UsageError("unknown")
 
 
 def _telinit(arguments: list[str]) -> list[str]:

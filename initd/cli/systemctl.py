@@ -103,12 +103,15 @@ _ON_FILES = frozenset(("files", "is-system-running", "daemon-reload"))
 
 def main(arguments: list[str], program: str = "systemctl") -> int:
     """The exit status. `arguments` without the program's name."""
-    if program in ("halt", "poweroff", "reboot", "shutdown", "runlevel", "telinit", "init"):
-        from initd.cli import legacy
-
-        return legacy.run(program, arguments)
     try:
-        options, words = parse(arguments, program)
+        if program in ("halt", "poweroff", "reboot", "shutdown", "runlevel", "telinit", "init"):
+            from initd.cli.legacy import translate
+
+            translated = translate(program, arguments)
+            if translated is None:
+                return 0
+            arguments = translated
+        options, words = parse(arguments)
         return _run(words, options)
     except UsageError as problem:
         print(problem, file=sys.stderr)
@@ -121,7 +124,7 @@ def _run(words: list[str], options: Options) -> int:
     if options.help:
         from initd.cli import usage
 
-        return usage.print_usage()
+        return usage.print_usage(sorted(VERBS))
     _check_scope(options)
     verb, arguments = (words[0], words[1:]) if words else ("list-units", [])
     if verb not in VERBS:

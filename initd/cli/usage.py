@@ -6,12 +6,10 @@ from initd.cli.options import Options
 from initd.cli.output import print_table
 
 
-def print_usage() -> int:
-    from initd.cli.systemctl import VERBS
-
+def print_usage(verbs: list[str]) -> int:
     print("systemctl [OPTIONS...] COMMAND ...\n\nQuery or send control commands to the system manager.\n\nCommands:")
     line = " "
-    for verb in sorted(VERBS):
+    for verb in verbs:
         if len(line) + len(verb) + 1 > 78:
             print(line)
             line = " "
