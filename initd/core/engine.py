@@ -63,7 +63,8 @@ _WISH_INTERVAL_USEC, _WISH_BURST = 10_000_000, 16
 
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
-_HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick)
+#: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
+_HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
 
 def make_machine(definition: UnitDefinition) -> Machine:

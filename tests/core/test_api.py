@@ -272,6 +272,12 @@ def test_what_makes_no_sense_here_says_so(manager):
     assert refused(of_manager(manager, "SwitchRoot", "ss", "/a", "/b"))[0] == "NotSupported"
 
 
+def test_a_unit_can_be_asked_about_while_the_container_ends(manager):
+    values(of_manager(manager, "PowerOff"))
+    assert get(manager, "web.service", "LoadState") == "loaded"
+    assert isinstance(of_manager(manager, "StartUnit", "ss", "once.service", "replace"), Error)
+
+
 def test_introspection_is_xml_and_complete(manager):
     manager.load("web.service")
     (text,) = values(manager.call(unit_path("web.service"), "org.freedesktop.DBus.Introspectable", "Introspect"))
