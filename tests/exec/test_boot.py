@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def tree(tmp_path_factory) -> Path:
     tree = tmp_path_factory.mktemp("tree")
     (tree / "lib/initd/exec").mkdir(parents=True)
     (tree / "sbin").mkdir()
-    build(tree / "lib/initd/exec", f'-DPYINIT_PYTHON="{shutil.which("python3")}"')
+    # The interpreter itself: a wrapper script on the way to it may unblock signals.
+    build(tree / "lib/initd/exec", f'-DPYINIT_PYTHON="{os.path.realpath(sys.executable)}"')
     (tree / "lib/initd/__main__.py").write_text(ORPHAN + REPORT)
     for name in ("pyinit", "init"):
         (tree / "sbin" / name).symlink_to("../lib/initd/exec/pyinit-exec")
