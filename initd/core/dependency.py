@@ -43,6 +43,9 @@ class Dependency(Enum):
     IN_SLICE = "Slice"
     SLICE_OF = "SliceOf"
 
+    #: Enum's own hash is a Python function, and every dependency of every unit is looked up by its kind.
+    __hash__ = object.__hash__
+
 
 class Facet(Flag):
     """One consequence that a dependency "A kind B" has. Named from A's side unless it says otherwise."""

@@ -59,6 +59,9 @@ class Group(Enum):
     KILL = "kill"
     CGROUP = "cgroup"
 
+    #: As for `Dependency`: looked up for every assignment of every unit.
+    __hash__ = object.__hash__
+
 
 class Property(Record):
     """One D-Bus property that shows a setting: `show(settings, facts)` is its plain value, of type `signature`.

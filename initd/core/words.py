@@ -29,6 +29,8 @@ def split(text: str, *, unquote: bool = True, unescape: bool = True,
 
     `unescape` turns C escapes into what they mean; an unknown one is kept and told to `on_unknown_escape`.
     """
+    if '"' not in text and "'" not in text and "\\" not in text:
+        return [word for word in text.replace("\t", " ").replace("\n", " ").replace("\r", " ").split(" ") if word]
     words: list[str] = []
     position = 0
     while True:
@@ -47,6 +49,10 @@ def next_word(text: str, position: int, unquote: bool = True, unescape: bool = T
     if position >= end:
         return None, position
     if '"' not in text and "'" not in text and "\\" not in text:
+        stop = text.find(" ", position)
+        word = text[position:] if stop < 0 else text[position:stop]
+        if word.isprintable():
+            return word, position + len(word)
         stop = position
         while stop < end and text[stop] not in _SPACE:
             stop += 1
