@@ -215,7 +215,19 @@ class Tracker:
             tag = parse_tag(read_small(f"/proc/{pid}/limits"))
         except OSError:
             return None
-        return None if tag is None else self._numbers.get(tag - self._tag_base)
+        unit = None if tag is None else self._numbers.get(tag - self._tag_base)
+        return unit if unit is not None and (self._own_pid == 1 or self._is_below_us(pid)) else None
+
+    def _is_below_us(self, pid: int) -> bool:
+        """Another manager on this machine uses the same tags: beside it, only our own descendants are ours."""
+        while pid > 1:
+            if pid == self._own_pid:
+                return True
+            stat = read_stat(pid)
+            if stat is None:
+                return False
+            pid = stat.parent_pid
+        return False
 
     def _by_tree(self, pid: int) -> str | None:
         """The nearest ancestor that is known, else whoever started the session."""

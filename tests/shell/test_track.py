@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from initd.shell.track import Tracker, process_ref, read_stat
 from .conftest import needs_root, wait_until
 
 UNIT = "test.service"
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Forks twice, leaves its session and group, becomes nobody, and lets its parents go.
 ESCAPE = textwrap.dedent("""
@@ -96,6 +98,36 @@ def test_escaped_daemon_is_found_by_its_tag(tagged, tracker):
     assert not tracker.is_empty(UNIT)
     assert tracker.is_empty("other.service")
     assert tracker.resource_usage(UNIT).tasks == 1
+
+
+def test_the_same_tag_under_another_manager_is_not_ours(tagged, tracker):
+    """Two managers beside each other, neither of them PID 1, give out the same numbers."""
+    program = textwrap.dedent("""
+        import ctypes, os, resource, sys, time
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # adopts its own orphans, as a manager does
+        if not os.fork():
+            resource.setrlimit(resource.RLIMIT_RTTIME, (int(sys.argv[1]), resource.RLIM_INFINITY))
+            print(os.getpid(), flush=True)
+            time.sleep(1000)
+        time.sleep(1000)
+    """)
+    argv = [sys.executable, "-c", program, str((1 << 60) + 7)]
+    helper = subprocess.Popen(["setsid", "--fork", *argv], stdout=subprocess.PIPE, text=True)
+    stranger = int(helper.stdout.readline())
+    helper.wait()
+    manager = read_stat(stranger).parent_pid
+    try:
+        script = f"""
+            import sys
+            sys.path.insert(0, {str(ROOT)!r})
+            from initd.shell.track import Tracker
+            print(Tracker({{7: "test.service"}}, 1 << 60).unit_of({stranger}))
+        """
+        sibling = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+        assert sibling.stdout == "None\n", sibling
+    finally:
+        os.kill(stranger, signal.SIGKILL)
+        os.kill(manager, signal.SIGKILL)
 
 
 def test_escaped_daemon_is_killed_and_attributed_as_a_zombie(tagged, tracker):
@@ -235,7 +267,7 @@ def test_tree_that_forks_all_the_time_is_gone_after_one_order(tagged, tracker):
         # Its eight that fork, and at least one of those they leave behind.
         wait_until(lambda: tracker.forget() or len(tracker.live(UNIT)) > 8)
         Killer(tracker).kill_processes(KillProcesses(UNIT, signal.SIGKILL, None, None, True))
-        wait_until(lambda: list(reap(tracker)) and False or tracker.is_empty(UNIT), 5)
+        wait_until(lambda: list(reap(tracker)) and False or tracker.is_empty(UNIT))
 
 
 # --- tags ----------------------------------------------------------------------------------------------------------
