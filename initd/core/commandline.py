@@ -87,7 +87,7 @@ def _build(path: str, argv: tuple[str, ...], prefixes: str) -> ExecCommand:
 def _check_program(path: str, word: str, failure: type[BadValue]) -> None:
     if not path:
         raise failure(f"Empty path in command line: '{word}'")
-    if any(ord(char) < 32 or char == "\x7f" for char in path):
+    if not path.isprintable() and any(ord(char) < 32 or char == "\x7f" for char in path):
         raise failure(f"Executable name contains special characters: {path}")
     if path.endswith("/"):
         raise failure(f"Executable path specifies a directory: {path}")

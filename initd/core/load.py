@@ -31,6 +31,8 @@ _ERRNO_NAMES = {
 }
 #: Types that are there without a file.
 _WITHOUT_FILE = frozenset((UnitType.SLICE, UnitType.DEVICE))
+_SPREAD, _REPLACE, _APPEND = Merge.SPREAD, Merge.REPLACE, Merge.APPEND
+_FOLD, _FOLD_ALL = Merge.FOLD, Merge.FOLD_ALL
 _PERPETUAL = frozenset(("-.slice", "system.slice", "init.scope", "-.mount"))
 
 
@@ -143,18 +145,18 @@ class _Reader:
             return
         context = self.context
         context.key = key
-        group, field, merge = directive.group, directive.field, directive.merge
-        settings = self.draft.settings.get(group)
-        if merge is Merge.SPREAD:
-            directive.parse(context, text)
-        elif not text and merge not in (Merge.REPLACE, Merge.FOLD_ALL):
+        field, parse, merge = directive.field, directive.parse, directive.merge
+        settings = self.draft.settings.get(directive.group)
+        if merge is _SPREAD:
+            parse(context, text)
+        elif not text and merge is not _REPLACE and merge is not _FOLD_ALL:
             settings.__dict__.pop(field, None)
-        elif merge is Merge.APPEND:
-            setattr(settings, field, getattr(settings, field) + directive.parse(context, text))
-        elif merge in (Merge.FOLD, Merge.FOLD_ALL):
-            setattr(settings, field, directive.parse(context, text, getattr(settings, field)))
+        elif merge is _APPEND:
+            setattr(settings, field, getattr(settings, field) + parse(context, text))
+        elif merge is _FOLD or merge is _FOLD_ALL:
+            setattr(settings, field, parse(context, text, getattr(settings, field)))
         else:
-            setattr(settings, field, directive.parse(context, text))
+            setattr(settings, field, parse(context, text))
 
     def report(self, priority: int, text: str) -> None:
         self.diagnostics.append(Diagnostic(priority, self.context.path, self.context.line, text))

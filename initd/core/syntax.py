@@ -27,6 +27,8 @@ MAX_LINE = 1024 * 1024
 _SPACE = " \t\n\r"
 #: Cannot be a section of a file: no line holds a line break.
 _OUTSIDE = "\n"
+#: How many sections the one parser remembers before it is made anew.
+_MAX_SECTIONS = 32
 
 
 class Assignment(Record):
@@ -96,8 +98,9 @@ class _Reader:
             parser.read_file(self.lines(text), path)
         except (ParsingError, MissingSectionHeaderError) as error:
             self.report_bad_lines(error)
-        for section in parser.sections():
-            parser.remove_section(section)
+        if len(parser.sections()) > _MAX_SECTIONS:
+            # They are empty, as no option is ever stored, and making one again costs more than finding it there.
+            self.parser = None
         self.diagnostics.sort(key=lambda found: found.line)
         return Parsed(tuple(self.assignments), tuple(self.diagnostics), tuple(self.sections), self.failure)
 
@@ -125,7 +128,8 @@ class _Reader:
 
     def on_option(self, key: str, value: str) -> None:
         if key:  # Without one, configparser goes on and complains at the end.
-            self.assignments.append(Assignment(self.section, key, value, self.line))
+            # As Assignment(…), without looking for names and defaults: this is done for every line of every file.
+            self.assignments.append(tuple.__new__(Assignment, (self.section, key, value, self.line)))
 
     def report_bad_lines(self, error: ParsingError | MissingSectionHeaderError) -> None:
         """configparser has gone on behind every line it could not read, and lists them at the end."""

@@ -70,6 +70,10 @@ class UnitDirs:
         self._aliases: dict[str, list[str]] = {}
         self._stamps: dict[str, int] = {}
         self._files: dict[str, list[tuple[str, bool]]] = {}
+        #: `_dropin_names` of the names that `read` is about: it asks once a kind of directory.
+        self._stems: dict[str, list[str]] = {}
+        #: Directory → the same with all links followed.
+        self._real_directories: dict[str, str] = {}
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -85,6 +89,7 @@ class UnitDirs:
     def read(self, name: str) -> UnitFiles:
         """Everything on disk about the unit that answers to this name. Its primary name is the answer's `name`."""
         primary, entry = self._resolve(name)
+        self._stems.clear()
         if entry is None:
             return UnitFiles(name, (name,), links=self._read_links((name,)))
         names = self._names_of(primary, name)
@@ -222,7 +227,10 @@ class UnitDirs:
         """Every directory that applies to these names, the one that wins first."""
         out: dict[str, None] = {}
         for name in names:
-            for path in self._in_search_order(_dropin_names(name), suffix):
+            stems = self._stems.get(name)
+            if stems is None:
+                stems = self._stems[name] = _dropin_names(name)
+            for path in self._in_search_order(stems, suffix):
                 out[path] = None
         if with_type:
             for path in self._in_search_order([unitname.unit_type(names[0]).value], suffix):
@@ -231,10 +239,11 @@ class UnitDirs:
 
     def _in_search_order(self, stems: list[str], suffix: str) -> list[str]:
         """Directories of these names: by place in the search path first, by specificity second."""
+        there = self._subdirs
         found = [
             (rank, position, path)
-            for position, stem in enumerate(stems)
-            for rank, path in self._subdirs.get(stem + suffix, ())
+            for position, stem in enumerate(stems) if stem + suffix in there
+            for rank, path in there[stem + suffix]
         ]
         return [path for _, _, path in sorted(found)]
 
@@ -279,16 +288,26 @@ class UnitDirs:
             return None
 
     def _read_file(self, path: str) -> UnitText:
-        real = self._chase(path)
-        if real == "/dev/null":
-            return UnitText(path, "")
-        fd = os.open(self.root + real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        directory, _, name = path.rpartition("/")
+        real = self._real_directories.get(directory)
+        if real is None:
+            real = self._real_directories[directory] = self._chase(directory)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        try:
+            fd = os.open(f"{self.root}{real}/{name}", flags | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            real = self._chase(path)
+            if real == "/dev/null":
+                return UnitText(path, "")
+            fd = os.open(self.root + real, flags)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "Not a regular file")
             chunks = []
-            while chunk := os.read(fd, 1 << 16):
+            while chunk := os.read(fd, max(status.st_size + 1, 1 << 12)):
                 chunks.append(chunk)
         finally:
             os.close(fd)

@@ -216,6 +216,7 @@ def load_all(root: str, phases: Phases) -> tuple[Graph, list[UnitFiles]]:
     graph = Graph(make_machine)
     graph.want("multi-user.target")
     read = []
+    gc.disable()
     while missing := graph.missing():
         for name in missing:
             files = dirs.read(name)
@@ -226,6 +227,7 @@ def load_all(root: str, phases: Phases) -> tuple[Graph, list[UnitFiles]]:
             phases.end("graph")
             read.append(files)
     graph.settle()
+    gc.enable()
     phases.end("graph")
     return graph, read
 
