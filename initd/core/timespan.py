@@ -38,6 +38,10 @@ _DIGITS = frozenset("0123456789")
 _SPACE = " \t\n\r"
 
 
+class SpanRangeError(ValueError):
+    """A time span that is too long: ERANGE instead of EINVAL."""
+
+
 def parse(text: str, default_unit: int = _SEC) -> int:
     """Microseconds; a number without a unit counts `default_unit`s. ValueError where it is no time span."""
     return _parse(text, default_unit, _UNITS)
@@ -60,21 +64,27 @@ def _parse(text: str, default_unit: int, units: dict[str, int]) -> int:
         amount, fraction, position = _number(text, position)
         unit, position = _unit(text, position, default_unit, units)
         total += amount * unit
-        if fraction:
-            total += int(fraction) * unit // 10 ** len(fraction)
+        for digit in fraction:
+            unit //= 10  # rounded down at each digit, as systemd does
+            total += int(digit) * unit
         if total >= INFINITY:
-            raise ValueError(f"time span {text!r} is out of range")
+            raise SpanRangeError(f"time span {text!r} is out of range")
     return total
 
 
 def _number(text: str, position: int) -> tuple[int, str, int]:
     """The number at `position`: its whole part, the digits behind the point, and where it ends."""
     start = position
+    if text[position] == "-":
+        raise SpanRangeError("a time span is not negative")
     if text[position] == "+":
         position = start = position + 1
     while position < len(text) and text[position] in _DIGITS:
         position += 1
     whole = text[start:position]
+    # Whatever the unit is: no number that an int64_t does not hold.
+    if len(whole.lstrip("0")) > 19 or int(whole or "0") > 2**63 - 1:
+        raise SpanRangeError(f"{whole} is out of range")
     fraction = ""
     if position < len(text) and text[position] == ".":
         start = position = position + 1

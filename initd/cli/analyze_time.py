@@ -1,0 +1,151 @@
+"""`systemd-analyze calendar`, `timestamp` and `timespan`: what an expression means, in the words of systemd 252."""
+
+from __future__ import annotations
+
+import sys
+import time
+from errno import EINVAL, ERANGE
+from os import strerror
+
+from initd.cli import zones
+from initd.cli.analyze import AnalyzeOptions
+from initd.cli.options import UsageError
+from initd.core import calendar as events
+from initd.core import timespan as spans
+from initd.core import timestamp as stamps
+from initd.core.calendar_elapse import next_elapse
+from initd.core.zone import UTC, Zone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def now_usec() -> int:
+    return time.time_ns() // 1000
+
+
+def parse_base_time(text: str) -> int:
+    try:
+        return stamps.parse(text, now_usec(), zones.local(), zones.named)
+    except ValueError:
+        raise UsageError(f"Failed to parse --base-time= parameter: {text}") from None
+
+
+def calendar(arguments: list[str], options: AnalyzeOptions) -> int:
+    return _each(arguments, lambda text: _show_calendar(text, options))
+
+
+def timestamp(arguments: list[str], options: AnalyzeOptions) -> int:
+    return _each(arguments, lambda text: _show_timestamp(text, options))
+
+
+def timespan(arguments: list[str], options: AnalyzeOptions) -> int:
+    """The first that is none ends it: systemd's does not go on here, as it does with the others."""
+    for number, text in enumerate(arguments):
+        try:
+            usec = spans.parse(text)
+        except ValueError as error:
+            _complain(f"Failed to parse time span '{text}'", error)
+            _hint(text, options, ("calendar", "timestamp"))
+            return 1
+        print(_trimmed(f"Original: {text}") + f"\n      μs: {usec}\n   Human: {spans.format(usec)}")
+        if number + 1 < len(arguments):
+            print()
+    return 0
+
+
+def _each(arguments: list[str], show: Callable[[str], bool]) -> int:
+    is_good = True
+    for number, text in enumerate(arguments):
+        is_good = show(text) and is_good
+        if number + 1 < len(arguments):
+            print()
+    return 0 if is_good else 1
+
+
+def _show_calendar(text: str, options: AnalyzeOptions) -> bool:
+    local = zones.local()
+    try:
+        spec = events.parse(text, zones.is_zone, local.names())
+    except events.CalendarError as error:
+        _complain(f"Failed to parse calendar specification '{text}'", error)
+        _hint(text, options, ("timestamp", "timespan"))
+        return False
+    normalized = events.format(spec, local.names())
+    if normalized != text:
+        print(_trimmed(f"  Original form: {text}"))
+    print(f"Normalized form: {normalized}")
+    zone = zones.named(spec.zone) if spec.zone else local
+    at = now_usec() if options.base_time is None else options.base_time
+    for number in range(options.iterations):
+        found = next_elapse(spec, at, zone or UTC)
+        if found is None:
+            if number == 0:
+                print("    Next elapse: never")
+            break
+        at = found
+        label = "    Next elapse" if number == 0 else f"{'Iter. #' + str(number + 1):>15}"
+        _show_moment(label, at, local)
+    return True
+
+
+def _show_timestamp(text: str, options: AnalyzeOptions) -> bool:
+    local = zones.local()
+    try:
+        usec = stamps.parse(text, now_usec(), local, zones.named)
+    except ValueError as error:
+        _complain(f'Failed to parse "{text}"', error)
+        _hint(text, options, ("calendar", "timespan"))
+        return False
+    print(_trimmed(f"  Original form: {text}"))
+    seconds, rest = divmod(usec, 1_000_000)
+    _show_moment("Normalized form", usec, local, f"   UNIX seconds: @{seconds}" + (f".{rest:06d}" if rest else ""))
+    return True
+
+
+def _show_moment(label: str, usec: int, local: Zone, more: str = "") -> None:
+    print(f"{label}: {stamps.format(usec, local) or '-'}")
+    if local.names() != ("UTC", "UTC") or local.at(0).offset:
+        print(f"       (in UTC): {stamps.format(usec, UTC) or '-'}")
+    if more:
+        print(more)
+    print(f"       From now: {stamps.format_relative(usec, now_usec()) or '-'}")
+
+
+def _trimmed(line: str) -> str:
+    """systemd's tables drop spaces at the end of a line that is all ASCII."""
+    return line.rstrip(" ") if line.isascii() else line
+
+
+def _complain(text: str, error: ValueError) -> None:
+    is_range = getattr(error, "is_range", False) or isinstance(error, (spans.SpanRangeError, stamps.TimestampRangeError))
+    sys.stdout.flush()
+    print(f"{text}: {strerror(ERANGE if is_range else EINVAL)}", file=sys.stderr)
+
+
+_NAMES = {"calendar": "calendar specification", "timestamp": "timestamp", "timespan": "timespan"}
+
+
+def _hint(text: str, options: AnalyzeOptions, verbs: tuple[str, ...]) -> None:
+    """Whether the expression is good for another verb."""
+    if options.is_quiet:
+        return
+    for verb in verbs:
+        if _is_good(verb, text):
+            print(f"Hint: this expression is a valid {_NAMES[verb]}. Use 'systemd-analyze {verb} \"{text}\"' instead?",
+                  file=sys.stderr)
+
+
+def _is_good(verb: str, text: str) -> bool:
+    local = zones.local()
+    try:
+        if verb == "calendar":
+            events.parse(text, zones.is_zone, local.names())
+        elif verb == "timestamp":
+            stamps.parse(text, now_usec(), local, zones.named)
+        else:
+            spans.parse(text)
+    except ValueError:
+        return False
+    return True

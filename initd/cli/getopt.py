@@ -1,0 +1,68 @@
+"""Command lines as getopt_long(3) reads them: options anywhere, long ones by any unambiguous beginning, "--" ends them.
+
+For the commands whose options are few; `systemctl` has `cli.options`.
+"""
+
+from __future__ import annotations
+
+from initd.cli.options import UsageError
+
+
+def parse(
+    arguments: list[str], program: str, long: dict[str, str], short: dict[str, str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options given, each as its long name and its value, and the words that are none.
+
+    `long` says of each option what it takes: "" nothing, "=" a value, "?" a value that is only given behind "=". `short`
+    maps letters to long names. UsageError for what is no option.
+    """
+    given: list[tuple[str, str]] = []
+    rest: list[str] = []
+    waiting = arguments[::-1]
+    while waiting:
+        word = waiting.pop()
+        if word == "--":
+            return given, rest + waiting[::-1]
+        if word.startswith("--"):
+            given.append(_long(word[2:], waiting, program, long))
+        elif word.startswith("-") and len(word) > 1:
+            _letters(word[1:], waiting, program, long, short, given)
+        else:
+            rest.append(word)
+    return given, rest
+
+
+def _long(word: str, waiting: list[str], program: str, long: dict[str, str]) -> tuple[str, str]:
+    typed, sign, value = word.partition("=")
+    matching = [typed] if typed in long else [name for name in long if name.startswith(typed)]
+    if not matching:
+        raise UsageError(f"{program}: unrecognized option '--{typed}'")
+    if len(matching) > 1:
+        possible = " ".join(f"'--{name}'" for name in matching)
+        raise UsageError(f"{program}: option '--{typed}' is ambiguous; possibilities: {possible}")
+    name = matching[0]
+    if sign and not long[name]:
+        raise UsageError(f"{program}: option '--{name}' doesn't allow an argument")
+    if long[name] == "=" and not sign:
+        if not waiting:
+            raise UsageError(f"{program}: option '--{name}' requires an argument")
+        value = waiting.pop()
+    return name, value
+
+
+def _letters(letters: str, waiting: list[str], program: str, long: dict[str, str], short: dict[str, str],
+             given: list[tuple[str, str]]) -> None:
+    for position, letter in enumerate(letters):
+        name = short.get(letter)
+        if name is None:
+            raise UsageError(f"{program}: invalid option -- '{letter}'")
+        if long[name] != "=":
+            given.append((name, ""))
+            continue
+        value = letters[position + 1:]
+        if not value:
+            if not waiting:
+                raise UsageError(f"{program}: option requires an argument -- '{letter}'")
+            value = waiting.pop()
+        given.append((name, value))
+        return
