@@ -141,6 +141,10 @@ class Engine:
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
         turn = Turn(now)
+        if not isinstance(event, (ev.Request, ev.UnitsLoaded)):
+            # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
+            # asked; and not before a request, for which its unit has just been loaded.
+            self._collect_garbage(turn)
         handler = _HANDLERS.get(type(event))
         if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
             if isinstance(event, ev.Request):
@@ -151,8 +155,6 @@ class Engine:
         else:
             self._on_unit_event(event, turn)
         self._work(turn)
-        if not isinstance(event, ev.UnitsLoaded):  # whoever had them loaded is about to say what for
-            self._collect_garbage(turn)
         return turn.effects
 
     def _work(self, turn: Turn) -> None:

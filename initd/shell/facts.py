@@ -11,12 +11,12 @@ from initd.shell import unitlinks, users
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
-from initd.shell.track import Tracker
+from initd.shell.track import Tracker, process_info
 from initd.shell.unitdirs import UnitDirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from initd.core.values import ProcessInfo
 
@@ -25,7 +25,13 @@ class MachineFacts:
     """See `core.view.Facts` for what each answer means."""
 
     def __init__(
-        self, container: ContainerLimits, tracker: Tracker, dirs: UnitDirs, cgroups: Cgroups | None, load: LoadFacts
+        self,
+        container: ContainerLimits,
+        tracker: Tracker,
+        dirs: UnitDirs,
+        cgroups: Cgroups | None,
+        load: LoadFacts,
+        own_pids: Callable[[], Iterable[int]],
     ) -> None:
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
         found = read_virtualization()
@@ -37,10 +43,14 @@ class MachineFacts:
         self.control_group = cgroups.own_path if cgroups is not None else ""
         self.load = load
         self._tracker = tracker
+        #: The manager's own processes: itself and the journal.
+        self._own_pids = own_pids
         self._dirs = dirs
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
-        return {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
+        found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
+        found["init.scope"] = [process for pid in self._own_pids() if (process := process_info(pid)) is not None]
+        return found
 
     def usage(self, unit: Unit) -> Usage:
         if not unit.is_prepared:

@@ -306,6 +306,15 @@ def process_ref(pid: int) -> PidRef | None:
     return None if stat is None else PidRef(pid, stat.start_ticks)
 
 
+def process_info(pid: int) -> ProcessInfo | None:
+    """One process with its whole command line, whoever's it is."""
+    stat = read_stat(pid)
+    if stat is None:
+        return None
+    command = _command_line(pid) or f"[{stat.command}]"
+    return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, command)
+
+
 def _command_line(pid: int) -> str:
     try:
         return parse_command_line(read_small(f"/proc/{pid}/cmdline"))
