@@ -141,9 +141,9 @@ class Engine:
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
         turn = Turn(now)
-        if not isinstance(event, (ev.Request, ev.UnitsLoaded)):
+        if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
-            # asked; and not before a request, for which its unit has just been loaded.
+            # asked; and not before a request or the boot, for which units have just been loaded.
             self._collect_garbage(turn)
         handler = _HANDLERS.get(type(event))
         if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
@@ -397,7 +397,7 @@ class Engine:
         state = unit.active_state
         if state is ActiveState.FAILED:
             return unit.settings.collect_mode is CollectMode.INACTIVE
-        return not state.is_down or unit.job is not None or unit.definition.is_perpetual or unit.name in self.pinned
+        return not state.is_down or unit.job is not None or unit.definition.is_perpetual or bool(self.pinned & unit.names)
 
     # --- events ----------------------------------------------------------------------------------------------------
 

@@ -515,6 +515,15 @@ def test_a_unit_that_nobody_names_is_unloaded_when_it_is_down() -> None:
     assert ef.UnitRemoved(B) in system.trace
 
 
+def test_a_boot_target_that_is_an_alias_is_there_when_it_is_wanted() -> None:
+    system = boot(target("graphical.target", wants=[A]).replace(names=("graphical.target", "default.target")), service(A))
+    system.engine.pinned = frozenset(("default.target", "poweroff.target"))
+    system.send(ev.Tick())
+    system.send(ev.Boot("default.target"))
+    run(system)
+    assert system.state(A) == ("active", "running")
+
+
 def test_a_failed_unit_is_kept_for_its_story() -> None:
     system = boot(service(A, type=ServiceType.ONESHOT))
     system.engine.pinned = frozenset()
