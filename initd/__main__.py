@@ -12,6 +12,8 @@ from initd.options import UsageError, parse  # noqa: E402  (the path comes first
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["check"]:
+        return check(arguments[1:])
     try:
         options = parse(arguments)
     except UsageError as error:
@@ -23,6 +25,23 @@ def main(arguments: list[str]) -> int:
     from initd.manager import Manager
 
     return Manager(options, LIBRARY).run()
+
+
+def check(arguments: list[str]) -> int:
+    """`pyinit check`: a short-lived command, which a signal ends as any other."""
+    import _signal
+
+    from initd.cli import check as command
+    from initd.core.managerconf import configure
+    from initd.shell import allowed, limits, machine
+    from initd.shell.managerconf import read_configuration
+    from initd.shell.unitdirs import UnitDirs
+
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    container = limits.probe()
+    files, _ = read_configuration()
+    facts = configure(files, machine.read_facts(container)).facts
+    return command.check(arguments, UnitDirs(), facts, allowed.probe(container))
 
 
 if __name__ == "__main__":

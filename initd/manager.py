@@ -24,8 +24,10 @@ from initd.core import foreground
 from initd.core.answers import Error, Return
 from initd.core.engine import Engine
 from initd.core.load import load_unit
+from initd.core.managerconf import ManagerConfig, configure
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
+from initd.core.sources import LoadFacts
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
@@ -40,12 +42,13 @@ from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_EXITS, RANK_LAST, RANK_MESSAGES, READ, WRITE, Loop
+from initd.shell.managerconf import read_configuration
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import reap
-from initd.shell.spawn import Spawner, SpawnFacts
+from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
 from initd.wire.dbus import Message
@@ -74,6 +77,11 @@ ALWAYS_LOADED = (
 )
 
 
+def _variables(texts: Iterable[str]) -> dict[str, str]:
+    """"NAME=value" each."""
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
 class Manager:
     """One boot. `run()` returns the exit code."""
 
@@ -88,19 +96,26 @@ class Manager:
         self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
         self.journal = Journal("/run", sys.executable, library + "/initd/journal/__main__.py")
         self.killer = Killer(self.tracker)
+        config = self._configure()
+        #: What was found out before there was a journal to tell it to.
+        self._early = config.diagnostics
+        defaults = config.facts
         facts = SpawnFacts(
             helper=library + "/initd/exec/pyinit-exec",
             tag_base=self.container.tag_base,
-            container_environment=container_environment(),
+            container_environment=container_environment() | _variables(config.manager_environment),
+            default_limits=DEFAULT_LIMITS | config.limits,
+            default_output=defaults.default_standard_output,
+            default_error=defaults.default_standard_error,
             uid=self.container.uid,
             gid=self.container.gid,
         )
         self.spawner = Spawner(facts, self.cgroups)
-        self.engine.world.environment = tuple(sorted(self._initial_environment(facts.container_environment)))
+        self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
         self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(
-            self.container, self.tracker, self.unit_dirs, self.cgroups, machine.read_facts(self.container),
+            self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
         )
         self.view = View(self.engine, self.facts, self.load_one)
@@ -117,9 +132,27 @@ class Manager:
         self._journal_retry_usec: int | None = None
         self._is_watching_journal = False
 
-    def _initial_environment(self, container: dict[str, str]) -> list[str]:
-        """What every unit gets: the manager's own few variables, and the container's that --pass-environment names."""
-        own = self.spawner.manager_environment
+    def _configure(self) -> ManagerConfig:
+        """The facts of the machine, and what system.conf makes of the defaults."""
+        files, problems = read_configuration()
+        config = configure(files, machine.read_facts(self.container))
+        unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
+        return config.replace(diagnostics=(*unread, *config.diagnostics))
+
+    def _reconfigure(self) -> None:
+        config = self._configure()
+        self.facts.load = config.facts
+        self.spawner.facts = self.spawner.facts.replace(
+            default_limits=DEFAULT_LIMITS | config.limits,
+            default_output=config.facts.default_standard_output,
+            default_error=config.facts.default_standard_error,
+        )
+        self.tell(config.diagnostics)
+
+    def _initial_environment(self, container: dict[str, str], defaults: LoadFacts) -> list[str]:
+        """What every unit gets: the manager's own few variables, DefaultEnvironment=, and of the container's those that
+        --pass-environment names."""
+        own = self.spawner.manager_environment | _variables(defaults.default_environment)
         passed = {
             name: value
             for name, value in container.items()
@@ -128,8 +161,7 @@ class Manager:
         return [f"{name}={value}" for name, value in (own | passed).items()]
 
     def _share_environment(self) -> None:
-        pairs = (text.partition("=") for text in self.engine.environment)
-        self.spawner.manager_environment = {name: value for name, _, value in pairs}
+        self.spawner.manager_environment = _variables(self.engine.environment)
 
     # --- events in, effects out ------------------------------------------------------------------------------------
 
@@ -209,6 +241,7 @@ class Manager:
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""
         self.clients.tell_reloading(True)
+        self._reconfigure()
         self.unit_dirs.forget()
         definitions: dict[str, UnitDefinition] = {}
         for name in sorted(self.engine.graph.units):
@@ -287,7 +320,7 @@ class Manager:
         _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
         unbound = self.journal.open()
         self._start_journal()
-        self.tell([*problems, *more])
+        self.tell([*problems, *more, *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
         try:

@@ -7,6 +7,7 @@ from initd.core.record import Record
 
 USAGE = """\
 pyinit [OPTIONS…] [-- COMMAND…]
+pyinit check [--strict] [--json] UNIT…|FILE…
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
 
@@ -15,6 +16,8 @@ Run as a container's PID 1: start the units of default.target, supervise them, s
   --shutdown-budget=SPAN    how long a stop that came by signal may take (default 9s)
   -h --help                 print this
   --version                 print the version
+
+"pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code
 (128+n for signal n) is the container's.

@@ -8,7 +8,7 @@ from errno import EINVAL, ERANGE
 from os import strerror
 
 from initd.cli import zones
-from initd.cli.analyze import AnalyzeOptions
+from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
 from initd.core import calendar as events
 from initd.core import timespan as spans
@@ -49,7 +49,7 @@ def timespan(arguments: list[str], options: AnalyzeOptions) -> int:
             _complain(f"Failed to parse time span '{text}'", error)
             _hint(text, options, ("calendar", "timestamp"))
             return 1
-        print(_trimmed(f"Original: {text}") + f"\n      μs: {usec}\n   Human: {spans.format(usec)}")
+        _print_fields([("Original", text), ("μs", str(usec)), ("Human", spans.format(usec))])
         if number + 1 < len(arguments):
             print()
     return 0
@@ -73,20 +73,20 @@ def _show_calendar(text: str, options: AnalyzeOptions) -> bool:
         _hint(text, options, ("timestamp", "timespan"))
         return False
     normalized = events.format(spec, local.names())
-    if normalized != text:
-        print(_trimmed(f"  Original form: {text}"))
-    print(f"Normalized form: {normalized}")
+    rows = [("Original form", text)] if normalized != text else []
+    rows.append(("Normalized form", normalized))
     zone = zones.named(spec.zone) if spec.zone else local
     at = now_usec() if options.base_time is None else options.base_time
     for number in range(options.iterations):
         found = next_elapse(spec, at, zone or UTC)
         if found is None:
             if number == 0:
-                print("    Next elapse: never")
+                rows.append(("Next elapse", "never"))
             break
         at = found
-        label = "    Next elapse" if number == 0 else f"{'Iter. #' + str(number + 1):>15}"
-        _show_moment(label, at, local)
+        rows += _moment("Next elapse" if number == 0 else f"Iter. #{number + 1}", at, local)
+        rows.append(("From now", stamps.format_relative(at, now_usec()) or "-"))
+    _print_fields(rows)
     return True
 
 
@@ -98,24 +98,30 @@ def _show_timestamp(text: str, options: AnalyzeOptions) -> bool:
         _complain(f'Failed to parse "{text}"', error)
         _hint(text, options, ("calendar", "timespan"))
         return False
-    print(_trimmed(f"  Original form: {text}"))
     seconds, rest = divmod(usec, 1_000_000)
-    _show_moment("Normalized form", usec, local, f"   UNIX seconds: @{seconds}" + (f".{rest:06d}" if rest else ""))
+    _print_fields([
+        ("Original form", text),
+        *_moment("Normalized form", usec, local),
+        ("UNIX seconds", f"@{seconds}" + (f".{rest:06d}" if rest else "")),
+        ("From now", stamps.format_relative(usec, now_usec()) or "-"),
+    ])
     return True
 
 
-def _show_moment(label: str, usec: int, local: Zone, more: str = "") -> None:
-    print(f"{label}: {stamps.format(usec, local) or '-'}")
+def _moment(label: str, usec: int, local: Zone) -> list[tuple[str, str]]:
+    """The moment by the local clock, and in UTC where that is another."""
+    rows = [(label, stamps.format(usec, local) or "-")]
     if local.names() != ("UTC", "UTC") or local.at(0).offset:
-        print(f"       (in UTC): {stamps.format(usec, UTC) or '-'}")
-    if more:
-        print(more)
-    print(f"       From now: {stamps.format_relative(usec, now_usec()) or '-'}")
+        rows.append(("(in UTC)", stamps.format(usec, UTC) or "-"))
+    return rows
 
 
-def _trimmed(line: str) -> str:
-    """systemd's tables drop spaces at the end of a line that is all ASCII."""
-    return line.rstrip(" ") if line.isascii() else line
+def _print_fields(rows: list[tuple[str, str]]) -> None:
+    label_width = max(len(label) for label, _ in rows)
+    width = max(len(value) for _, value in rows)
+    for label, value in rows:
+        # The widest is printed as it is, spaces at its end included; the others lose them with their padding.
+        print(f"{label:>{label_width}}: {value if len(value) == width else value.rstrip(' ')}")
 
 
 def _complain(text: str, error: ValueError) -> None:

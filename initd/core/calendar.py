@@ -156,6 +156,8 @@ class _Reader:
     def microseconds(self) -> int:
         """Seconds with up to any number of decimals, rounded to six."""
         total = self.number() * SECOND
+        if total > _INT_MAX:
+            raise _RangeError(f"{total // SECOND} seconds are too many")
         if self.rest.startswith(".") and self.rest[1:2] in _DIGITS:
             self.rest = self.rest[1:]
             digits = self._digits()
@@ -254,7 +256,8 @@ def _read_instant(reader: _Reader) -> CalendarSpec:
     seconds = reader.instant()
     days, second = divmod(seconds, 86400)
     fields = (*caldate.from_days(days), second // 3600, second // 60 % 60, second % 60 * SECOND)
-    return CalendarSpec(*((Values(value),) for value in fields))
+    year, month, day, hour, minute, usec = ((Values(value),) for value in fields)
+    return CalendarSpec(year, month, day, hour, minute, usec)
 
 
 def _read_time(reader: _Reader, spec: CalendarSpec) -> CalendarSpec:

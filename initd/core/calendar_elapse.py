@@ -85,15 +85,14 @@ class _Walk:
     def _next_value(self, field: int) -> int | None:
         """The least match that is not below what the clock shows; None where the field runs over."""
         now = self._clock[field]
-        values: Field = self._spec[field]
+        values: Field = getattr(self._spec, CalendarSpec._fields[field])
         if field == _YEAR and now > MAX_YEAR:
             return None
         if not values:
             return now
         if field == _DAY and self._spec.is_end_of_month:
             values = _from_the_end(values, caldate.month_length(*self._clock[:2]))
-        # A day that the month does not have is not a day of the next one.
-        most = caldate.month_length(*self._clock[:2]) if field == _DAY else _MOST[field]
+        most = self._last_day() if field == _DAY else _MOST[field]
         best: int | None = None
         for each in values:
             if each.start >= now:
@@ -105,6 +104,13 @@ class _Walk:
             if value <= (most if each.stop is None else min(each.stop, most)) and (best is None or value < best):
                 best = value
         return best
+
+    def _last_day(self) -> int:
+        """A day that the month does not have is not a day of the next one, but for December, where systemd counts on:
+        "*-*-1,6/11" goes from December 28 to "December 39", and from there to January 17.
+        """
+        year, month = self._clock[:2]
+        return caldate.month_length(year, month) if month != 12 else 31 + _MOST[_DAY]
 
     def _settle(self, is_dst: bool | None) -> int:
         """The instant at which clocks show `_clock`, which becomes what they then show. Microseconds."""

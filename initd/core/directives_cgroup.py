@@ -405,7 +405,7 @@ CGROUP: tuple[Directive, ...] = (
         show=lambda settings, facts: facts.tasks_max if settings.tasks_max is None else settings.tasks_max),
     Directive("Delegate", Group.CGROUP, "delegate", _delegate, Merge.SPREAD, (
         shows("Delegate", "b", "delegate"), shows("DelegateControllers", "as", "delegate_controllers"),
-    )),
+    ), Fate.IGNORED, "control groups are not handed over yet"),
     _cg("DisableControllers", "disable_controllers", _disable_controllers, "as", Merge.FOLD),
     _accounting("IPAccounting", "ip_accounting", "default_ip_accounting"),
     _cg("IPAddressAllow", "ip_address_allow", _addresses, "a(iayu)", Merge.FOLD, reason=_NO_BPF,

@@ -288,22 +288,26 @@ _FILTER = "system call filters are not installed yet"
 _MODULE = "security modules are not spoken to"
 
 
+_CAPABILITIES_ONLY = "its capabilities are taken away, mount namespaces and system call filters are not used yet"
+
+
 def _box(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
-         reason: str = _MOUNTS, show: Callable[[Any, LoadFacts], Any] | None = None) -> Directive:
+         reason: str = _MOUNTS, show: Callable[[Any, LoadFacts], Any] | None = None,
+         fate: Fate = Fate.IGNORED) -> Directive:
     properties: tuple[Property, ...] = ()
     if show is not None:
         properties = (Property(key, signature, show),)
     elif signature:
         properties = (shows(key, signature, field),)
-    return Directive(key, Group.EXEC, field, parse, merge, properties, Fate.IGNORED, reason)
+    return Directive(key, Group.EXEC, field, parse, merge, properties, fate, reason)
 
 
 def _paths(key: str, field: str, is_alias: bool = False) -> Directive:
     return _box(key, field, parsers.prefixed_path_words, "" if is_alias else "as", Merge.APPEND)
 
 
-def _flag(key: str, field: str, reason: str = _MOUNTS) -> Directive:
-    return _box(key, field, parsers.boolean, "b", reason=reason)
+def _flag(key: str, field: str, reason: str = _MOUNTS, fate: Fate = Fate.IGNORED) -> Directive:
+    return _box(key, field, parsers.boolean, "b", reason=reason, fate=fate)
 
 
 _RESET = Merge.REPLACE_OR_RESET
@@ -324,10 +328,10 @@ SANDBOX: tuple[Directive, ...] = (
     _box("ExtensionDirectories", "extension_directories", parsers.prefixed_path_words, "as", Merge.APPEND),
     _box("ExtensionImages", "extension_images", _extension_images, "a(sba(ss))", Merge.APPEND),
     _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND),
-    _flag("DynamicUser", "dynamic_user", "users are not made at run time yet"),
+    _flag("DynamicUser", "dynamic_user", "its user number is its own, the files around it are not protected", Fate.DEGRADED),
     _flag("RemoveIPC", "remove_ipc", "IPC objects are not removed yet"),
     _box("KeyringMode", "keyring_mode", parsers.word_of(("inherit", "private", "shared"), "keyring mode"), "s",
-         reason="kernel keyrings are not set up"),
+         reason="", fate=Fate.APPLIED),
     _box("ProtectProc", "protect_proc", parsers.word_of(("noaccess", "invisible", "ptraceable", "default"),
          "/proc/ protection mode"), "s"),
     _box("ProcSubset", "proc_subset", parsers.word_of(("all", "pid"), "/proc/ subset mode"), "s"),
@@ -349,7 +353,7 @@ SANDBOX: tuple[Directive, ...] = (
     _flag("LockPersonality", "lock_personality", _FILTER),
     _box("Personality", "personality", parsers.word_of(
         ("x86", "x86-64", "ppc", "ppc-le", "ppc64", "ppc64-le", "s390", "s390x", "arm64", "riscv64"), "personality"),
-        "s", _RESET, "execution domains are not set yet"),
+        "s", _RESET, "", fate=Fate.APPLIED),
     _paths("ReadWritePaths", "read_write_paths"),
     _paths("ReadWriteDirectories", "read_write_paths", is_alias=True),
     _paths("ReadOnlyPaths", "read_only_paths"),
@@ -363,11 +367,11 @@ SANDBOX: tuple[Directive, ...] = (
          show=_show_bind_paths("bind_read_only_paths")),
     _box("TemporaryFileSystem", "temporary_file_system", _temporary_file_system, "a(ss)", Merge.APPEND),
     _flag("PrivateTmp", "private_tmp"),
-    _flag("PrivateDevices", "private_devices"),
+    _flag("PrivateDevices", "private_devices", _CAPABILITIES_ONLY, Fate.DEGRADED),
     _flag("ProtectKernelTunables", "protect_kernel_tunables"),
-    _flag("ProtectKernelModules", "protect_kernel_modules"),
-    _flag("ProtectKernelLogs", "protect_kernel_logs"),
-    _flag("ProtectClock", "protect_clock"),
+    _flag("ProtectKernelModules", "protect_kernel_modules", _CAPABILITIES_ONLY, Fate.DEGRADED),
+    _flag("ProtectKernelLogs", "protect_kernel_logs", _CAPABILITIES_ONLY, Fate.DEGRADED),
+    _flag("ProtectClock", "protect_clock", _CAPABILITIES_ONLY, Fate.DEGRADED),
     _flag("ProtectControlGroups", "protect_control_groups"),
     _flag("PrivateNetwork", "private_network", _SPACES),
     _flag("PrivateUsers", "private_users", _SPACES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.core import parsers, timespan
+from initd.core import calendar, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -60,8 +60,13 @@ def _calendar(context: Context, text: str) -> None:
         settings.set(Group.SPECIFIC, "monotonic", ())
         settings.set(Group.SPECIFIC, "calendar", ())
         return
+    expanded = context.expand(text)
+    try:
+        spec = calendar.parse(expanded, context.facts.is_time_zone, context.facts.local_zone_names)
+    except calendar.CalendarError:
+        raise BadValue(f"Failed to parse calendar specification, ignoring: {expanded}") from None
     old = settings.get(Group.SPECIFIC, "calendar")
-    settings.set(Group.SPECIFIC, "calendar", (*old, context.expand(text)))
+    settings.set(Group.SPECIFIC, "calendar", (*old, calendar.format(spec, context.facts.local_zone_names)))
 
 
 TIMER: tuple[Directive, ...] = (

@@ -6,7 +6,7 @@ from initd.core import parsers, timespan
 from initd.core.dependency import Dependency
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
 from initd.core.sources import LoadFacts
-from initd.core.states import CollectMode, EmergencyAction, JobMode
+from initd.core.states import CollectMode, EmergencyAction, Fate, JobMode
 from initd.core.values import INFINITY, Condition
 
 TYPE_CHECKING = False
@@ -133,13 +133,14 @@ def _show_conditions(field: str, front: str) -> Callable[[Any, LoadFacts], Any]:
 
 
 def _unit(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
-          property_name: str = "") -> Directive:
+          property_name: str = "", fate: Fate = Fate.APPLIED, reason: str = "") -> Directive:
     properties = (shows(property_name or key, signature, field),) if signature else ()
-    return Directive(key, Group.UNIT, field, parse, merge, properties)
+    return Directive(key, Group.UNIT, field, parse, merge, properties, fate, reason)
 
 
 _job_mode = parsers.member_of(JobMode, "job mode")
 _START_LIMIT_INTERVAL = parsers.seconds()
+_NO_REBOOT = "a container is ended, there is no kernel to hand an argument to"
 
 UNIT: tuple[Directive, ...] = (
     *(Directive(key, Group.UNIT, "", _dependency(kind), Merge.SPREAD) for key, kind in _DEPENDENCIES.items()),
@@ -156,21 +157,25 @@ UNIT: tuple[Directive, ...] = (
     _unit("OnFailureJobMode", "on_failure_job_mode", _job_mode, "s"),
     _unit("OnFailureIsolate", "on_failure_job_mode", _on_failure_isolate),
     _unit("IgnoreOnIsolate", "ignore_on_isolate", parsers.boolean, "b"),
-    _unit("SurviveFinalKillSignal", "survive_final_kill_signal", parsers.boolean),
+    _unit("SurviveFinalKillSignal", "survive_final_kill_signal", parsers.boolean, fate=Fate.IGNORED,
+          reason="when the container ends, everything in it ends"),
     _unit("JobTimeoutSec", "job_timeout_usec", _job_timeout, "t", property_name="JobTimeoutUSec"),
     _unit("JobRunningTimeoutSec", "job_running_timeout_usec", _job_timeout, "t", property_name="JobRunningTimeoutUSec"),
     _unit("JobTimeoutAction", "job_timeout_action", _action, "s"),
-    _unit("JobTimeoutRebootArgument", "job_timeout_reboot_argument", parsers.expanded, "s", Merge.REPLACE_OR_RESET),
+    _unit("JobTimeoutRebootArgument", "job_timeout_reboot_argument", parsers.expanded, "s", Merge.REPLACE_OR_RESET,
+          fate=Fate.IGNORED, reason=_NO_REBOOT),
     _unit("StartLimitIntervalSec", "start_limit_interval_usec", _START_LIMIT_INTERVAL, "t",
           property_name="StartLimitIntervalUSec"),
     _unit("StartLimitInterval", "start_limit_interval_usec", _START_LIMIT_INTERVAL),
     _unit("StartLimitBurst", "start_limit_burst", parsers.unsigned, "u"),
-    _unit("StartLimitAction", "start_limit_action", _action, "s"),
+    _unit("StartLimitAction", "start_limit_action", _action, "s", fate=Fate.IGNORED,
+          reason="reaching the start limit fails the unit and does no more yet"),
     _unit("FailureAction", "failure_action", _action, "s"),
     _unit("FailureActionExitStatus", "failure_action_exit_status", _exit_status, "i"),
     _unit("SuccessAction", "success_action", _action, "s"),
     _unit("SuccessActionExitStatus", "success_action_exit_status", _exit_status, "i"),
-    _unit("RebootArgument", "reboot_argument", parsers.expanded, "s", Merge.REPLACE_OR_RESET),
+    _unit("RebootArgument", "reboot_argument", parsers.expanded, "s", Merge.REPLACE_OR_RESET, fate=Fate.IGNORED,
+          reason=_NO_REBOOT),
     _unit("CollectMode", "collect_mode", parsers.member_of(CollectMode, "garbage collection mode"), "s"),
     *(
         Directive(front + kind, Group.UNIT, field, _condition(kind, kind in _PATH_CONDITIONS), Merge.APPEND)
@@ -187,7 +192,7 @@ EXTRA_PROPERTIES = (
 
 #: Keys of a [Service] section that belong to [Unit]; systemd still takes them there.
 LEGACY_SERVICE = tuple(
-    Directive(item.key, Group.UNIT, item.field, item.parse, item.merge)
+    Directive(item.key, Group.UNIT, item.field, item.parse, item.merge, (), item.fate, item.reason)
     for item in UNIT
     if item.key in ("StartLimitInterval", "StartLimitBurst", "StartLimitAction", "FailureAction", "RebootArgument")
 )
@@ -206,7 +211,8 @@ INSTALL: tuple[Directive, ...] = (
     Directive("Alias", Group.INSTALL, "alias", _install_words, Merge.APPEND),
     Directive("WantedBy", Group.INSTALL, "wanted_by", _install_words, Merge.APPEND),
     Directive("RequiredBy", Group.INSTALL, "required_by", _install_words, Merge.APPEND),
-    Directive("UpheldBy", Group.INSTALL, "upheld_by", _install_words, Merge.APPEND),
+    Directive("UpheldBy", Group.INSTALL, "upheld_by", _install_words, Merge.APPEND, (), Fate.IGNORED,
+              "enabling makes no .upholds/ links yet"),
     Directive("Also", Group.INSTALL, "also", _install_words, Merge.APPEND),
     Directive("DefaultInstance", Group.INSTALL, "default_instance", _default_instance, Merge.REPLACE_OR_RESET),
 )

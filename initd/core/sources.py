@@ -11,6 +11,10 @@ from initd.core.dependency import Dependency
 from initd.core.record import Record
 from initd.core.values import INFINITY
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class UnitText(Record):
     """One file: fragment or drop-in. Bytes that are no UTF-8 are surrogates (`surrogateescape`)."""
@@ -50,6 +54,11 @@ KERNEL_LIMITS: dict[str, tuple[int, int]] = {
 }
 
 
+def _any_time_zone(name: str) -> bool:
+    """Stands for the time zone database where nobody has looked: every name that could be a zone's."""
+    return name.replace("/", "").replace("_", "").replace("-", "").replace("+", "").isalnum()
+
+
 class LoadFacts(Record):
     """The machine, as far as directives and specifiers mention it, and the manager's defaults (system.conf).
 
@@ -79,6 +88,10 @@ class LoadFacts(Record):
     logs_directory: str = "/var/log"
     configuration_directory: str = "/etc"
     has_ipv6: bool = True
+    #: Whether the time zone database has a zone of this name.
+    is_time_zone: Callable[[str], bool] = _any_time_zone
+    #: The local time zone's abbreviations, for standard and for daylight saving time.
+    local_zone_names: tuple[str, str] = ("UTC", "UTC")
     memory_total: int = INFINITY
     #: How many tasks the machine allows: the smallest of pid_max, threads-max and the root cgroup's own limit.
     tasks_total: int = 32768
@@ -112,6 +125,19 @@ class LoadFacts(Record):
     def tasks_max(self) -> int:
         """What TasksMax= is where nothing sets it."""
         return self.tasks_total * 15 // 100 if self.default_tasks_max is None else self.default_tasks_max
+
+
+class Allowed(Record):
+    """What the container lets us do, as far as the fate of a directive depends on it.
+
+    `capabilities` is a bit mask. `hard_limits`: by resource as `ExecSettings.limits` names it; None or missing: none.
+    """
+
+    uid: int = 0
+    capabilities: int = ALL
+    has_cgroups: bool = True
+    has_seccomp_filter: bool = False
+    hard_limits: dict[str, int | None] = {}
 
 
 #: Only ever compared with: facts of no machine in particular.

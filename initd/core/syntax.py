@@ -129,7 +129,8 @@ class _Reader:
     def on_option(self, key: str, value: str) -> None:
         if key:  # Without one, configparser goes on and complains at the end.
             # As Assignment(…), without looking for names and defaults: this is done for every line of every file.
-            self.assignments.append(tuple.__new__(Assignment, (self.section, key, value, self.line)))
+            item: Assignment = tuple.__new__(Assignment, (self.section, key, value, self.line))  # type: ignore[type-var]
+            self.assignments.append(item)
 
     def report_bad_lines(self, error: ParsingError | MissingSectionHeaderError) -> None:
         """configparser has gone on behind every line it could not read, and lists them at the end."""

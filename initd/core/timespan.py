@@ -34,6 +34,7 @@ _PRINTED = (
     ("ms", _MSEC), ("us", _USEC),
 )
 _NSEC_UNITS = {"ns": 1, "nsec": 1} | {name: 1000 * size for name, size in _UNITS.items()}
+_LONGEST_UNIT = max(map(len, _UNITS))
 _DIGITS = frozenset("0123456789")
 _SPACE = " \t\n\r"
 
@@ -99,20 +100,27 @@ def _number(text: str, position: int) -> tuple[int, str, int]:
 
 
 def _unit(text: str, position: int, default_unit: int, units: dict[str, int]) -> tuple[int, int]:
-    """The size of the unit behind a number, and where the next number begins."""
+    """The size of the unit behind a number, and where the next number begins.
+
+    A unit is the longest name that is there: what follows it need not be a space, "1h30min" is two spans.
+    """
+    after_number = position
+    position = _skip_space(text, position)
+    size, end = default_unit, position
+    for length in range(_LONGEST_UNIT, 0, -1):
+        if (name := text[position:position + length]) in units:
+            size, end = units[name], position + len(name)
+            break
+    else:
+        if position == after_number and position < len(text):
+            raise ValueError(f"unknown time unit in {text!r}")
+    return size, _skip_space(text, end)
+
+
+def _skip_space(text: str, position: int) -> int:
     while position < len(text) and text[position] in _SPACE:
         position += 1
-    start = position
-    while position < len(text) and text[position] not in _DIGITS and text[position] not in " \t\n\r.+-":
-        position += 1
-    name = text[start:position]
-    while position < len(text) and text[position] in _SPACE:
-        position += 1
-    if not name:
-        return default_unit, position
-    if name not in units:
-        raise ValueError(f"unknown time unit {name!r}")
-    return units[name], position
+    return position
 
 
 def format(usec: int) -> str:

@@ -15,6 +15,8 @@ from initd.core import caldate
 from initd.core.record import Record
 
 DAY = 86400
+#: So far mktime(3) looks for daylight saving time where a caller says that it is in force and it is not.
+_FAR = 536454000
 _HEADER = ">4sc15x6L"
 _HEADER_SIZE = 44
 
@@ -101,7 +103,7 @@ class Zone:
 
     def _nearest(self, second: int, is_dst: bool) -> Regime | None:
         """The regime nearest in time that is daylight saving time, or is not; None where there is none in sight."""
-        for distance in range(7 * DAY, 400 * DAY, 7 * DAY):
+        for distance in range(7 * DAY, _FAR, 7 * DAY):
             for sample in (second - distance, second + distance):
                 if (found := self.at(sample)).is_dst == is_dst:
                     return found

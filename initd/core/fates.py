@@ -1,0 +1,202 @@
+"""What becomes of a directive on this machine: applied, degraded or ignored, and why.
+
+The directive table says what we can do at best. What the container has to allow for it stands here, as one rule a
+field: a function of the value that is in force and of `Allowed`. A directive whose value is the default asks for
+nothing, and so nothing of it is lost. Asked by `pyinit check` and by the page of all directives; decides nothing about
+how a unit runs.
+"""
+
+from __future__ import annotations
+
+from initd.core import capabilities
+from initd.core.directive import Directive, Group
+from initd.core.directives import SECTIONS, TABLE
+from initd.core.record import Record
+from initd.core.settings import Settings, UnitDefinition
+from initd.core.sources import Allowed
+from initd.core.states import Fate, ServiceType
+from initd.core.values import INFINITY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE = 6, 7, 8, 18, 23, 24
+_REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
+
+#: Sections of unit types that the manager does not run: none of their directives has an effect.
+NOT_RUN = {
+    "Socket": "socket units are not run yet",
+    "Timer": "timer units are not run yet",
+    "Path": "path units are not run yet",
+    "Mount": "mount units are not run yet: what a container mounts is there before it starts",
+    "Automount": "a container may not mount",
+    "Swap": "swap is the host's",
+    "Scope": "scopes are not made yet",
+}
+#: Groups where a value that is the default is the same as no directive at all.
+_QUIET_BY_DEFAULT = frozenset((Group.EXEC, Group.CGROUP))
+
+
+class Judgement(Record):
+    """`reason` is empty where the directive is applied as it stands."""
+
+    fate: Fate
+    reason: str = ""
+
+
+class Rule(Record):
+    """What a field's fate depends on. `needs` says it for the reader, `judge` decides: None where all is well."""
+
+    needs: str
+    judge: Callable[[Any, Allowed], Judgement | None]
+
+
+APPLIED = Judgement(Fate.APPLIED)
+
+
+def judge(section: str, directive: Directive, definition: UnitDefinition | None, allowed: Allowed) -> Judgement:
+    """The fate of a directive that a unit sets; without a definition, that of the directive in general."""
+    if section in NOT_RUN:
+        return Judgement(Fate.IGNORED, NOT_RUN[section])
+    if not directive.field:
+        return Judgement(directive.fate, directive.reason)
+    settings = settings_of(definition, directive.group) if definition is not None else None
+    if settings is None:
+        return Judgement(directive.fate, directive.reason)
+    value = getattr(settings, directive.field)
+    if directive.fate is not Fate.APPLIED:
+        if directive.group in _QUIET_BY_DEFAULT and value == getattr(type(settings), directive.field):
+            return APPLIED
+        return Judgement(directive.fate, directive.reason)
+    rule = rule_of(directive)
+    return rule and rule.judge(value, allowed) or APPLIED
+
+
+def rule_of(directive: Directive) -> Rule | None:
+    """The rule of a directive that can be applied; None where nothing has to be allowed for it."""
+    if directive.group is Group.EXEC and directive.field == "limits":
+        return _limit_rule(directive.key.removeprefix("Limit").lower())
+    return _RULES.get((directive.group, directive.field))
+
+
+def settings_of(definition: UnitDefinition, group: Group) -> Settings | None:
+    found = getattr(definition, group.value)
+    assert found is None or isinstance(found, Settings)
+    return found
+
+
+def directives_of(section: str) -> list[Directive]:
+    """Every directive of a section, in the order of the table."""
+    return [directive for (name, _), directive in TABLE.items() if name == section]
+
+
+def sections() -> list[str]:
+    """Every section that has directives."""
+    return ["Unit", "Install"] + [section for section, _ in SECTIONS.values() if directives_of(section)]
+
+
+# --- rules --------------------------------------------------------------------------------------------------------
+
+
+def _has(allowed: Allowed, capability: int) -> bool:
+    return bool(allowed.capabilities >> capability & 1)
+
+
+def _limit_rule(resource: str) -> Rule:
+    def judge(limits: dict[str, tuple[int, int]], allowed: Allowed) -> Judgement | None:
+        ceiling = allowed.hard_limits.get(resource)
+        wanted = limits.get(resource)
+        if wanted is None or ceiling is None or wanted[1] <= ceiling or _has(allowed, _SYS_RESOURCE):
+            return None
+        text = "infinity" if wanted[1] == INFINITY else str(wanted[1])
+        return Judgement(Fate.DEGRADED, f"{text} is above the container's hard limit, {ceiling}, which is set instead")
+
+    return Rule("a hard limit above the container's needs CAP_SYS_RESOURCE", judge)
+
+
+def _needs(capability: int, fate: Fate, when: str, is_wanted: Callable[[Any], bool]) -> Rule:
+    """What needs one capability, for some values."""
+    name = capabilities.NAMES[capability].upper()
+
+    def judge(value: Any, allowed: Allowed) -> Judgement | None:
+        if not is_wanted(value) or _has(allowed, capability):
+            return None
+        return Judgement(fate, f"needs {name}" + ("" if fate is Fate.IGNORED else ": the unit cannot start without"))
+
+    return Rule(f"{when}{name}", judge)
+
+
+def _judge_user(value: Any, allowed: Allowed) -> Judgement | None:
+    if value in ("", "root", "0", (), str(allowed.uid)) or allowed.uid == 0 and _has(allowed, _SETUID) and _has(
+        allowed, _SETGID
+    ):
+        return None
+    return Judgement(Fate.DEGRADED, "needs CAP_SETUID and CAP_SETGID: the unit cannot start without")
+
+
+def _judge_nice(value: int | None, allowed: Allowed) -> Judgement | None:
+    limit = allowed.hard_limits.get("nice") or 0
+    if value is None or value >= 0 or _has(allowed, _SYS_NICE) or 20 - limit <= value:
+        return None
+    return Judgement(Fate.DEGRADED, "needs CAP_SYS_NICE: as near as the container allows is set instead")
+
+
+def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
+    missing = value & ~allowed.capabilities
+    if not missing:
+        return None
+    fate = Fate.IGNORED if missing == value else Fate.DEGRADED
+    return Judgement(fate, "the container does not have " + " ".join(capabilities.names(missing)).upper())
+
+
+def _judge_affinity(value: tuple[int | str, ...], allowed: Allowed) -> Judgement | None:
+    if value != ("numa",):
+        return None
+    return Judgement(Fate.IGNORED, "memory policies are not set yet, so there is no mask to take from one")
+
+
+def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
+    if allowed.has_cgroups:
+        return None
+    return Judgement(Fate.DEGRADED, "no cgroup tree is writable: the slice orders and stops its units, and no more")
+
+
+def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
+    if not allowed.has_seccomp_filter or value == "inherit":
+        return None
+    return Judgement(Fate.DEGRADED, "the container filters system calls: where keyctl(2) is forbidden, there is none")
+
+
+def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
+    if value is ServiceType.NOTIFY_RELOAD:
+        return Judgement(Fate.DEGRADED, "as Type=notify: services are not reloaded by signal yet")
+    if value is ServiceType.DBUS:
+        return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
+    return None
+
+
+_IDENTITY = Rule("another user than the manager's needs CAP_SETUID and CAP_SETGID", _judge_user)
+_RULES: dict[tuple[Group, str], Rule] = {
+    (Group.EXEC, "user"): _IDENTITY,
+    (Group.EXEC, "group"): _IDENTITY,
+    (Group.EXEC, "supplementary_groups"): _IDENTITY,
+    (Group.EXEC, "root_directory"): _needs(_SYS_CHROOT, Fate.DEGRADED, "needs ", bool),
+    (Group.EXEC, "capability_bounding_set"): _needs(_SETPCAP, Fate.DEGRADED, "needs ", lambda mask: mask is not None),
+    (Group.EXEC, "secure_bits"): _needs(_SETPCAP, Fate.DEGRADED, "needs ", bool),
+    (Group.EXEC, "ambient_capabilities"): Rule("only what the container has itself", _judge_ambient),
+    (Group.EXEC, "nice"): Rule("below 0 needs CAP_SYS_NICE", _judge_nice),
+    (Group.EXEC, "oom_score_adjust"): _needs(
+        _SYS_RESOURCE, Fate.IGNORED, "below the container's own needs ", lambda value: value is not None and value < 0),
+    (Group.EXEC, "cpu_scheduling_policy"): _needs(
+        _SYS_NICE, Fate.IGNORED, "fifo and rr need ", lambda policy: policy in _REALTIME_POLICIES),
+    (Group.EXEC, "cpu_scheduling_priority"): _needs(
+        _SYS_NICE, Fate.IGNORED, "above 0 needs ", lambda priority: priority > 0),
+    (Group.EXEC, "io_scheduling_class"): _needs(
+        _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
+    (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
+    (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
+    (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
+    (Group.SPECIFIC, "type"): Rule("dbus is as exec, and notify-reload as notify", _judge_type),
+}

@@ -1,0 +1,136 @@
+"""system.conf and its drop-ins → the manager's defaults for units (systemd-system.conf(5)).
+
+Values are read by the parsers of the directives whose defaults they are: DefaultLimitNOFILE= is a LimitNOFILE=.
+Nothing raises: what cannot be read is a diagnostic, and the default stays. A key that systemd knows and that has no
+meaning for us is named in one, too. Where the files are, `shell.managerconf` knows.
+"""
+
+from __future__ import annotations
+
+from initd.core import parsers, syntax
+from initd.core.directive import BadValue, Context, Merge
+from initd.core.directives import TABLE
+from initd.core.record import Record
+from initd.core.sources import LoadFacts, UnitText
+from initd.core.specifiers import Specifiers
+from initd.core.values import INFINITY, LOG_NOTICE, LOG_WARNING, Diagnostic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+SECTION = "Manager"
+
+#: Key → (field of LoadFacts, parser).
+_OUTPUTS = "inherit null tty journal kmsg journal+console kmsg+console".split()
+_timeout = parsers.seconds(zero=INFINITY)
+_FACTS: dict[str, tuple[str, Callable[[Context, str], Any]]] = {
+    "DefaultTimerAccuracySec": ("default_timer_accuracy_usec", parsers.seconds()),
+    "DefaultTimeoutStartSec": ("default_timeout_start_usec", _timeout),
+    "DefaultTimeoutStopSec": ("default_timeout_stop_usec", _timeout),
+    "DefaultTimeoutAbortSec": (
+        "default_timeout_abort_usec", lambda context, text: _timeout(context, text) if text else None),
+    "DefaultRestartSec": ("default_restart_usec", parsers.seconds()),
+    "DefaultStartLimitIntervalSec": ("default_start_limit_interval_usec", parsers.seconds()),
+    "DefaultStartLimitInterval": ("default_start_limit_interval_usec", parsers.seconds()),
+    "DefaultStartLimitBurst": ("default_start_limit_burst", parsers.unsigned),
+    "DefaultStandardOutput": ("default_standard_output", parsers.word_of(_OUTPUTS, "default output")),
+    "DefaultStandardError": ("default_standard_error", parsers.word_of(_OUTPUTS, "default output")),
+    "DefaultCPUAccounting": ("default_cpu_accounting", parsers.boolean),
+    "DefaultIOAccounting": ("default_io_accounting", parsers.boolean),
+    "DefaultIPAccounting": ("default_ip_accounting", parsers.boolean),
+    "DefaultMemoryAccounting": ("default_memory_accounting", parsers.boolean),
+    "DefaultTasksAccounting": ("default_tasks_accounting", parsers.boolean),
+    "DefaultTasksMax": ("default_tasks_max", TABLE["Service", "TasksMax"].parse),
+    "DefaultOOMPolicy": ("default_oom_policy", TABLE["Service", "OOMPolicy"].parse),
+}
+#: Key → why nothing comes of it here.
+_WITHOUT_EFFECT = dict.fromkeys(
+    ("CtrlAltDelBurstAction", "CrashChangeVT", "CrashShell", "CrashReboot", "RuntimeWatchdogSec",
+     "RuntimeWatchdogPreSec", "RuntimeWatchdogPreGovernor", "RebootWatchdogSec", "ShutdownWatchdogSec",
+     "KExecWatchdogSec", "WatchdogDevice", "DefaultDeviceTimeoutSec", "JoinControllers", "DumpCore"),
+    "a container has no such machine under it",
+) | dict.fromkeys(
+    ("LogLevel", "LogTarget", "LogColor", "LogLocation", "LogTime", "ShowStatus", "StatusUnitFormat", "CPUAffinity",
+     "NUMAPolicy", "NUMAMask", "CapabilityBoundingSet", "NoNewPrivileges", "SystemCallArchitectures", "TimerSlackNSec",
+     "DefaultBlockIOAccounting", "DefaultOOMScoreAdjust", "DefaultSmackProcessLabel", "DefaultMemoryPressureWatch",
+     "DefaultMemoryPressureThresholdSec"),
+    "it is not applied yet",
+)
+_LISTS = ("DefaultEnvironment", "ManagerEnvironment")
+
+
+class ManagerConfig(Record):
+    """What the files say, over what was there before.
+
+    `limits` holds only what DefaultLimit…= sets, and is in `facts.limits` too. `manager_environment` is what
+    PassEnvironment= may pick from, as the container's own variables are.
+    """
+
+    facts: LoadFacts
+    limits: dict[str, tuple[int, int]] = {}
+    manager_environment: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def configure(files: Iterable[UnitText], facts: LoadFacts) -> ManagerConfig:
+    """The files in the order they apply, the later over the earlier."""
+    reader = _Reader(facts)
+    for file in files:
+        reader.read(file)
+    environment = tuple(reader.lists["DefaultEnvironment"])
+    return ManagerConfig(
+        facts.replace(limits=facts.limits | reader.limits, default_environment=environment, **reader.changes),
+        reader.limits,
+        tuple(reader.lists["ManagerEnvironment"]),
+        tuple(reader.diagnostics),
+    )
+
+
+class _Reader:
+    """What has been read so far."""
+
+    def __init__(self, facts: LoadFacts) -> None:
+        self.changes: dict[str, Any] = {}
+        self.limits: dict[str, tuple[int, int]] = {}
+        self.lists: dict[str, tuple[str, ...]] = dict.fromkeys(_LISTS, ())
+        self.diagnostics: list[Diagnostic] = []
+        self.context = Context("system.conf", Specifiers("system.conf", "", facts), facts, None, self.diagnostics)
+
+    def read(self, file: UnitText) -> None:
+        parsed = syntax.parse(file.text, file.path)
+        self.diagnostics.extend(parsed.diagnostics)
+        self.context.path = file.path
+        for section in parsed.sections:
+            if section.name != SECTION and not section.name.startswith("X-"):
+                self.context.line = section.line
+                self.report(LOG_WARNING, f"Unknown section '{section.name}'. Ignoring.")
+        for item in parsed.assignments:
+            if item.section != SECTION or item.key.startswith("X-"):
+                continue
+            self.context.line, self.context.key = item.line, item.key
+            try:
+                self.apply(item.key, item.value)
+            except BadValue as error:
+                self.report(LOG_WARNING, str(error))
+
+    def apply(self, key: str, text: str) -> None:
+        context = self.context
+        limit = TABLE.get(("Service", key.removeprefix("Default"))) if key.startswith("DefaultLimit") else None
+        if key in _FACTS:
+            field, parse = _FACTS[key]
+            self.changes[field] = parse(context, text)
+        elif limit is not None:
+            self.limits = limit.parse(context, text, self.limits)
+        elif key in _LISTS:
+            environment = TABLE["Service", "Environment"]
+            assert environment.merge is Merge.FOLD
+            self.lists[key] = environment.parse(context, text, self.lists[key]) if text else ()
+        elif key in _WITHOUT_EFFECT:
+            self.report(LOG_NOTICE, f"{key}= has no effect: {_WITHOUT_EFFECT[key]}.")
+        else:
+            raise BadValue(f"Unknown key '{key}' in section [{SECTION}], ignoring.")
+
+    def report(self, priority: int, text: str) -> None:
+        self.diagnostics.append(Diagnostic(priority, self.context.path, self.context.line, text))

@@ -1,0 +1,35 @@
+"""What `core.fates` needs to know of this container: the limits that were probed, and whether cgroups are writable.
+
+Unlike `shell.cgroup.detect` this only looks: it makes no group and enters none.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initd.core.sources import Allowed
+from initd.shell.fds import read_small
+from initd.shell.limits import ContainerLimits
+from initd.wire.proc import parse_mounts
+
+#: seccomp(2): SECCOMP_MODE_FILTER, as /proc/PID/status shows it.
+_FILTER = 2
+
+
+def probe(container: ContainerLimits) -> Allowed:
+    return Allowed(
+        uid=container.uid,
+        capabilities=container.capabilities,
+        has_cgroups=_has_cgroups(),
+        has_seccomp_filter=container.seccomp_mode == _FILTER,
+        hard_limits=container.hard_limits,
+    )
+
+
+def _has_cgroups() -> bool:
+    """Whether a tree that could carry units is mounted for writing, and is ours to write to."""
+    for mount in parse_mounts(read_small("/proc/self/mountinfo", 1 << 20)):
+        is_tree = mount.type == "cgroup2" or mount.type == "cgroup" and "name=systemd" in mount.super_options
+        if is_tree and not mount.is_read_only and os.access(mount.path, os.W_OK):
+            return True
+    return False
