@@ -26,12 +26,12 @@ NOT_AT_START = {
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "unitname", "words", "timespan", "calendar",
     "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency",
-    "messages", "sources",
+    "messages", "sources", "zone", "caldate",
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
 CARRIED_OUT = {"unit", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
                "unitfiles"}
-CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions"}
+CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones"}
 
 
 class Import:

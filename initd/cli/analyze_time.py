@@ -7,7 +7,6 @@ import time
 from errno import EINVAL, ERANGE
 from os import strerror
 
-from initd.cli import zones
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
 from initd.core import calendar as events
@@ -15,6 +14,7 @@ from initd.core import timespan as spans
 from initd.core import timestamp as stamps
 from initd.core.calendar_elapse import next_elapse
 from initd.core.zone import UTC, Zone
+from initd.shell import zones
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

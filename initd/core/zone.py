@@ -1,6 +1,6 @@
 """What a time zone says: when its clocks show what, read from TZif data (tzfile(5), RFC 8536).
 
-Pure: the bytes of a file come in, and a `Zone` comes out; where zones are kept is `cli.zones`' and the shell's business.
+Pure: the bytes of a file come in, and a `Zone` comes out; where zones are kept is `shell.zones`' business.
 All times are whole seconds since 1970, `local` ones as if the clock on the wall showed UTC. Nothing here knows the zone
 of this machine.
 """

@@ -9,6 +9,7 @@ import os
 from initd.core.conditions import ARCHITECTURES
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
 from initd.core.values import INFINITY
+from initd.shell import zones
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 
@@ -36,6 +37,8 @@ def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
         cpu_count=os.cpu_count() or 1,
         limits=limits,
         capability_bounding_set=container.bounding_set,
+        is_time_zone=zones.is_zone,
+        local_zone_names=zones.local().names(),
         **_user(container.uid),
     )
 
