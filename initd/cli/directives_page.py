@@ -30,8 +30,8 @@ shows it, and what becomes of it here:
 - **degraded**: a part of it is done, and the rest is said;
 - **ignored**: it is read and shown, and has no effect.
 
-What stands behind "applied;" is what the container has to allow. `pyinit check UNIT` says for each directive of a unit which of
-these it is on the machine at hand, `pyinit check --strict UNIT` fails unless all are applied.
+What stands behind "applied;" is what the container has to allow for it. `pyinit check UNIT` says for each directive of
+a unit which of these it is on the machine at hand, `pyinit check --strict UNIT` fails unless all are applied.
 
 This page is printed by `python3 -m initd.cli.directives_page` from the table that the unit files are read with.
 """
@@ -118,7 +118,7 @@ def _shown(value: Any, item: Directive) -> str:
         if value == INFINITY:
             return "infinity"
         if item.field.endswith("_usec"):
-            return timespan.show(value)
+            return timespan.format(value)
         return f"{value:04o}" if "mode" in item.field or item.field == "umask" else str(value)
     return value if isinstance(value, str) else ""
 

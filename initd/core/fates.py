@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from initd.core import capabilities
 from initd.core.directive import Directive, Group
-from initd.core.directives import SECTIONS, TABLE
+from initd.core.directives import TABLE
 from initd.core.record import Record
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.sources import Allowed
@@ -88,13 +88,9 @@ def settings_of(definition: UnitDefinition, group: Group) -> Settings | None:
 
 
 def directives_of(section: str) -> list[Directive]:
-    """Every directive of a section, in the order of the table."""
-    return [directive for (name, _), directive in TABLE.items() if name == section]
-
-
-def sections() -> list[str]:
-    """Every section that has directives."""
-    return ["Unit", "Install"] + [section for section, _ in SECTIONS.values() if directives_of(section)]
+    """Every directive of a section, in the order of the man pages as far as the table has it."""
+    found = [directive for (name, _), directive in TABLE.items() if name == section]
+    return found if section in ("Unit", "Install") else found[::-1]
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
