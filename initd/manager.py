@@ -236,7 +236,10 @@ class Manager:
         return self.engine.units[name]
 
     def read(self, name: str) -> UnitDefinition:
-        return load_unit(self.unit_dirs.read(name), self.facts.load)
+        definition = load_unit(self.unit_dirs.read(name), self.facts.load)
+        if definition.source_path:
+            definition = definition.replace(source_mtime_usec=self.unit_dirs.mtime_usec(definition.source_path))
+        return definition
 
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""
@@ -308,6 +311,7 @@ class Manager:
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
+        self.carry_out(self.engine.collect_garbage(now()))
 
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():

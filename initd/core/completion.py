@@ -210,8 +210,7 @@ def _complete_dynamic_user(draft: Draft) -> None:
     exec_settings.remove_ipc = True
     exec_settings.no_new_privileges = True
     exec_settings.restrict_suid_sgid = True
-    if exec_settings.protect_system == "no":
-        exec_settings.protect_system = "strict"
+    exec_settings.protect_system = "strict"
     if exec_settings.protect_home == "no":
         exec_settings.protect_home = "read-only"
 
@@ -248,7 +247,8 @@ def _close_devices(draft: Draft) -> None:
         cgroup.device_policy = "closed"
     if exec_settings.root_image or exec_settings.mount_images or exec_settings.extension_images:
         cgroup.device_allow = (*cgroup.device_allow, *_IMAGE_DEVICES)
-    if exec_settings.protect_clock:
+    if exec_settings.protect_clock and (cgroup.device_policy != "auto" or cgroup.device_allow):
+        # The clock may be read: where devices are allowed one by one, it is one of them.
         cgroup.device_allow = (*cgroup.device_allow, ("char-rtc", "r"))
 
 

@@ -399,4 +399,6 @@ EXEC: tuple[Directive, ...] = (
 EXTRA_PROPERTIES = (
     Property("SyslogPriority", "i", lambda settings, facts: settings.syslog_facility * 8 + settings.syslog_level),
     shows("SameProcessGroup", "b", "same_process_group"),
+    # A setting of services alone, and shown by all.
+    Property("NonBlocking", "b", lambda settings, facts: False),
 )

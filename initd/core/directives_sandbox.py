@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from initd.core import parsers, syscalls
+from initd.core import addressfamilies, parsers, syscalls
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -45,8 +45,11 @@ def _restrict_namespaces(context: Context, text: str, old: int | None) -> int | 
     return old & ~flags if is_inverted else old | flags
 
 
-def _allow_or_deny(what: str, is_known: Callable[[str], bool], may_be_none: bool = False) -> Callable[..., AllowOrDeny]:
-    """The parser of a list to allow, or with "~" to deny; the first line decides which of both it is."""
+def _allow_or_deny(what: str, canonical: Callable[[str], str], may_be_none: bool = False) -> Callable[..., AllowOrDeny]:
+    """The parser of a list to allow, or with "~" to deny; the first line decides which of both it is.
+
+    `canonical` gives the word that is kept for one in the file, "" for a word that means nothing.
+    """
 
     def parse(context: Context, text: str, old: AllowOrDeny | None) -> AllowOrDeny:
         if may_be_none and text == "none":
@@ -54,19 +57,16 @@ def _allow_or_deny(what: str, is_known: Callable[[str], bool], may_be_none: bool
         is_inverted = text.startswith("~")
         allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
         for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
-            if not is_known(word):
+            name = canonical(word)
+            if not name:
                 context.warn(f"Failed to parse {what}, ignoring: {word}")
             elif allows == is_inverted:
-                names.discard(word)
+                names.discard(name)
             else:
-                names.add(word)
+                names.add(name)
         return allows, tuple(sorted(names))
 
     return parse
-
-
-def _is_address_family(word: str) -> bool:
-    return word.startswith("AF_") and word[3:].replace("_", "").isalnum() and word == word.upper()
 
 
 def _show_allow_or_deny(field: str) -> Callable[[Any, LoadFacts], tuple[bool, list[str]]]:
@@ -311,7 +311,13 @@ def _flag(key: str, field: str, reason: str = _MOUNTS, fate: Fate = Fate.IGNORED
 
 
 _RESET = Merge.REPLACE_OR_RESET
-_is_file_system = str.isprintable
+
+
+def _file_system(word: str) -> str:
+    """Every word may be the name of one: which there are, the kernel knows."""
+    return word if word.isprintable() else ""
+
+
 
 SANDBOX: tuple[Directive, ...] = (
     _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET),
@@ -346,9 +352,9 @@ SANDBOX: tuple[Directive, ...] = (
     _flag("RestrictRealtime", "restrict_realtime", _FILTER),
     _flag("RestrictSUIDSGID", "restrict_suid_sgid", _FILTER),
     _box("RestrictAddressFamilies", "restrict_address_families",
-         _allow_or_deny("address family", _is_address_family, may_be_none=True), "(bas)", Merge.FOLD, _FILTER,
+         _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD, _FILTER,
          _show_allow_or_deny("restrict_address_families")),
-    _box("RestrictFileSystems", "restrict_file_systems", _allow_or_deny("filesystem", _is_file_system), "(bas)",
+    _box("RestrictFileSystems", "restrict_file_systems", _allow_or_deny("filesystem", _file_system), "(bas)",
          Merge.FOLD, "BPF programs cannot be loaded here", _show_allow_or_deny("restrict_file_systems")),
     _flag("LockPersonality", "lock_personality", _FILTER),
     _box("Personality", "personality", parsers.word_of(

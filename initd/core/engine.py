@@ -157,6 +157,12 @@ class Engine:
         self._work(turn)
         return turn.effects
 
+    def collect_garbage(self, now: Now) -> list[Effect]:
+        """Unload what nobody needs. Asked at the end of a wake-up: units that were only asked about are gone by then."""
+        turn = Turn(now)
+        self._collect_garbage(turn)
+        return turn.effects
+
     def _work(self, turn: Turn) -> None:
         """Until nothing moves: changes first, since they may end or give jobs; then jobs; then standing wishes."""
         while self.world.shutdown.stage not in _LAST_STAGES:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from initd.core.dependency import Dependency
 from initd.core.directive import Group
-from initd.core.directives import WITH_CGROUP, new_settings, properties_of
+from initd.core.directives import WITH_CGROUP, WITH_EXEC, WITH_KILL, new_settings, properties_of
 from initd.core.objectpath import job_path
 from initd.core.record import Record
 from initd.core.service_record import ProcessRecord, ServiceMachine
+from initd.core.settings import TimerSettings
 from initd.core.states import ExecPhase, LoadState, UnitType
-from initd.core.values import Now
+from initd.core.values import INFINITY, Now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +104,20 @@ def load_error(unit: Unit) -> tuple[str, str]:
 _SHOWN_KINDS = tuple(kind for kind in Dependency if kind is not Dependency.IN_SLICE)
 
 
+#: What `systemctl clean` removes, in the order that systemd names it: (its word, the settings that give it).
+_CLEANABLE = tuple((word, f"{word}_directory") for word in ("runtime", "state", "cache", "logs", "configuration"))
+
+
+def cleanable(unit: Unit) -> list[str]:
+    """What of a unit `systemctl clean --what=` may name (systemctl(1))."""
+    execution, specific = unit.definition.exec, unit.definition.specific
+    if not unit.is_loaded:
+        return []
+    if isinstance(specific, TimerSettings):
+        return ["state"] if specific.persistent else []
+    return [word for word, field in _CLEANABLE if execution is not None and getattr(execution, field)]
+
+
 _UNIT: tuple[Row, ...] = (
     Row("Id", "s", lambda unit, view: unit.name),
     Row("Names", "as", lambda unit, view: sorted(unit.names)),
@@ -136,6 +151,13 @@ _UNIT: tuple[Row, ...] = (
     Row("Transient", "b", lambda unit, view: unit.definition.is_transient),
     Row("Perpetual", "b", lambda unit, view: unit.definition.is_perpetual),
     Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), True),
+    Row("CanClean", "as", lambda unit, view: cleanable(unit)),
+    # Nobody marks units for a later restart, keeps them loaded by name, or is told who activated whom: all three are
+    # empty under systemd too until a client of that kind comes. SELinux is the host's.
+    Row("Markers", "as", lambda unit, view: []),
+    Row("Refs", "as", lambda unit, view: []),
+    Row("ActivationDetails", "a(ss)", lambda unit, view: []),
+    Row("AccessSELinuxContext", "s", lambda unit, view: ""),
 )
 
 
@@ -157,12 +179,60 @@ def _or_not_set(value: int | None) -> int:
     return _NO_VALUE if value is None else value
 
 
+#: Counted by the kernel where a unit has a cgroup with the controller in it; nobody else counts them.
+_UNCOUNTED = tuple(
+    Row(f"{kind}{what}", "t", lambda unit, view: _NO_VALUE)
+    for kind, units in (("IPIngress", ("Bytes", "Packets")), ("IPEgress", ("Bytes", "Packets")),
+                        ("IORead", ("Bytes", "Operations")), ("IOWrite", ("Bytes", "Operations")))
+    for what in units
+)
 _CGROUP: tuple[Row, ...] = (
     Row("ControlGroup", "s", control_group),
+    Row("ControlGroupId", "t", lambda unit, view: 0),
+    Row("EffectiveCPUs", "ay", lambda unit, view: b""),
+    Row("EffectiveMemoryNodes", "ay", lambda unit, view: b""),
+    *_UNCOUNTED,
     Row("MemoryCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory)),
     Row("MemoryAvailable", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory_available)),
     Row("CPUUsageNSec", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).cpu_nsec)),
     Row("TasksCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).tasks)),
+)
+
+
+# --- units with a result --------------------------------------------------------------------------------------------
+
+
+def _of_machine(name: str, signature: str, default: Any, get: Callable[[ServiceMachine], Any]) -> Row:
+    """Only services have come to something yet: all the others show what a unit shows that never ran."""
+    return Row(name, signature, lambda unit, view: get(unit.machine) if isinstance(unit.machine, ServiceMachine)
+               else default, True)
+
+
+_RESULT = (_of_machine("Result", "s", "success", lambda machine: machine.result.value),)
+
+
+def _id(position: int) -> Get:
+    def get(unit: Unit, view: View) -> int:
+        found = view.facts.ids(unit)[position]
+        return _NO_ID if found is None else found
+
+    return get
+
+
+_PROCESSES: tuple[Row, ...] = (
+    _of_machine("ControlPID", "u", 0, lambda machine: machine.control_pid),
+    Row("UID", "u", _id(0), True),
+    Row("GID", "u", _id(1), True),
+)
+#: Of sockets with Accept=yes; nothing listens yet.
+_SOCKET: tuple[Row, ...] = tuple(Row(name, "u", lambda unit, view: 0, True)
+                                 for name in ("NConnections", "NAccepted", "NRefused"))
+#: Timers do not run yet, so none of them has a next time.
+_TIMER: tuple[Row, ...] = (
+    Row("NextElapseUSecRealtime", "t", lambda unit, view: 0, True),
+    Row("NextElapseUSecMonotonic", "t", lambda unit, view: _NO_VALUE, True),
+    Row("LastTriggerUSec", "t", lambda unit, view: 0, True),
+    Row("LastTriggerUSecMonotonic", "t", lambda unit, view: 0, True),
 )
 
 
@@ -186,23 +256,19 @@ def _main_times(name: str, get: Callable[[ProcessRecord], Now | None]) -> tuple[
     return _times(name, time)
 
 
-def _id(position: int) -> Get:
-    def get(unit: Unit, view: View) -> int:
-        found = view.facts.ids(unit)[position]
-        return _NO_ID if found is None else found
-
-    return get
+def _watchdog_usec(machine: ServiceMachine) -> int:
+    """Nothing is set before the first start, whatever the unit says (tried with systemd 252)."""
+    return INFINITY if machine.last_main is None else machine.watchdog_usec
 
 
 _SERVICE: tuple[Row, ...] = (
     _of_service("MainPID", "u", lambda machine: machine.main_pid),
-    _of_service("ControlPID", "u", lambda machine: machine.control_pid),
     _of_service("StatusText", "s", lambda machine: machine.status_text),
     _of_service("StatusErrno", "i", lambda machine: machine.status_errno),
-    _of_service("Result", "s", lambda machine: machine.result.value),
     _of_service("ReloadResult", "s", lambda machine: machine.reload_result.value),
-    Row("UID", "u", _id(0), True),
-    Row("GID", "u", _id(1), True),
+    Row("CleanResult", "s", lambda unit, view: "success", True),
+    Row("NFileDescriptorStore", "u", lambda unit, view: 0, True),
+    _of_service("WatchdogUSec", "t", _watchdog_usec),
     _of_service("NRestarts", "u", lambda machine: machine.n_restarts),
     *_main_times("ExecMainStart", lambda record: record.start_time),
     *_main_times("ExecMainExit", lambda record: record.exit_time),
@@ -255,16 +321,35 @@ def _from_directives(kind: UnitType) -> tuple[list[Row], list[Row]]:
     return general, own
 
 
+#: What systemd shows of a unit that it did not load, where that is not the default: nothing is chosen before the end of
+#: the loading, and the limits are the manager's own. Tried with systemd 252.
+_NOT_LOADED: dict[str, Callable[[Any], Any]] = {
+    "Type": lambda facts: "", "OOMPolicy": lambda facts: "", "StandardOutput": lambda facts: "inherit",
+    "LimitNOFILE": lambda facts: facts.own_limits["nofile"][1],
+    "LimitNOFILESoft": lambda facts: facts.own_limits["nofile"][0],
+}
+
+
 def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], Any]) -> Get:
     attribute = group.value
     #: A unit without files, or with bad ones, shows the defaults.
     default = new_settings(kind)[group]
+    if kind is UnitType.SERVICE and name in _NOT_LOADED:
+        show_unloaded = _NOT_LOADED[name]
+
+        def get(unit: Unit, view: View) -> Any:
+            facts = view.facts.load
+            return show(getattr(unit.definition, attribute), facts) if unit.is_loaded else show_unloaded(facts)
+
+        return get
     if kind is UnitType.SERVICE and name in _PHASE_OF:
         with_run = _with_last_run(name, show)
         return lambda unit, view: with_run(getattr(unit.definition, attribute) or default, view.facts.load, unit)
     return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)
 
 
+_OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER}
+_WITH_RESULT = WITH_KILL | {UnitType.TIMER, UnitType.PATH, UnitType.AUTOMOUNT}
 _tables: dict[UnitType, dict[str, tuple[Row, ...]]] = {}
 
 
@@ -273,7 +358,8 @@ def tables_of(kind: UnitType) -> dict[str, tuple[Row, ...]]:
     found = _tables.get(kind)
     if found is None:
         general, own = _from_directives(kind)
-        runtime = (_SERVICE if kind is UnitType.SERVICE else ()) + (_CGROUP if kind in WITH_CGROUP else ())
+        runtime = _OWN.get(kind, ()) + (_RESULT if kind in _WITH_RESULT else ())
+        runtime += (_PROCESSES if kind in WITH_EXEC else ()) + (_CGROUP if kind in WITH_CGROUP else ())
         found = {
             interface_of(kind): _merged(runtime, own),
             UNIT_INTERFACE: _merged(_UNIT, general),

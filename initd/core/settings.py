@@ -279,7 +279,8 @@ class UnitDefinition(Record):
     `name` is the primary name (Id), `names` holds every name it answers to, `name` included.
     `dependencies` is what its own files, their .wants/ and .requires/ directories, and the rules of its type give; the
     graph adds the inverses. `specific` is the settings object of the unit's own section (ServiceSettings, …).
-    `mtime_usec` is the newest modification time of fragment and drop-ins (NeedDaemonReload=).
+    `mtime_usec` is the newest modification time of fragment and drop-ins, `source_mtime_usec` that of the file which
+    SourcePath= names, 0 where there is none (NeedDaemonReload=).
     """
 
     name: str
@@ -293,6 +294,7 @@ class UnitDefinition(Record):
     source_path: str = ""
     dropin_paths: tuple[str, ...] = ()
     mtime_usec: int = 0
+    source_mtime_usec: int = 0
     dependencies: tuple[DependencyEntry, ...] = ()
     unit: UnitSettings = UnitSettings()
     install: InstallSettings = InstallSettings()

@@ -44,7 +44,8 @@ class UnitFiles(Record):
     is_transient: bool = False
 
 
-#: What Linux gives a process when nobody says otherwise: RLIMIT name → (soft, hard).
+#: What a unit gets when nobody says otherwise: RLIMIT name → (soft, hard). All are Linux's own but "nofile", which is
+#: systemd's for units.
 KERNEL_LIMITS: dict[str, tuple[int, int]] = {
     "cpu": (INFINITY, INFINITY), "fsize": (INFINITY, INFINITY), "data": (INFINITY, INFINITY),
     "stack": (8388608, INFINITY), "core": (0, INFINITY), "rss": (INFINITY, INFINITY), "nofile": (1024, 524288),
@@ -62,8 +63,9 @@ def _any_time_zone(name: str) -> bool:
 class LoadFacts(Record):
     """The machine, as far as directives and specifiers mention it, and the manager's defaults (system.conf).
 
-    `os_release` holds os-release(5) by key. `limits` is what a unit gets that sets none: the container's own limits
-    under DefaultLimit…=. Directories are those of the system manager.
+    `os_release` holds os-release(5) by key. `limits` is what a unit gets that sets none: the manager's own limits
+    under DefaultLimit…=, shown as they are asked for, whether the container allows them or not. Directories are those
+    of the system manager.
     """
 
     hostname: str = "localhost"
@@ -97,6 +99,8 @@ class LoadFacts(Record):
     tasks_total: int = 32768
     cpu_count: int = 1
     limits: dict[str, tuple[int, int]] = KERNEL_LIMITS
+    #: The manager's own.
+    own_limits: dict[str, tuple[int, int]] = KERNEL_LIMITS
     capability_bounding_set: int = ALL
     oom_score_adjust: int = 0
     coredump_filter: int = 0x33

@@ -13,6 +13,8 @@ from initd.core.settings import UnitDefinition, UnitSettings
 from initd.core.states import ActiveState, JobType, LoadState, UnitType
 from initd.core.values import Diagnostic, Now
 
+_NEVER_STOPPED = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
+
 
 class Machine:
     """What every unit type's runtime record offers. The plain one never becomes active (devices, for example)."""
@@ -137,11 +139,12 @@ class Unit:
 
     @property
     def can_stop(self) -> bool:
-        return self.can_start and not self.definition.is_perpetual
+        """Anything may be stopped, loaded or not, but for what is always there and types that containers do not have."""
+        return not self.definition.is_perpetual and self.type not in _NEVER_STOPPED
 
     @property
     def can_reload(self) -> bool:
-        own = getattr(self.definition.specific, "exec_reload", ())
+        own = bool(getattr(self.definition.specific, "exec_reload", ())) or self.type is UnitType.MOUNT
         return self.is_loaded and bool(own or self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
 
     @property

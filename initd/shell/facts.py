@@ -60,11 +60,7 @@ class MachineFacts:
 
     def needs_reload(self, unit: Unit) -> bool:
         definition = unit.definition
-        if definition.is_transient:
-            return False
-        return self._dirs.needs_reload(
-            unit.name, definition.fragment_path, definition.dropin_paths, definition.mtime_usec
-        )
+        return not definition.is_transient and self._dirs.needs_reload(definition)
 
     def unit_file_state(self, unit: Unit) -> str:
         return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from initd.core.record import Record
+from initd.core.values import INFINITY
 from initd.shell.fds import read_small
 from initd.wire.proc import TAG_BASE, TAG_NESTING, parse_limits, parse_status, parse_tag
 
@@ -15,7 +16,8 @@ _CAP_SYS_ADMIN = 21
 
 
 class ContainerLimits(Record):
-    """`capabilities` and `bounding_set` are bit masks. `hard_limits`: by resource as settings name it; None: none."""
+    """`capabilities` and `bounding_set` are bit masks. `hard_limits`: by resource as settings name it; None: none.
+    `own_limits` are the manager's, (soft, hard), with INFINITY for none."""
 
     is_pid_1: bool
     uid: int
@@ -25,6 +27,7 @@ class ContainerLimits(Record):
     no_new_privileges: bool
     seccomp_mode: int
     hard_limits: dict[str, int | None]
+    own_limits: dict[str, tuple[int, int]]
     #: What tags start from, None where the hard RLIMIT_RTTIME leaves no room for them.
     tag_base: int | None
 
@@ -57,7 +60,8 @@ _NAMES = {
 def probe() -> ContainerLimits:
     limits_text = read_small("/proc/self/limits")
     status = parse_status(read_small("/proc/self/status"))
-    hard = {_NAMES[name]: limit[1] for name, limit in parse_limits(limits_text).items() if name in _NAMES}
+    limits = {_NAMES[name]: limit for name, limit in parse_limits(limits_text).items() if name in _NAMES}
+    hard = {name: limit[1] for name, limit in limits.items()}
     return ContainerLimits(
         is_pid_1=os.getpid() == 1,
         uid=os.geteuid(),
@@ -67,8 +71,13 @@ def probe() -> ContainerLimits:
         no_new_privileges=status.get("NoNewPrivs") == "1",
         seccomp_mode=int(status.get("Seccomp", "0")),
         hard_limits=hard,
+        own_limits={name: (_or_infinity(limit[0]), _or_infinity(limit[1])) for name, limit in limits.items()},
         tag_base=choose_tag_base(parse_tag(limits_text), hard.get("rttime")),
     )
+
+
+def _or_infinity(limit: int | None) -> int:
+    return INFINITY if limit is None else limit
 
 
 def choose_tag_base(own_tag: int | None, hard_limit: int | None) -> int | None:

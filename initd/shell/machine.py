@@ -8,7 +8,6 @@ import os
 
 from initd.core.conditions import ARCHITECTURES
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
-from initd.core.values import INFINITY
 from initd.shell import zones
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
@@ -17,12 +16,6 @@ from initd.shell.limits import ContainerLimits
 def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
     """What `core.load` needs; what cannot be found out keeps the default of `LoadFacts`."""
     names = os.uname()
-    limits = dict(KERNEL_LIMITS)
-    for name, hard in container.hard_limits.items():
-        if name in limits:
-            ceiling = INFINITY if hard is None else hard
-            soft, default_hard = limits[name]
-            limits[name] = (min(soft, ceiling), min(default_hard, ceiling))
     return LoadFacts(
         hostname=names.nodename,
         machine_id=read_line(root + "/etc/machine-id") or read_line(root + "/run/machine-id"),
@@ -35,8 +28,8 @@ def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
         memory_total=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         tasks_total=_tasks_total(),
         cpu_count=os.cpu_count() or 1,
-        limits=limits,
-        capability_bounding_set=container.bounding_set,
+        limits=container.own_limits | {"nofile": KERNEL_LIMITS["nofile"]},
+        own_limits=container.own_limits,
         is_time_zone=zones.is_zone,
         local_zone_names=zones.local().names(),
         **_user(container.uid),

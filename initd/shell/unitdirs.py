@@ -17,7 +17,9 @@ import stat
 
 from initd.core import unitname
 from initd.core.dependency import Dependency
+from initd.core.settings import UnitDefinition
 from initd.core.sources import UnitFiles, UnitText
+from initd.core.states import LoadState
 
 #: systemd's order for the system manager; `systemd-analyze unit-paths` prints it.
 SEARCH_PATH = (
@@ -122,22 +124,46 @@ class UnitDirs:
                     chosen.setdefault(file_name, f"{directory}/{file_name}")
         return [chosen[file_name] for file_name in sorted(chosen, key=os.fsencode)]
 
-    def needs_reload(self, name: str, fragment_path: str, dropin_paths: tuple[str, ...], mtime_usec: int) -> bool:
+    def needs_reload(self, definition: UnitDefinition) -> bool:
         """Whether the files of a unit have changed since they were read (NeedDaemonReload=)."""
-        for path in (fragment_path, *dropin_paths):
-            if path:
-                try:
-                    if os.stat(self.real(path)).st_mtime_ns // 1000 > mtime_usec:
-                        return True
-                except OSError:
-                    return True
+        fragment_path, dropin_paths = definition.fragment_path, definition.dropin_paths
+        if fragment_path and definition.load_state is LoadState.MASKED:
+            if not self._is_mask(fragment_path):
+                return True
+        elif self._is_changed(fragment_path, definition.mtime_usec):
+            return True
+        if self._is_changed(definition.source_path, definition.source_mtime_usec):
+            return True
+        if any(self._is_changed(path, definition.mtime_usec) for path in dropin_paths):
+            return True
         if all(_mtime_ns(self.root + directory) == stamp for directory, stamp in self._stamps.items()):
             return False
         fresh = UnitDirs(self.root or "/", self.search_path)
-        primary, entry = fresh._resolve(name)
+        primary, entry = fresh._resolve(definition.name)
         if entry is None:
             return bool(fragment_path)
-        return entry.path != fragment_path or tuple(fresh.dropin_paths(fresh._names_of(primary, name))) != dropin_paths
+        return entry.path != fragment_path or tuple(
+            fresh.dropin_paths(fresh._names_of(primary, definition.name))) != dropin_paths
+
+    def _is_changed(self, path: str, mtime_usec: int) -> bool:
+        """The file is newer, or gone. No path, no change."""
+        if not path:
+            return False
+        try:
+            return os.stat(self.real(path)).st_mtime_ns // 1000 > mtime_usec
+        except OSError:
+            return True
+
+    def _is_mask(self, path: str) -> bool:
+        try:
+            found = os.stat(self.real(path))
+        except OSError:
+            return False
+        return not stat.S_ISREG(found.st_mode) or not found.st_size
+
+    def mtime_usec(self, path: str) -> int:
+        """When a file was last changed; 0 where there is none."""
+        return _mtime_ns(self.real(path)) // 1000
 
     # --- names ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from initd.core.dependency import Dependency
+from initd.core.load import LoadFacts, load_unit
 from initd.shell.unitdirs import UnitDirs
 
 ETC, RUN, LIB = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
@@ -264,10 +265,9 @@ def test_what_was_read_is_kept_until_it_is_forgotten(tree):
     assert dirs.read("b.service").fragment is not None
 
 
-def needs_reload(dirs, files) -> bool:
-    paths = tuple(dropin.path for dropin in files.dropins)
-    newest = max(file.mtime_usec for file in (files.fragment, *files.dropins))
-    return dirs.needs_reload(files.name, path_of(files), paths, newest)
+def needs_reload(dirs, files, source_mtime_usec=0) -> bool:
+    definition = load_unit(files, LoadFacts())
+    return dirs.needs_reload(definition.replace(source_mtime_usec=source_mtime_usec))
 
 
 def test_needs_reload(tree):
@@ -291,3 +291,23 @@ def test_a_file_that_went_away_needs_a_reload(tree):
     files = dirs.read("a.service")
     (tree.root / "usr/lib/systemd/system/a.service").unlink()
     assert needs_reload(dirs, files)
+
+
+def test_a_mask_needs_a_reload_once_it_is_none(tree):
+    tree.file(f"{LIB}/a.service", "")
+    dirs = UnitDirs(str(tree.root))
+    files = dirs.read("a.service")
+    os.utime(tree.root / "usr/lib/systemd/system/a.service", (2**31, 2**31))
+    assert not needs_reload(dirs, files)
+    tree.file(f"{LIB}/a.service", "[Service]\nExecStart=/bin/true\n")
+    assert needs_reload(dirs, files)
+
+
+def test_a_source_that_is_newer_or_missing_needs_a_reload(tree):
+    tree.file(f"{LIB}/a.service", "[Unit]\nSourcePath=/etc/init.d/a\n[Service]\nExecStart=/bin/true\n")
+    dirs = UnitDirs(str(tree.root))
+    files = dirs.read("a.service")
+    assert needs_reload(dirs, files)
+    tree.file("etc/init.d/a", "x")
+    assert not needs_reload(dirs, files, dirs.mtime_usec("/etc/init.d/a"))
+    assert needs_reload(dirs, files, 1)
