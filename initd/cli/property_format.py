@@ -196,9 +196,18 @@ _BY_NAME: dict[str, Callable[[Any], str | None]] = {
     "LoadError": lambda value: f"{value[0]} {quote_text(value[1])}" if value[0] else "",
     "TemporaryFileSystem": lambda value: " ".join(path + (":" + options if options else "") for path, options in value),
     "LogExtraFields": lambda value: " ".join(data.decode("utf-8", "replace") for data in value),
-    "ExtensionImages": lambda value: "" if not value else None,
-    "MountImages": lambda value: "" if not value else None,
+    "ExtensionImages": lambda value: " ".join(
+        ("-" if missing_ok else "") + path + _image_options(options) for path, missing_ok, options in value),
+    "MountImages": lambda value: " ".join(
+        ("-" if missing_ok else "") + f"{source}:{target}" + _image_options(options)
+        for source, target, missing_ok, options in value),
+    "StartupAllowedCPUs": lambda value: value.hex(),
+    "StartupAllowedMemoryNodes": lambda value: value.hex(),
 }
+
+
+def _image_options(options: list[tuple[str, str]]) -> str:
+    return "".join(f":{partition}:{words}" for partition, words in options)
 
 
 def quote_text(text: str) -> str:
@@ -262,7 +271,8 @@ def _targets(name: str, value: list[tuple[str, str]]) -> list[str]:
 
 
 def _spaced(name: str, value: list[tuple[Any, ...]]) -> list[str]:
-    return [" ".join(map(str, entry)) for entry in value]
+    show = _span if name.endswith("USec") else str
+    return [" ".join([str(first), *map(show, rest)]) for first, *rest in value]
 
 
 def _socket_binds(name: str, value: list[tuple[int, int, int, int]]) -> list[str]:
@@ -284,10 +294,11 @@ _BY_TYPE_MANY: dict[str, Callable[[str, Any], list[str]]] = {
     "a(sasasttttuii)": _commands,
     "a(sb)": lambda name, value: [f"{path} (ignore_errors={'yes' if ignore else 'no'})" for path, ignore in value],
     "a(st)": _spaced,
-    "a(sst)": _timers,
+    "a(sst)": lambda name, value: [" ".join(f"{path}:{link}" for path, link, _ in value)] if value else [],
     "a(stt)": _timers,
 }
 _BY_NAME_MANY: dict[str, Callable[[str, Any], list[str]]] = {
+    "TimersCalendar": _timers,
     "Listen": _targets,
     "Paths": _targets,
     "DeviceAllow": _spaced,

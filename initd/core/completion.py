@@ -19,6 +19,7 @@ from initd.core.settings import (
     SwapSettings,
     TimerSettings,
 )
+from initd.core.settings_exec import has_device_policy
 from initd.core.sources import LoadFacts
 from initd.core.states import EmergencyAction, NotifyAccess, ServiceRestart, ServiceType, UnitType
 from initd.core.values import INFINITY
@@ -50,6 +51,9 @@ def prepare(draft: Draft, facts: LoadFacts) -> None:
         draft.set(Group.EXEC, "keyring_mode", "shared")
     if draft.kind is UnitType.MOUNT:
         draft.set(Group.EXEC, "same_process_group", True)
+    if draft.kind is UnitType.SOCKET:
+        # Here for a unit that turns out to be bad, and once more in the end, where a file has emptied it.
+        draft.set(Group.SPECIFIC, "file_descriptor_name", draft.name)
     if draft.kind is UnitType.SLICE:
         draft.set(Group.CGROUP, "tasks_max", INFINITY)
 
@@ -67,7 +71,7 @@ def complete(draft: Draft, facts: LoadFacts) -> None:
     if draft.cgroup is not None:
         _complete_slice(draft)
     if not unit.description:
-        unit.description = _description(draft)
+        unit.description = description(draft)
 
 
 def _complete_specific(draft: Draft, facts: LoadFacts) -> None:
@@ -114,7 +118,8 @@ def _complete_service(draft: Draft, service: ServiceSettings, facts: LoadFacts) 
     draft.default(Group.SPECIFIC, "timeout_abort_usec", facts.default_timeout_abort_usec)
     draft.default(Group.SPECIFIC, "restart_usec", facts.default_restart_usec)
     draft.default(Group.SPECIFIC, "oom_policy", _oom_policy(draft, facts))
-    hears = service.type in (ServiceType.NOTIFY, ServiceType.NOTIFY_RELOAD) or 0 < service.watchdog_usec < INFINITY
+    hears = (service.type in (ServiceType.NOTIFY, ServiceType.NOTIFY_RELOAD) or 0 < service.watchdog_usec < INFINITY
+             or service.file_descriptor_store_max > 0)
     if hears and service.notify_access is NotifyAccess.NONE:
         service.notify_access = NotifyAccess.MAIN
 
@@ -179,6 +184,8 @@ def _complete_exec(draft: Draft, facts: LoadFacts) -> None:
         _complete_dynamic_user(draft)
     _drop_capabilities(draft)
     _close_devices(draft)
+    if exec_settings.standard_input == "null" and exec_settings.standard_input_data:
+        exec_settings.standard_input = "data"
     if not exec_settings.standard_output and exec_settings.standard_input not in ("null", "file"):
         # A process that reads a terminal or a socket answers there.
         if exec_settings.standard_input in ("socket", "fd", "tty", "tty-force", "tty-fail"):
@@ -245,9 +252,9 @@ def _close_devices(draft: Draft) -> None:
         return
     if exec_settings.private_devices and cgroup.device_policy == "auto":
         cgroup.device_policy = "closed"
-    if exec_settings.root_image or exec_settings.mount_images or exec_settings.extension_images:
+    if (exec_settings.root_image or exec_settings.mount_images) and has_device_policy(cgroup):
         cgroup.device_allow = (*cgroup.device_allow, *_IMAGE_DEVICES)
-    if exec_settings.protect_clock and (cgroup.device_policy != "auto" or cgroup.device_allow):
+    if exec_settings.protect_clock and has_device_policy(cgroup):
         # The clock may be read: where devices are allowed one by one, it is one of them.
         cgroup.device_allow = (*cgroup.device_allow, ("char-rtc", "r"))
 
@@ -287,7 +294,7 @@ def _default_slice(name: str) -> str:
     return "system.slice"
 
 
-def _description(draft: Draft) -> str:
+def description(draft: Draft) -> str:
     specific = draft.specific
     if draft.kind is UnitType.SLICE:
         if draft.name == "-.slice":
@@ -344,8 +351,6 @@ def _service_refusal(draft: Draft, service: ServiceSettings) -> str:
         return "Service has RestartForceExitStatus= set, which isn't allowed for Type=oneshot services. Refusing."
     if service.type is ServiceType.DBUS and not service.bus_name:
         return "Service is of type D-Bus but no D-Bus service name has been specified. Refusing."
-    if service.usb_function_descriptors and not service.usb_function_strings:
-        return "Service has USBFunctionDescriptors= setting, but no USBFunctionStrings=. Refusing."
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from initd.core import parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
 from initd.core.sources import LoadFacts
-from initd.core.states import Fate
+from initd.core.states import Fate, UnitType
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -97,7 +97,12 @@ def _tasks_max(context: Context, text: str) -> int:
     return value
 
 
+_DELEGATING = frozenset((UnitType.SERVICE, UnitType.SCOPE))
+
+
 def _delegate(context: Context, text: str) -> None:
+    if context.draft.kind not in _DELEGATING:
+        raise BadValue("Delegate= is not for units of this type, ignoring.")
     if not text:
         context.draft.set(Group.CGROUP, "delegate", True)
         context.draft.set(Group.CGROUP, "delegate_controllers", ())
@@ -161,8 +166,8 @@ def _device_number(convert: Callable[[str], int], what: str) -> Callable[..., tu
         words = parsers.split(context, text)
         if len(words) != 2:
             raise BadValue(f"Failed to extract device path and {what} from '{text}', ignoring.")
-        path = context.expand(words[0])
-        if not path.startswith("/"):
+        path = parsers.simplify(context.expand(words[0]))
+        if ".." in path.split("/"):
             raise BadValue(f"Invalid device node path '{path}', ignoring.")
         try:
             number = INFINITY if words[1] == "infinity" else convert(words[1])
@@ -179,6 +184,8 @@ def _size_1000(text: str) -> int:
     for suffix, factor in (("K", 10**3), ("M", 10**6), ("G", 10**9), ("T", 10**12)):
         if text.endswith(suffix) and text[:-1].isdecimal():
             return int(text[:-1]) * factor
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(text)
     return parsers.to_int(text, 0, INFINITY - 1)
 
 
@@ -255,13 +262,19 @@ def _show_addresses(field: str) -> Callable[[Any, LoadFacts], Any]:
     return show
 
 
+_LONGEST_ALTERNATIVE_NAME = 127
+
+
 def _interfaces(context: Context, text: str, old: tuple[bool, tuple[str, ...]] | None) -> tuple[bool, tuple[str, ...]]:
     is_inverted = text.startswith("~")
     allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
     for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
-        if not 0 < len(word) < 16 or "/" in word or word in (".", ".."):
+        try:
+            parsers.interface_name(word, _LONGEST_ALTERNATIVE_NAME)
+        except ValueError:
             context.warn(f"Invalid interface name, ignoring: {word}")
-        elif allows == is_inverted:
+            continue
+        if allows == is_inverted:
             names.discard(word)
         else:
             names.add(word)
@@ -306,7 +319,7 @@ def _bpf_program(context: Context, text: str) -> tuple[tuple[str, str], ...]:
 
 def _pressure_limit(context: Context, text: str) -> int:
     try:
-        return (2**32 - 1) * parsers.to_permyriad(text) // 10000
+        return ((2**32 - 1) * parsers.to_permyriad(text) + 5000) // 10000
     except ValueError:
         raise BadValue(f"Failed to parse memory pressure limit value, ignoring: {text}") from None
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 
-from initd.core import parsers, words
+from initd.core import parsers, unitname, words
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
+from initd.core.settings_exec import inherits_nothing
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -25,7 +26,7 @@ _NAME = _NAME_START | frozenset("0123456789")
 # --- identity -----------------------------------------------------------------------------------------------------
 
 
-def _user_or_group(context: Context, text: str) -> str:
+def user_or_group(context: Context, text: str) -> str:
     name = context.expand_or_fail(text)
     if not is_user_name(name):
         raise FatalValue(f"Invalid user/group name or numeric ID: {name}")
@@ -38,6 +39,9 @@ def is_user_name(name: str) -> bool:
         return False
     if any(ord(char) < 32 or char in ":/\x7f" for char in name):
         return False
+    if name.isdecimal() and name.isascii():
+        # An id, as it is written usually; these two mean "none" to the kernel.
+        return (name == "0" or name[0] != "0") and int(name) not in (2**16 - 1, 2**32 - 1) and int(name) < 2**32
     return not name.startswith("-") or not name[1:].isdecimal()
 
 
@@ -75,23 +79,28 @@ def _show_working_directory(settings: Any, facts: LoadFacts) -> str:
 
 
 def _search_path(context: Context, text: str) -> tuple[str, ...]:
+    """Up to the first that is no path: what stands behind it is passed over, as in systemd 252."""
     out = []
     for item in context.expand_each(text.split(":")):
         try:
             out.append(parsers.check_path(context, item))
         except BadValue as error:
             context.warn(str(error))
+            break
     return tuple(out)
 
 
 def _exec_directories(context: Context, text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Relative paths, each with an optional ":symlink"."""
+    """Relative paths, each with an optional ":symlink"; what stands behind that is not looked at."""
     out: list[tuple[str, tuple[str, ...]]] = []
     for word in parsers.split(context, text):
-        source, colon, link = word.partition(":")
+        parts = [part for part in word.split(":") if part][:2]
+        if not parts or len(parts) > 1 and context.key == "ConfigurationDirectory":
+            context.warn(f"Too many or too few fields in {context.key}=, ignoring: {word}")
+            continue
         try:
-            path = _relative(context, context.expand(source))
-            links = (_relative(context, context.expand(link)),) if colon and link else ()
+            path = _relative(context, context.expand(parts[0]))
+            links = tuple([_relative(context, context.expand(link)) for link in parts[1:]])
         except BadValue as error:
             context.warn(str(error))
             continue
@@ -147,7 +156,7 @@ def _environment(context: Context, text: str, old: tuple[str, ...]) -> tuple[str
 
 def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
     out = []
-    for word in context.expand_each(parsers.split(context, text)):
+    for word in context.expand_each(parsers.split(context, text, unescape=False)):
         if is_variable_name(word):
             out.append(word)
         else:
@@ -157,7 +166,7 @@ def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
 
 def _unset_environment(context: Context, text: str) -> tuple[str, ...]:
     out = []
-    for word in context.expand_each(parsers.split(context, text)):
+    for word in context.expand_each(parsers.split(context, text, unescape=False)):
         name, _, value = word.partition("=")
         if is_variable_name(name) and is_variable_value(value):
             out.append(word)
@@ -222,7 +231,9 @@ def _show_fd_name(field: str) -> Callable[[Any, LoadFacts], str]:
 
 
 def _show_standard_output(settings: Any, facts: LoadFacts) -> str:
-    return str(settings.standard_output) or facts.default_standard_output
+    """To inherit what nothing is read from means the manager's default."""
+    is_default = not settings.standard_output or inherits_nothing(settings)
+    return facts.default_standard_output if is_default else str(settings.standard_output)
 
 
 def _input_text(context: Context, text: str, old: bytes) -> bytes:
@@ -232,9 +243,17 @@ def _input_text(context: Context, text: str, old: bytes) -> bytes:
 
 def _input_data(context: Context, text: str, old: bytes) -> bytes:
     try:
-        return old + a2b_base64(text.encode())
+        return old + a2b_base64("".join(text.split()).encode(), strict_mode=True)
     except (Base64Error, ValueError):
         raise BadValue(f"Failed to decode base64 data, ignoring: {text}") from None
+
+
+def _log_namespace(context: Context, text: str) -> str:
+    """It becomes the instance of a unit, and a directory."""
+    name = context.expand(text)
+    if not name or len(name) > 255 or not unitname.INSTANCE_CHARACTERS.issuperset(name):
+        raise BadValue(f"Specified log namespace name is not valid, ignoring: {name}")
+    return name
 
 
 def _log_extra_fields(context: Context, text: str) -> tuple[bytes, ...]:
@@ -319,8 +338,8 @@ EXEC: tuple[Directive, ...] = (
               (Property("WorkingDirectory", "s", _show_working_directory),)),
     _exec("RootDirectory", "root_directory", parsers.fatal_path, "s", _RESET),
     _exec("ExecSearchPath", "exec_search_path", _search_path, "as", Merge.APPEND),
-    _exec("User", "user", _user_or_group, "s", _RESET),
-    _exec("Group", "group", _user_or_group, "s", _RESET),
+    _exec("User", "user", user_or_group, "s", _RESET),
+    _exec("Group", "group", user_or_group, "s", _RESET),
     _exec("SupplementaryGroups", "supplementary_groups", _groups, "as", Merge.APPEND),
     _exec("PAMName", "pam_name", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_NEEDS_PAM),
     _exec("UMask", "umask", parsers.mode, "u"),
@@ -369,7 +388,7 @@ EXEC: tuple[Directive, ...] = (
           reason="the journal takes no fields from units yet"),
     _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND, fate=Fate.IGNORED,
           reason=_ALL_LOGGED),
-    _exec("LogNamespace", "log_namespace", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
+    _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.IGNORED,
           reason="there is one journal, for all units"),
     _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),
     _exec("IgnoreSIGPIPE", "ignore_sigpipe", parsers.boolean, "b"),

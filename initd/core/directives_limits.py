@@ -75,12 +75,15 @@ _SECURE_BITS = {
 }
 
 
-def _secure_bits(context: Context, text: str, old: int) -> int:
+def _secure_bits(context: Context, text: str) -> int:
+    """A line replaces the one before, and words that mean nothing are passed over, as systemd 252 does."""
+    bits = 0
     for word in parsers.split(context, text):
-        if word not in _SECURE_BITS:
-            raise BadValue(f"Failed to parse secure bits, ignoring: {text}")
-        old |= _SECURE_BITS[word]
-    return old
+        if word in _SECURE_BITS:
+            bits |= _SECURE_BITS[word]
+        else:
+            context.warn(f"Failed to parse secure bit \"{word}\", ignoring.")
+    return bits
 
 
 def _capabilities(context: Context, text: str, old: int | None) -> int:
@@ -109,12 +112,13 @@ def _scheduling_policy(context: Context, text: str) -> None:
         context.draft.unset(Group.EXEC, "cpu_scheduling_policy")
         context.draft.unset(Group.EXEC, "cpu_scheduling_priority")
         return
-    if text not in _POLICIES:
-        raise parsers.bad("CPU scheduling policy", text)
-    policy = _POLICIES[text]
+    try:
+        policy = _POLICIES[text] if text in _POLICIES else parsers.to_int(text, 0, 2**31 - 1)
+    except ValueError:
+        raise parsers.bad("CPU scheduling policy", text) from None
     context.draft.set(Group.EXEC, "cpu_scheduling_policy", policy)
-    # The real-time policies know the priorities 1 to 99, the others 0 alone.
-    low, high = (1, 99) if policy in (1, 2) else (0, 0)
+    # The real-time policies know the priorities 1 to 99, the others 0 alone; of a number that is none, nothing is known.
+    low, high = (1, 99) if policy in (1, 2) else (0, 0) if policy in _POLICIES.values() else (-1, -1)
     priority = context.draft.get(Group.EXEC, "cpu_scheduling_priority")
     context.draft.set(Group.EXEC, "cpu_scheduling_priority", min(max(priority, low), high))
 
@@ -127,6 +131,13 @@ def _cpu_affinity(context: Context, text: str, old: tuple[int | str, ...]) -> tu
 
 
 _NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
+
+
+def _show_numa_policy(settings: Any, facts: LoadFacts) -> int:
+    """A mask without a policy is one of "preferred", for systemd 252."""
+    return _NUMA_POLICIES.get(settings.numa_policy, 1 if settings.numa_mask else -1)
+
+
 _IO_CLASSES = {"none": 0, "realtime": 1, "best-effort": 2, "idle": 3, "0": 0, "1": 1, "2": 2, "3": 3}
 _COREDUMP_BITS = {
     "private-anonymous": 1, "shared-anonymous": 2, "private-file-backed": 4, "shared-file-backed": 8, "elf-headers": 16,
@@ -198,12 +209,12 @@ LIMITS: tuple[Directive, ...] = (
         Property("CPUAffinityFromNUMA", "b", lambda settings, facts: settings.cpu_affinity == ("numa",)),
     )),
     Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
-        Property("NUMAPolicy", "i", lambda settings, facts: _NUMA_POLICIES.get(settings.numa_policy, -1)),
+        Property("NUMAPolicy", "i", _show_numa_policy),
     ), Fate.IGNORED, "memory policies are not set yet"),
     Directive("NUMAMask", Group.EXEC, "numa_mask", parsers.cpu_set, _RESET, (
         Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
     ), Fate.IGNORED, "memory policies are not set yet"),
-    Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.FOLD,
+    Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.REPLACE_OR_RESET,
               (shows("SecureBits", "i", "secure_bits"),)),
     Directive("CapabilityBoundingSet", Group.EXEC, "capability_bounding_set", _capabilities, Merge.FOLD_ALL,
               (shows_fact("CapabilityBoundingSet", "t", "capability_bounding_set", "capability_bounding_set"),)),

@@ -78,20 +78,21 @@ def _show_allow_or_deny(field: str) -> Callable[[Any, LoadFacts], tuple[bool, li
 
 
 def _system_calls(context: Context, text: str) -> tuple[str, ...]:
-    # Which calls a group stands for is resolved by who builds the filter.
-    is_inverted = text.startswith("~")
+    """The words that mean something, each behind the line's "~"; that sign alone where none does, as the line decides
+    all the same what the list is. Which calls a group stands for is resolved by who builds the filter."""
+    sign = "~" if text.startswith("~") else ""
     out = []
-    for word in parsers.split(context, text[1:] if is_inverted else text):
+    for word in parsers.split(context, text[len(sign):]):
         name, colon, action = word.partition(":")
-        bare = name[1:] if name.startswith("@") else name
         if name.startswith("@") and name not in syscalls.GROUPS and name != "@known":
             context.warn(f"Unknown system call group, ignoring: {name}")
-            continue
-        if not bare or not bare.replace("_", "").replace("-", "").isalnum() or (colon and not _is_errno(action)):
+        elif colon and not _is_errno(action):
             context.warn(f"Failed to parse system call, ignoring: {word}")
-            continue
-        out.append(("~" if is_inverted else "") + word)
-    return tuple(out)
+        elif not name.startswith("@") and name not in syscalls.known():
+            context.warn(f"Failed to parse system call, ignoring: {name}")
+        else:
+            out.append(sign + word)
+    return tuple(out) or (sign,)
 
 
 def _is_errno(text: str) -> bool:
@@ -174,12 +175,21 @@ def _mount_flags(context: Context, text: str) -> str:
     return text
 
 
+#: What a partition may be for (systemd.exec(5), RootImageOptions=, and what systemd 252 takes beside).
+_PARTITIONS = frozenset(
+    "root root-secondary root-verity usr usr-secondary usr-verity home srv esp xbootldr tmp var swap".split()
+)
+
+
 def _partition_options(text: str) -> tuple[tuple[str, str], ...]:
     """"partition:options", or options for the root partition."""
     out = []
     for word in text.split():
         partition, colon, options = word.partition(":")
-        out.append((partition, options) if colon else ("root", partition))
+        if not colon:
+            out.append(("root", partition))
+        elif partition in _PARTITIONS:
+            out.append((partition, options))
     return tuple(out)
 
 
@@ -306,22 +316,24 @@ def _paths(key: str, field: str, is_alias: bool = False) -> Directive:
     return _box(key, field, parsers.prefixed_path_words, "" if is_alias else "as", Merge.APPEND)
 
 
-def _flag(key: str, field: str, reason: str = _MOUNTS, fate: Fate = Fate.IGNORED) -> Directive:
-    return _box(key, field, parsers.boolean, "b", reason=reason, fate=fate)
+def _flag(key: str, field: str, reason: str = _MOUNTS, fate: Fate = Fate.IGNORED,
+          parse: Callable[..., Any] = parsers.boolean) -> Directive:
+    return _box(key, field, parse, "b", reason=reason, fate=fate)
 
 
 _RESET = Merge.REPLACE_OR_RESET
 
 
-def _file_system(word: str) -> str:
-    """Every word may be the name of one: which there are, the kernel knows."""
-    return word if word.isprintable() else ""
+def _restrict_file_systems(context: Context, text: str, old: AllowOrDeny | None) -> AllowOrDeny:
+    """Which sense the list has is all that remains: without BPF, systemd 252 drops the names."""
+    context.warn("File systems cannot be restricted without BPF, ignoring: " + text)
+    return (not text.startswith("~") if old is None else old[0]), ()
 
 
 
 SANDBOX: tuple[Directive, ...] = (
     _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET),
-    _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", _RESET),
+    _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", Merge.APPEND),
     Directive("RootHash", Group.EXEC, "root_hash", _hash, _RESET, (
         Property("RootHash", "ay", _show_hash("root_hash")), Property("RootHashPath", "s",
                                                                       _show_hash_path("root_hash")),
@@ -334,7 +346,8 @@ SANDBOX: tuple[Directive, ...] = (
     _box("ExtensionDirectories", "extension_directories", parsers.prefixed_path_words, "as", Merge.APPEND),
     _box("ExtensionImages", "extension_images", _extension_images, "a(sba(ss))", Merge.APPEND),
     _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND),
-    _flag("DynamicUser", "dynamic_user", "its user number is its own, the files around it are not protected", Fate.DEGRADED),
+    _flag("DynamicUser", "dynamic_user", "its user number is its own, the files around it are not protected",
+          Fate.DEGRADED, parsers.fatal_boolean),
     _flag("RemoveIPC", "remove_ipc", "IPC objects are not removed yet"),
     _box("KeyringMode", "keyring_mode", parsers.word_of(("inherit", "private", "shared"), "keyring mode"), "s",
          reason="", fate=Fate.APPLIED),
@@ -354,7 +367,7 @@ SANDBOX: tuple[Directive, ...] = (
     _box("RestrictAddressFamilies", "restrict_address_families",
          _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD, _FILTER,
          _show_allow_or_deny("restrict_address_families")),
-    _box("RestrictFileSystems", "restrict_file_systems", _allow_or_deny("filesystem", _file_system), "(bas)",
+    _box("RestrictFileSystems", "restrict_file_systems", _restrict_file_systems, "(bas)",
          Merge.FOLD, "BPF programs cannot be loaded here", _show_allow_or_deny("restrict_file_systems")),
     _flag("LockPersonality", "lock_personality", _FILTER),
     _box("Personality", "personality", parsers.word_of(
@@ -390,7 +403,7 @@ SANDBOX: tuple[Directive, ...] = (
     _box("ProtectHome", "protect_home", parsers.bool_or_word(("read-only", "tmpfs"), "protect home value"), "s"),
     _box("MountFlags", "mount_flags", _mount_flags, "t", _RESET,
          show=lambda settings, facts: _MOUNT_FLAGS.get(settings.mount_flags, 0)),
-    _box("MountAPIVFS", "mount_api_vfs", parsers.boolean, "b", show=_show_mount_api_vfs),
+    _box("MountAPIVFS", "mount_api_vfs", parsers.boolean, "b", _RESET, show=_show_mount_api_vfs),
     _box("SELinuxContext", "selinux_context", _label, "(bs)", _RESET, _MODULE, _show_label("selinux_context")),
     _box("AppArmorProfile", "apparmor_profile", _label, "(bs)", _RESET, _MODULE, _show_label("apparmor_profile")),
     _box("SmackProcessLabel", "smack_process_label", _label, "(bs)", _RESET, _MODULE,
@@ -398,23 +411,23 @@ SANDBOX: tuple[Directive, ...] = (
 )
 
 EXTRA_PROPERTIES = (
-    Property("SystemCallFilter", "(bas)", lambda settings, facts: _show_calls(settings.system_call_filter)),
-    Property("SystemCallLog", "(bas)", lambda settings, facts: _show_calls(settings.system_call_log)),
+    Property("SystemCallFilter", "(bas)", lambda settings, facts: _show_calls(settings.system_call_filter, "@default")),
+    Property("SystemCallLog", "(bas)", lambda settings, facts: _show_calls(settings.system_call_log, "")),
 )
 
 
-def resolve_calls(entries: tuple[str, ...]) -> tuple[bool, dict[str, str]]:
+def resolve_calls(entries: tuple[str, ...], always: str = "@default") -> tuple[bool, dict[str, str]]:
     """Whether the list allows what it names, and the calls it comes to, each with its own error name or "".
 
-    The first line decides what the list is; a later line of the other sense takes calls out again. What every process
-    needs is in a list that allows.
+    The first line decides what the list is; a later line of the other sense takes calls out again. `always`, what every
+    process needs, is in a list that allows.
     """
     allows = bool(entries) and not entries[0].startswith("~")
-    calls = dict.fromkeys(syscalls.expand("@default"), "") if allows else {}
+    calls = dict.fromkeys(syscalls.expand(always), "") if allows and always else {}
     for entry in entries:
         is_inverted = entry.startswith("~")
         word, _, error = entry.removeprefix("~").partition(":")
-        for call in syscalls.expand(word):
+        for call in syscalls.expand(word) if word else ():
             if is_inverted == allows:
                 calls.pop(call, None)
             else:
@@ -422,6 +435,6 @@ def resolve_calls(entries: tuple[str, ...]) -> tuple[bool, dict[str, str]]:
     return allows, calls
 
 
-def _show_calls(entries: tuple[str, ...]) -> tuple[bool, list[str]]:
-    allows, calls = resolve_calls(entries)
+def _show_calls(entries: tuple[str, ...], always: str) -> tuple[bool, list[str]]:
+    allows, calls = resolve_calls(entries, always)
     return allows, sorted(f"{call}:{error}" if error else call for call, error in calls.items())

@@ -100,7 +100,7 @@ def _timeout_stop(context: Context, text: str) -> int:
 def _timeout_abort(context: Context, text: str) -> int | None:
     if not text:
         return None
-    return _span(context, text) or INFINITY
+    return _span(context, text)  # 0 is no time at all here, and not, as elsewhere, no limit
 
 
 def _show_timeout_abort(settings: Any, facts: LoadFacts) -> int:

@@ -6,6 +6,7 @@ from initd.core import parsers
 from initd.core.commandline import commands
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
 from initd.core.directives_cgroup import parse_address
+from initd.core.directives_exec import user_or_group
 from initd.core.directives_service import show_exec
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -34,6 +35,8 @@ def _listen_socket(kind: str) -> Callable[[Context, str], Listen]:
         address = context.expand(text)
         try:
             found = _socket_address(address, context.facts)
+            if kind == "SequentialPacket" and found[0] not in "/@":
+                raise ValueError(found)
         except ValueError:
             raise BadValue(
                 f"Failed to parse address value in '{address}', ignoring: Invalid argument"
@@ -126,7 +129,7 @@ def _listen_netlink(context: Context, text: str) -> Listen:
 
 def _service(context: Context, text: str) -> str:
     try:
-        return parsers.unit_name(context, text, ".service")
+        return parsers.unit_name(context, text, ".service", instantiates=False)
     except ValueError as error:
         raise BadValue(f"Unit must be of type service, ignoring: {error}") from None
 
@@ -143,9 +146,10 @@ def _tos(context: Context, text: str) -> int:
 
 def _interface(context: Context, text: str) -> str:
     name = context.expand(text)
-    if not 0 < len(name) < 16 or "/" in name:
-        raise BadValue(f"Interface name is invalid, ignoring: {name}")
-    return name
+    try:
+        return parsers.interface_name(name)
+    except ValueError:
+        raise BadValue(f"Interface name is invalid, ignoring: {name}") from None
 
 
 def _fd_name(context: Context, text: str) -> str:
@@ -223,8 +227,8 @@ SOCKET: tuple[Directive, ...] = (
     _command("ExecStopPre", "exec_stop_pre"),
     _command("ExecStopPost", "exec_stop_post"),
     _sock("TimeoutSec", "timeout_usec", parsers.seconds(zero=INFINITY), "t", property_name="TimeoutUSec"),
-    _sock("SocketUser", "socket_user", parsers.expanded, "s", _RESET),
-    _sock("SocketGroup", "socket_group", parsers.expanded, "s", _RESET),
+    _sock("SocketUser", "socket_user", user_or_group, "s", _RESET),
+    _sock("SocketGroup", "socket_group", user_or_group, "s", _RESET),
     _sock("SocketMode", "socket_mode", parsers.mode, "u"),
     _sock("DirectoryMode", "directory_mode", parsers.mode, "u"),
     _sock("Accept", "accept", parsers.boolean, "b"),

@@ -22,7 +22,10 @@ def _own(key: str, field: str, parse: Callable[..., Any], signature: str = "", m
     return Directive(key, Group.SPECIFIC, field, parse, merge, properties, fate, reason)
 
 
-def _triggered_unit(context: Context, text: str) -> str:
+def _triggered_unit(context: Context, text: str, old: str) -> str:
+    """The first one that is valid counts."""
+    if old:
+        raise BadValue(f"Multiple units to trigger specified, ignoring: {text}")
     try:
         name = parsers.unit_name(context, text)
     except BadValue:
@@ -93,7 +96,7 @@ TIMER: tuple[Directive, ...] = (
     _own("FixedRandomDelay", "fixed_random_delay", parsers.boolean, "b"),
     _own("AccuracySec", "accuracy_usec", _seconds, "t", property_name="AccuracyUSec"),
     _own("RandomizedDelaySec", "randomized_delay_usec", _seconds, "t", property_name="RandomizedDelayUSec"),
-    _own("Unit", "unit", _triggered_unit, "s"),
+    _own("Unit", "unit", _triggered_unit, "s", Merge.FOLD_ALL),
 )
 
 # --- path ---------------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ _WATCHES = ("PathExists", "PathExistsGlob", "PathChanged", "PathModified", "Dire
 
 PATH: tuple[Directive, ...] = (
     *(Directive(key, Group.SPECIFIC, "paths", _watched, Merge.APPEND) for key in _WATCHES),
-    _own("Unit", "unit", _triggered_unit, "s"),
+    _own("Unit", "unit", _triggered_unit, "s", Merge.FOLD_ALL),
     _own("MakeDirectory", "make_directory", parsers.boolean, "b"),
     _own("DirectoryMode", "directory_mode", parsers.mode, "u"),
     _own("TriggerLimitIntervalSec", "trigger_limit_interval_usec", _seconds, "t",

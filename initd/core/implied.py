@@ -12,6 +12,7 @@ from initd.core.completion import is_api_mount
 from initd.core.dependency import Dependency
 from initd.core.settings import (
     AutomountSettings,
+    CgroupSettings,
     DependencyEntry,
     ExecSettings,
     MountSettings,
@@ -22,6 +23,7 @@ from initd.core.settings import (
     TimerSettings,
     UnitDefinition,
 )
+from initd.core.settings_exec import has_device_policy, inherits_nothing
 from initd.core.states import LoadState, ServiceType, UnitType
 
 _AFTER, _BEFORE, _REQUIRES, _WANTS = Dependency.AFTER, Dependency.BEFORE, Dependency.REQUIRES, Dependency.WANTS
@@ -47,7 +49,7 @@ def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, .
         _add_default(found, definition)
     _add_specific(found, definition)
     if definition.exec is not None and _runs_processes(definition):
-        _add_exec(found, definition.exec)
+        _add_exec(found, definition.exec, definition.cgroup)
     if definition.load_state is LoadState.LOADED:
         # systemd gets to these only when nothing was wrong with the unit.
         _add_slice(found, definition)
@@ -157,6 +159,9 @@ def _add_specific(found: _Found, definition: UnitDefinition) -> None:
 def _add_device(found: _Found, mount: MountSettings | SwapSettings) -> None:
     """A mount or swap needs its device, and the device's services first."""
     if not mount.what.startswith("/dev/"):
+        if isinstance(mount, SwapSettings):
+            # A swap file can be used only where its file system may be written.
+            found.implicit(_AFTER, "systemd-remount-fs.service")
         return
     device = unitname.path_to_unit(mount.what, "device")
     found.implicit(_REQUIRES, device)
@@ -174,23 +179,26 @@ def _runs_processes(definition: UnitDefinition) -> bool:
     return True
 
 
-def _add_exec(found: _Found, settings: ExecSettings) -> None:
+def _add_exec(found: _Found, settings: ExecSettings, cgroup: CgroupSettings | None) -> None:
     if settings.private_tmp:
         found.implicit(_WANTS, "tmp.mount")
         found.implicit(_AFTER, "tmp.mount", "systemd-tmpfiles-setup.service")
     if settings.state_directory or settings.cache_directory or settings.logs_directory:
         # They are to be writable.
         found.implicit(_AFTER, "systemd-remount-fs.service")
-    if settings.root_image or settings.mount_images or settings.extension_images:
+    if settings.root_image:
+        found.implicit(_AFTER, "systemd-udevd.service")
+    if (settings.root_image or settings.mount_images) and cgroup is not None and has_device_policy(cgroup):
         modules = ("modprobe@loop.service", "modprobe@dm_mod.service", "modprobe@dm_verity.service")
         found.implicit(_WANTS, *modules)
-        found.implicit(_AFTER, *modules, "systemd-udevd.service")
+        found.implicit(_AFTER, *modules)
     if settings.log_namespace:
         sockets = (f"systemd-journald@{settings.log_namespace}.socket",
                    f"systemd-journald-varlink@{settings.log_namespace}.socket")
         found.implicit(_REQUIRES, *sockets)
         found.implicit(_AFTER, *sockets)
-    elif settings.standard_output in _JOURNAL_OUTPUTS or settings.standard_error in _JOURNAL_OUTPUTS - {""}:
+    elif (settings.standard_output in _JOURNAL_OUTPUTS or inherits_nothing(settings)
+          or settings.standard_error in _JOURNAL_OUTPUTS - {""}):
         found.implicit(_AFTER, "systemd-journald.socket")
 
 

@@ -33,6 +33,8 @@ _ERRNO_NAMES = {
 _WITHOUT_FILE = frozenset((UnitType.SLICE, UnitType.DEVICE))
 _SPREAD, _REPLACE, _APPEND = Merge.SPREAD, Merge.REPLACE, Merge.APPEND
 _FOLD, _FOLD_ALL = Merge.FOLD, Merge.FOLD_ALL
+#: What these are about may be mounted already, whatever their file says.
+_KEPT_THOUGH_BAD = frozenset((UnitType.MOUNT, UnitType.SWAP))
 _PERPETUAL = frozenset(("-.slice", "system.slice", "init.scope", "-.mount"))
 
 
@@ -54,14 +56,16 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
         draft.unit.description = files.name
         return _define(files.replace(dropins=(), links=()), draft, LoadState.NOT_FOUND, diagnostics)
     failure = _read_all(files, draft, facts, diagnostics)
-    if failure:
+    if failure and not (kind in _KEPT_THOUGH_BAD and failure.load_state is LoadState.BAD_SETTING):
         return failure
     completion.complete(draft, facts)
-    refusal = completion.refusal(draft)
+    # A bad mount gets all that a good one has.
+    refusal = "" if failure else completion.refusal(draft)
     if refusal:
         path = files.fragment.path if files.fragment else ""
         diagnostics.append(Diagnostic(LOG_ERR, path, 0, f"{files.name}: {refusal}"))
-    definition = _define(files, draft, LoadState.BAD_SETTING if refusal else LoadState.LOADED, diagnostics)
+    definition = _define(files, draft, LoadState.BAD_SETTING if failure or refusal else LoadState.LOADED, diagnostics)
+    definition = definition.replace(is_complete=True)
     for entry in implied_dependencies(definition):
         draft.dependencies.setdefault((entry.kind, entry.unit), entry)
     return definition.replace(dependencies=tuple(draft.dependencies.values()))
@@ -82,8 +86,9 @@ def _read_all(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: lis
                 LOG_ERR, files.fragment.path, 0,
                 f"{files.name}: Unit configuration has fatal error, unit will not be started.",
             ))
-            draft.unit.description = draft.unit.description or files.name
-            return _define(files, draft, LoadState.BAD_SETTING, diagnostics)
+            definition = _define(files, draft, LoadState.BAD_SETTING, diagnostics)
+            draft.unit.description = draft.unit.description or completion.description(draft)
+            return definition
         if failure:
             error_name, text = _ERRNO_TEXTS[failure]
             return _failed(files, draft, diagnostics, error_name, text)

@@ -103,6 +103,14 @@ def boolean(context: Context, text: str) -> bool:
         raise bad("boolean value", text) from None
 
 
+def fatal_boolean(context: Context, text: str) -> bool:
+    """For what a unit must not run without."""
+    try:
+        return to_bool(text)
+    except ValueError:
+        raise FatalValue(str(bad("boolean value", text))) from None
+
+
 def integer(low: int, high: int, what: str = "integer value") -> Callable[[Context, str], int]:
     def parse(context: Context, text: str) -> int:
         try:
@@ -309,10 +317,27 @@ def prefixed_path_words(context: Context, text: str) -> tuple[str, ...]:
     return tuple(out)
 
 
-def unit_name(context: Context, text: str, suffix: str = "") -> str:
-    """A unit's name with specifiers; a template becomes this unit's own instance."""
+def interface_name(name: str, longest: int = 15) -> str:
+    """The name of a network interface; ValueError where it cannot be one (the rules are the kernel's, and no number)."""
+    is_valid = 0 < len(name) <= longest and name not in (".", "..") and not _INTERFACE_FORBIDS.intersection(name)
+    if not is_valid or not name.isprintable() or name.isdecimal():
+        raise ValueError(name)
+    try:
+        to_int(name, 0, INFINITY)
+    except ValueError:
+        return name
+    raise ValueError(name)
+
+
+_INTERFACE_FORBIDS = frozenset(" :/%")
+
+
+def unit_name(context: Context, text: str, suffix: str = "", instantiates: bool = True) -> str:
+    """A unit's name with specifiers; a template becomes this unit's own instance, or is ValueError."""
     name = context.expand(text)
     if unitname.is_template(name):
+        if not instantiates:
+            raise ValueError(name)
         own = unitname.instance(context.name) or unitname.prefix(context.name)
         name = unitname.instantiate(name, own)
     if not unitname.is_valid(name) or (suffix and not name.endswith(suffix)):

@@ -324,9 +324,13 @@ def _from_directives(kind: UnitType) -> tuple[list[Row], list[Row]]:
 #: What systemd shows of a unit that it did not load, where that is not the default: nothing is chosen before the end of
 #: the loading, and the limits are the manager's own. Tried with systemd 252.
 _NOT_LOADED: dict[str, Callable[[Any], Any]] = {
-    "Type": lambda facts: "", "OOMPolicy": lambda facts: "", "StandardOutput": lambda facts: "inherit",
+    "StandardOutput": lambda facts: "inherit",
     "LimitNOFILE": lambda facts: facts.own_limits["nofile"][1],
     "LimitNOFILESoft": lambda facts: facts.own_limits["nofile"][0],
+}
+_NOT_LOADED_BY_TYPE: dict[UnitType, dict[str, Callable[[Any], Any]]] = {
+    UnitType.SERVICE: {"Type": lambda facts: "", "OOMPolicy": lambda facts: ""},
+    UnitType.SOCKET: {"TriggerLimitBurst": lambda facts: _NO_ID, "TriggerLimitIntervalUSec": lambda facts: INFINITY},
 }
 
 
@@ -334,12 +338,12 @@ def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], 
     attribute = group.value
     #: A unit without files, or with bad ones, shows the defaults.
     default = new_settings(kind)[group]
-    if kind is UnitType.SERVICE and name in _NOT_LOADED:
-        show_unloaded = _NOT_LOADED[name]
+    show_unloaded = _NOT_LOADED_BY_TYPE.get(kind, {}).get(name) or _NOT_LOADED.get(name)
+    if show_unloaded is not None:
 
         def get(unit: Unit, view: View) -> Any:
             facts = view.facts.load
-            return show(getattr(unit.definition, attribute), facts) if unit.is_loaded else show_unloaded(facts)
+            return show(getattr(unit.definition, attribute), facts) if unit.definition.is_complete else show_unloaded(facts)
 
         return get
     if kind is UnitType.SERVICE and name in _PHASE_OF:

@@ -280,7 +280,7 @@ class UnitDefinition(Record):
     `dependencies` is what its own files, their .wants/ and .requires/ directories, and the rules of its type give; the
     graph adds the inverses. `specific` is the settings object of the unit's own section (ServiceSettings, …).
     `mtime_usec` is the newest modification time of fragment and drop-ins, `source_mtime_usec` that of the file which
-    SourcePath= names, 0 where there is none (NeedDaemonReload=).
+    SourcePath= names, 0 where there is none (NeedDaemonReload=). `is_complete`: its type's defaults were filled in.
     """
 
     name: str
@@ -306,3 +306,4 @@ class UnitDefinition(Record):
     is_transient: bool = False
     is_generated: bool = False
     is_perpetual: bool = False
+    is_complete: bool = False

@@ -36,6 +36,11 @@ class KillSettings(Settings):
     send_sighup: bool = False
 
 
+def inherits_nothing(settings: ExecSettings) -> bool:
+    """StandardOutput=inherit where the input is nothing that could be written to: the manager's default counts then."""
+    return settings.standard_output == "inherit" and settings.standard_input in ("null", "file", "data")
+
+
 class ExecSettings(Settings):
     """systemd.exec(5)."""
 
@@ -192,6 +197,11 @@ class ExecSettings(Settings):
     smack_process_label: str = ""
     utmp_identifier: str = ""
     utmp_mode: str = "init"
+
+
+def has_device_policy(settings: CgroupSettings) -> bool:
+    """Devices are allowed one by one: what a unit needs beyond what it names has to be added."""
+    return settings.device_policy != "auto" or bool(settings.device_allow)
 
 
 class CgroupSettings(Settings):

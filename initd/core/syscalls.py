@@ -1,8 +1,7 @@
 """The groups of system calls that SystemCallFilter= knows ("@mount"), by name (systemd.exec(5)).
 
 Which calls systemd 252 counts to which group is printed by `systemd-analyze syscall-filter`; a group may name others.
-"@known" is left out: it is whatever the kernel has; so are
-the three names that Debian 12's libseccomp does not know and systemd therefore drops.
+The three names that Debian 12's libseccomp does not know, and systemd therefore drops, are left out.
 """
 
 from __future__ import annotations
@@ -129,11 +128,34 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: What Debian 12's libseccomp knows and no group has.
+_UNGROUPED = tuple((
+        "cachectl futex_requeue futex_wait futex_wake landlock_add_rule landlock_create_ruleset "
+        "landlock_restrict_self map_shadow_stack memfd_secret mincore multiplexer process_mrelease "
+        "s390_guarded_storage s390_sthyi seccomp spu_create spu_run syscall syslog sysmips timerfd"
+).split())
+#: In a group, but not known to that libseccomp.
+_UNKNOWN = frozenset(("nfsservctl",))
+
+
 def expand(word: str) -> set[str]:
     """The system calls that a word stands for: those of a group, or the one it names."""
+    if word == "@known":
+        return set(known())
     if not word.startswith("@"):
         return {word}
     found: set[str] = set()
     for member in GROUPS.get(word, ()):
         found |= expand(member)
     return found
+
+
+def known() -> frozenset[str]:
+    """Every system call that a filter may name."""
+    global _known
+    if not _known:
+        _known = frozenset(_UNGROUPED).union(*map(expand, GROUPS)) - _UNKNOWN
+    return _known
+
+
+_known: frozenset[str] = frozenset()

@@ -135,7 +135,7 @@ class Unit:
 
     @property
     def can_start(self) -> bool:
-        return self.is_loaded and self.machine.can_start
+        return self.is_loaded and self.machine.can_start and self.type is not UnitType.SWAP
 
     @property
     def can_stop(self) -> bool:
@@ -144,8 +144,12 @@ class Unit:
 
     @property
     def can_reload(self) -> bool:
-        own = bool(getattr(self.definition.specific, "exec_reload", ())) or self.type is UnitType.MOUNT
-        return self.is_loaded and bool(own or self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
+        if self.type is UnitType.MOUNT:
+            return True
+        own = getattr(self.definition.specific, "exec_reload", None)
+        if own is not None:
+            return bool(own)
+        return self.is_loaded and bool(self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
 
     @property
     def can_isolate(self) -> bool:

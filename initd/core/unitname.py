@@ -14,7 +14,7 @@ MAX_LENGTH = 255
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PREFIX = frozenset(_DIGITS + _LETTERS + ":-_.\\")
-_INSTANCE = frozenset(_PREFIX | {"@"})
+INSTANCE_CHARACTERS = frozenset(_PREFIX | {"@"})
 #: Bytes that escaping leaves alone; "-" and "\\" are escaped too, as both have a meaning in escaped text.
 _PLAIN = frozenset((_DIGITS + _LETTERS + ":_.").encode())
 _TYPES = {kind.value: kind for kind in UnitType}
@@ -29,7 +29,7 @@ def is_valid(name: str) -> bool:
     if not dot or suffix not in _TYPES:
         return False
     before, at, after = stem.partition("@")
-    return bool(before) and _PREFIX.issuperset(before) and (not at or _INSTANCE.issuperset(after))
+    return bool(before) and _PREFIX.issuperset(before) and (not at or INSTANCE_CHARACTERS.issuperset(after))
 
 
 def unit_type(name: str) -> UnitType:

@@ -137,19 +137,28 @@ class UnitLinks:
         return f"{self._dirs.real(parent)}/{name}"
 
     def links_in(self, directory: str) -> Iterator[Link]:
-        for path in self._walk(directory):
-            there = self.occupant(path)
-            if there is not None and there.target:
-                yield Link(path, there.target)
+        """Every link in the directory and in the directories in it. What is no link costs nothing: a listing tells."""
+        for path, entry in self._entries(directory):
+            if entry.is_symlink():
+                yield from self._link(path, entry)
+            elif entry.is_dir():
+                for inner_path, inner in self._entries(path):
+                    if inner.is_symlink():
+                        yield from self._link(inner_path, inner)
 
-    def _walk(self, directory: str) -> Iterator[str]:
-        for name in self.files_in(directory):
-            path = f"{directory}/{name}"
-            real = self._real_entry(path)
-            if os.path.isdir(real) and not os.path.islink(real):
-                yield from (f"{path}/{inner}" for inner in self.files_in(path))
-            else:
-                yield path
+    def _entries(self, directory: str) -> list[tuple[str, os.DirEntry[str]]]:
+        try:
+            with os.scandir(self._dirs.real(directory)) as found:
+                return [(f"{directory}/{entry.name}", entry) for entry in sorted(found, key=lambda entry: entry.name)]
+        except OSError:
+            return []  # nothing there is nothing in it
+
+    def _link(self, path: str, entry: os.DirEntry[str]) -> Iterator[Link]:
+        try:
+            target = os.readlink(entry.path)
+        except OSError:
+            return  # gone meanwhile
+        yield Link(path, os.path.normpath(os.path.join(os.path.dirname(path), target)))
 
     def files_in(self, directory: str) -> list[str]:
         try:

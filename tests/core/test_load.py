@@ -204,7 +204,8 @@ IMPLIED = [
     ("CacheDirectory=x", Dependency.AFTER, {"systemd-remount-fs.service", "-.mount"}),
     ("Type=dbus\nBusName=a.b", Dependency.REQUIRES, {"dbus.socket"}),
     ("LogNamespace=foo", Dependency.REQUIRES, {"systemd-journald@foo.socket", "systemd-journald-varlink@foo.socket"}),
-    ("RootImage=/a.img", Dependency.AFTER, {"modprobe@loop.service", "systemd-udevd.service"}),
+    ("RootImage=/a.img", Dependency.AFTER, {"systemd-udevd.service"}),
+    ("RootImage=/a.img\nDevicePolicy=closed", Dependency.AFTER, {"modprobe@loop.service", "systemd-udevd.service"}),
     ("Slice=foo-bar.slice", Dependency.AFTER, {"foo-bar.slice"}),
     ("StandardInput=socket\nStandardError=journal", Dependency.AFTER, {"systemd-journald.socket"}),
 ]
