@@ -16,7 +16,8 @@ from initd.core.answers import Call, Error, Order, Return, Submit
 from initd.core.api import answer
 from initd.core.api_signals import signal_for
 from initd.core.engine import Engine
-from initd.core.load import LoadFacts, load_unit
+from initd.core.load import load_unit
+from initd.core.sources import NO_FACTS, LoadFacts
 from initd.core.unit import Unit
 from initd.core.values import Now, ProcessEnd, ProcessInfo
 from initd.core.view import Usage, View
@@ -37,10 +38,10 @@ class FakeFacts:
     uid = 4242
     unit_path = ("/etc/systemd/system", "/lib/systemd/system")
     control_group = ""
-    load = LoadFacts()
 
     def __init__(self, manager: FakeManager) -> None:
         self._manager = manager
+        self.load = manager.facts
 
     def processes(self) -> dict[str, list[ProcessInfo]]:
         found: dict[str, list[ProcessInfo]] = {"init.scope": [ProcessInfo(1, 0, 0, False, "/sbin/pyinit")]}
@@ -66,8 +67,9 @@ class FakeFacts:
 
 
 class FakeManager:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, facts: LoadFacts = NO_FACTS) -> None:
         self.root = root
+        self.facts = facts
         self.dirs = UnitDirs(str(root))
         self.engine = Engine(self.now(), seed=1)
         self.processes: dict[int, tuple[str, str]] = {}
@@ -82,6 +84,9 @@ class FakeManager:
         self._answers: dict[object, Answer] = {}
         self._next_request = 1
         self._next_pid = FIRST_PID
+        self.write_base()
+
+    def write_base(self) -> None:
         for name in ("sysinit.target", "basic.target", "shutdown.target"):
             self.write(name, "[Unit]\nDefaultDependencies=no\n")
 
@@ -101,7 +106,7 @@ class FakeManager:
         graph = self.engine.graph
         graph.want(name)
         while missing := graph.missing():
-            self.feed(ev.UnitsLoaded(tuple(load_unit(self.dirs.read(each), FakeFacts.load) for each in missing)))
+            self.feed(ev.UnitsLoaded(tuple(load_unit(self.dirs.read(each), self.facts) for each in missing)))
         return graph.by_name[name]
 
     # --- the engine -------------------------------------------------------------------------------------------------
