@@ -15,11 +15,12 @@ from initd.core.settings import (
     PathSettings,
     ScopeSettings,
     ServiceSettings,
+    Settings,
     SocketSettings,
     SwapSettings,
     TimerSettings,
 )
-from initd.core.settings_exec import has_device_policy
+from initd.core.settings_exec import ExecSettings, has_device_policy
 from initd.core.sources import LoadFacts
 from initd.core.states import EmergencyAction, NotifyAccess, ServiceRestart, ServiceType, UnitType
 from initd.core.values import INFINITY
@@ -96,8 +97,8 @@ def _complete_specific(draft: Draft, facts: LoadFacts) -> None:
         add_mounts_for(draft, _parent(specific.where))
     elif isinstance(specific, SwapSettings):
         draft.default(Group.SPECIFIC, "timeout_usec", facts.default_timeout_start_usec)
-        if specific.what:
-            add_mounts_for(draft, specific.what)
+        draft.default(Group.SPECIFIC, "what", _path_of(draft.name))
+        add_mounts_for(draft, specific.what)
     elif isinstance(specific, ScopeSettings):
         draft.default(Group.SPECIFIC, "timeout_stop_usec", facts.default_timeout_stop_usec)
         draft.default(Group.SPECIFIC, "oom_policy", _oom_policy(draft, facts))
@@ -184,21 +185,33 @@ def _complete_exec(draft: Draft, facts: LoadFacts) -> None:
         _complete_dynamic_user(draft)
     _drop_capabilities(draft)
     _close_devices(draft)
-    if exec_settings.standard_input == "null" and exec_settings.standard_input_data:
+    is_mount = draft.kind in (UnitType.MOUNT, UnitType.SWAP)
+    if exec_settings.standard_input == "null" and exec_settings.standard_input_data and not is_mount:
         exec_settings.standard_input = "data"
     if not exec_settings.standard_output and exec_settings.standard_input not in ("null", "file"):
         # A process that reads a terminal or a socket answers there.
         if exec_settings.standard_input in ("socket", "fd", "tty", "tty-force", "tty-fail"):
             exec_settings.standard_output = "inherit"
+    for field, _ in _BASES:
+        if getattr(exec_settings, field):
+            setattr(exec_settings, field, tuple(sorted(getattr(exec_settings, field))))
+    if runs_processes(draft.specific):
+        _add_mounts(draft, exec_settings, facts)
+
+
+def runs_processes(specific: Settings | None) -> bool:
+    """A socket unit that runs no command of its own has no process to prepare for."""
+    return not isinstance(specific, SocketSettings) or bool(
+        specific.exec_start_pre or specific.exec_start_post or specific.exec_stop_pre or specific.exec_stop_post)
+
+
+def _add_mounts(draft: Draft, exec_settings: ExecSettings, facts: LoadFacts) -> None:
     if not exec_settings.working_directory_missing_ok and exec_settings.working_directory.startswith("/"):
         add_mounts_for(draft, exec_settings.working_directory)
     for path in (exec_settings.root_directory, exec_settings.root_image):
         if path:
             add_mounts_for(draft, path)
     for field, fact in _BASES:
-        if not getattr(exec_settings, field):
-            continue
-        setattr(exec_settings, field, tuple(sorted(getattr(exec_settings, field))))
         for path, _ in getattr(exec_settings, field):
             add_mounts_for(draft, f"{getattr(facts, fact)}/{path}")
     if exec_settings.private_tmp:

@@ -310,9 +310,15 @@ def _socket_bind(context: Context, text: str) -> tuple[tuple[int, int, int, int]
     return ((family, protocol, count, first),)
 
 
+_BPF_KINDS = frozenset(
+    "ingress egress device sock_create sock_ops bind4 bind6 connect4 connect6 post_bind4 post_bind6 sendmsg4 sendmsg6 "
+    "sysctl recvmsg4 recvmsg6 getsockopt setsockopt".split()
+)
+
+
 def _bpf_program(context: Context, text: str) -> tuple[tuple[str, str], ...]:
     kind, colon, path = context.expand(text).partition(":")
-    if not colon:
+    if not colon or kind not in _BPF_KINDS:
         raise BadValue(f"Failed to parse BPF foreign program: {text}")
     return ((kind, parsers.check_path(context, path)),)
 

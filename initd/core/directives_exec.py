@@ -156,7 +156,9 @@ def _environment(context: Context, text: str, old: tuple[str, ...]) -> tuple[str
 
 def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
     out = []
-    for word in context.expand_each(parsers.split(context, text, unescape=False)):
+    # A backslash only makes the next letter itself here, and no name has one.
+    names = [word.replace("\\", "") for word in parsers.split(context, text, unescape=False)]
+    for word in context.expand_each(names):
         if is_variable_name(word):
             out.append(word)
         else:

@@ -155,7 +155,9 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
     mask = old or 0
     for word in text.split():
         try:
-            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word, 16)
+            if word[0] in "+-":
+                raise ValueError(word)
+            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word.removeprefix("0x"), 16)
         except ValueError:
             raise BadValue(f"Failed to parse the coredump filter, ignoring: {text}") from None
     return mask

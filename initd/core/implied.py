@@ -1,14 +1,14 @@
 """Dependencies that no file writes: the implicit and the default ones of each unit type.
 
 Source: the sections "Automatic Dependencies" of systemd.service(5), systemd.socket(5), … and systemd.exec(5), tried
-against a real systemd 252. What depends on other units being there (a target after what it wants, the mount units
-below a path) is `core.graph`'s work.
+against a real systemd 252 in a container: there it has no device units, and leaves out the dependencies on them. What
+depends on other units being there (a target after what it wants, the mount units below a path) is `core.graph`'s work.
 """
 
 from __future__ import annotations
 
 from initd.core import unitname
-from initd.core.completion import is_api_mount
+from initd.core.completion import is_api_mount, runs_processes
 from initd.core.dependency import Dependency
 from initd.core.settings import (
     AutomountSettings,
@@ -48,7 +48,7 @@ def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, .
     if definition.unit.default_dependencies:
         _add_default(found, definition)
     _add_specific(found, definition)
-    if definition.exec is not None and _runs_processes(definition):
+    if definition.exec is not None and runs_processes(definition.specific):
         _add_exec(found, definition.exec, definition.cgroup)
     if definition.load_state is LoadState.LOADED:
         # systemd gets to these only when nothing was wrong with the unit.
@@ -141,10 +141,6 @@ def _add_specific(found: _Found, definition: UnitDefinition) -> None:
         if specific.service:
             found.implicit(_BEFORE, specific.service)
             found.implicit(_TRIGGERS, specific.service)
-        if specific.bind_to_device and specific.bind_to_device != "lo":
-            device = unitname.path_to_unit(f"/sys/subsystem/net/devices/{specific.bind_to_device}", "device")
-            found.implicit(Dependency.BINDS_TO, device)
-            found.implicit(_AFTER, device)
     elif isinstance(specific, (TimerSettings, PathSettings)):
         found.implicit(_BEFORE, specific.unit)
         found.implicit(_TRIGGERS, specific.unit)
@@ -152,31 +148,14 @@ def _add_specific(found: _Found, definition: UnitDefinition) -> None:
         mount = unitname.change_type(definition.name, "mount")
         found.implicit(_BEFORE, mount)
         found.implicit(_TRIGGERS, mount)
-    elif isinstance(specific, (MountSettings, SwapSettings)):
-        _add_device(found, specific)
+    elif isinstance(specific, SwapSettings):
+        _add_swap(found, specific)
 
 
-def _add_device(found: _Found, mount: MountSettings | SwapSettings) -> None:
-    """A mount or swap needs its device, and the device's services first."""
-    if not mount.what.startswith("/dev/"):
-        if isinstance(mount, SwapSettings):
-            # A swap file can be used only where its file system may be written.
-            found.implicit(_AFTER, "systemd-remount-fs.service")
-        return
-    device = unitname.path_to_unit(mount.what, "device")
-    found.implicit(_REQUIRES, device)
-    found.implicit(_AFTER, device, f"blockdev@{unitname.escape_path(mount.what)}.target")
-    if isinstance(mount, MountSettings):
-        found.implicit(_STOP_PROPAGATED, device)
-
-
-def _runs_processes(definition: UnitDefinition) -> bool:
-    specific = definition.specific
-    if isinstance(specific, SocketSettings):
-        # A socket unit that runs no command of its own has no process to prepare for.
-        return bool(specific.exec_start_pre or specific.exec_start_post
-                    or specific.exec_stop_pre or specific.exec_stop_post)
-    return True
+def _add_swap(found: _Found, swap: SwapSettings) -> None:
+    if not swap.what.startswith("/dev/"):
+        # A swap file can be used only where its file system may be written.
+        found.implicit(_AFTER, "systemd-remount-fs.service")
 
 
 def _add_exec(found: _Found, settings: ExecSettings, cgroup: CgroupSettings | None) -> None:

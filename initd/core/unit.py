@@ -13,7 +13,7 @@ from initd.core.settings import UnitDefinition, UnitSettings
 from initd.core.states import ActiveState, JobType, LoadState, UnitType
 from initd.core.values import Diagnostic, Now
 
-_NEVER_STOPPED = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
+_NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
 
 
 class Machine:
@@ -135,12 +135,12 @@ class Unit:
 
     @property
     def can_start(self) -> bool:
-        return self.is_loaded and self.machine.can_start and self.type is not UnitType.SWAP
+        return self.is_loaded and self.machine.can_start and self.type not in _NOT_IN_CONTAINERS
 
     @property
     def can_stop(self) -> bool:
         """Anything may be stopped, loaded or not, but for what is always there and types that containers do not have."""
-        return not self.definition.is_perpetual and self.type not in _NEVER_STOPPED
+        return not self.definition.is_perpetual and self.type not in _NOT_IN_CONTAINERS
 
     @property
     def can_reload(self) -> bool:

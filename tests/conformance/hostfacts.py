@@ -12,6 +12,7 @@ LEFT_OUT: dict[str, str] = {
     "when something happened": r".*Timestamp(Monotonic)?|.*(NextElapse|LastTrigger)USec.*",
     "which process, and how it ended": r".*PID|InvocationID|ExecMain(Code|Status)",
     "whether a condition held there": r"(Condition|Assert)Result",
+    "whether a file changed there since it was read": r"NeedDaemonReload",
     "what the kernel counted": r"(Memory(Current|Available)|CPUUsageNSec|Tasks(Current|Max)|(IO(Read|Write)|IP(In|E)gress)\w+)",
     "where its cgroup was, and whether that kernel can freeze it": r"ControlGroup(Id)?|Effective(CPUs|MemoryNodes)|CanFreeze",
     "the limits that the recording container had itself": r"Limit(NPROC|SIGPENDING|MEMLOCK)(Soft)?",
@@ -23,7 +24,7 @@ SETS = frozenset(
     "After Before Requires Requisite Wants WantedBy RequiredBy RequisiteOf Conflicts ConflictedBy BindsTo BoundBy PartOf "
     "ConsistsOf Upholds UpheldBy OnSuccess OnSuccessOf OnFailure OnFailureOf Names TriggeredBy Triggers RequiresMountsFor "
     "PropagatesReloadTo ReloadPropagatedFrom PropagatesStopTo StopPropagatedFrom JoinsNamespaceOf SliceOf References "
-    "ReferencedBy IPAddressAllow IPAddressDeny".split()
+    "ReferencedBy IPAddressAllow IPAddressDeny RestrictNetworkInterfaces".split()
 )
 
 

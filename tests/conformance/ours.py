@@ -56,3 +56,6 @@ class _Facts(FakeFacts):
     def unit_file_preset(self, unit):
         path = unit.definition.fragment_path
         return unitlinks.preset_state(unit.name, str(self._manager.root)) if path else ""
+
+    def needs_reload(self, unit):
+        return self._manager.dirs.needs_reload(unit.definition)
