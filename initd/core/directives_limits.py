@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows, shows_fact
+from initd.core.numbers import to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -29,10 +30,10 @@ def _limit_value(name: str, text: str) -> int:
     if name == "RTTIME":
         return timespan.parse(word, 1)
     if name == "NICE" and word[:1] in ("+", "-"):
-        return 20 - parsers.to_int(word, -20, 19)
+        return 20 - to_int(word, -20, 19)
     if name == "NICE":
-        return parsers.to_int(word, 0, 40)
-    return parsers.to_size(word) if name in _SIZE_LIMITS else parsers.to_int(word, 0, INFINITY - 1)
+        return to_int(word, 0, 40)
+    return parsers.to_size(word) if name in _SIZE_LIMITS else to_int(word, 0, INFINITY - 1)
 
 
 def parse_limit(name: str, text: str) -> tuple[int, int]:
@@ -152,7 +153,7 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
 
 def _nice(context: Context, text: str) -> int:
     try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
+        value = to_int(text, -(2**31), 2**31 - 1)
     except ValueError:
         raise BadValue(f"Failed to parse nice priority, ignoring: {text}") from None
     if not -20 <= value <= 19:
@@ -162,7 +163,7 @@ def _nice(context: Context, text: str) -> int:
 
 def _oom_score_adjust(context: Context, text: str) -> int:
     try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
+        value = to_int(text, -(2**31), 2**31 - 1)
     except ValueError:
         raise BadValue(f"Failed to parse the OOM score adjust value, ignoring: {text}") from None
     if not -1000 <= value <= 1000:

@@ -10,7 +10,8 @@ from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
 from initd.core.directive import BadValue, Context, FatalValue
-from initd.core.values import INFINITY
+from initd.core.numbers import to_int
+from initd.core.values import INFINITY, LOG_NOTICE, Diagnostic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,25 +38,6 @@ def to_bool(text: str) -> bool:
         return _BOOLEANS[text.lower()]
     except KeyError:
         raise ValueError(f"{text!r} is neither yes nor no") from None
-
-
-def to_int(text: str, low: int, high: int) -> int:
-    """A whole number between the limits, in any base that C knows. ValueError otherwise."""
-    word = text.strip()
-    sign = -1 if word.startswith("-") else 1
-    digits = word.lstrip("+-") if word[:1] in ("+", "-") else word
-    if not digits or not digits.isascii() or not digits[0].isdigit() or "_" in digits:
-        raise ValueError(f"{text!r} is not a number")
-    if digits[:2].lower() in ("0x", "0b", "0o"):
-        value = int(digits, 0)
-    elif len(digits) > 1 and digits[0] == "0":
-        value = int(digits, 8)
-    else:
-        value = int(digits)
-    value *= sign
-    if not low <= value <= high:
-        raise ValueError(f"{text!r} is out of range")
-    return value
 
 
 def to_size(text: str) -> int:
@@ -264,8 +246,11 @@ def current_run(context: Context, path: str) -> str:
     """/var/run has been a link to /run for a decade; systemd corrects such a path and says so."""
     if not path.startswith("/var/run/"):
         return path
-    context.warn(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
-                 "please update the unit file accordingly.")
+    context.diagnostics.append(Diagnostic(
+        LOG_NOTICE, context.path, context.line,
+        f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
+        "please update the unit file accordingly.",
+    ))
     return path[4:]
 
 
