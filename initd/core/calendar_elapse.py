@@ -79,8 +79,10 @@ class _Walk:
         from December 28 to "December 39" and from there to January 17.
         """
         field = next(place for place, (now, then) in enumerate(zip(self._clock, wanted)) if now != then)
-        if field < _SECOND:
+        if field < _MINUTE:
             self._clock[field + 1] = _LEAST[field + 1]
+        elif field == _MINUTE:
+            self._clock[_SECOND] %= SECOND  # fractions of a second are a field of their own there, below this one
 
     def _is_weekday(self) -> bool:
         day = caldate.weekday(caldate.to_days(*self._clock[:3]))
