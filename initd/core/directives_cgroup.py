@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initd.core import parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
-from initd.core.numbers import to_int
+from initd.core.numbers import fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -48,17 +48,17 @@ def _weight(low: int, high: int, what: str) -> Callable[[Context, str], int | No
     return parse
 
 
-def _legacy(instead: str, parse: Callable[..., Any]) -> Callable[..., Any]:
-    """As `parse`, and a word about what should be used by now."""
-
-    def warn_and_parse(context: Context, text: str, *old: Any) -> Any:
-        context.warn(f"Unit uses {context.key}=; please use {instead} instead. "
-                     f"Support for {context.key}= will be removed soon.")
-        return parse(context, text, *old)
-
-    return warn_and_parse
+def _warn_of_legacy(context: Context, instead: str) -> None:
+    context.warn(f"Unit uses {context.key}=; please use {instead} instead. "
+                 f"Support for {context.key}= will be removed soon.")
 
 
+def _shares(context: Context, text: str) -> int | None:
+    _warn_of_legacy(context, "CPUWeight=")
+    return _any_shares(context, text)
+
+
+_any_shares = _weight(2, 262144, "CPU shares")
 _any_cpu_weight = _weight(1, 10000, "CPU weight")
 
 
@@ -87,8 +87,8 @@ def _memory(context: Context, text: str, low: int = 0) -> int:
     except ValueError:
         try:
             value = parsers.to_size(text)
-        except ValueError:
-            raise BadValue(f"Invalid memory limit '{text}', ignoring: Invalid argument") from None
+        except ValueError as error:
+            raise BadValue(f"Invalid memory limit '{text}', ignoring: {fault(error)}") from None
     if value < low:
         raise BadValue(f"Memory limit '{text}' out of range, ignoring.")
     return value
@@ -96,6 +96,12 @@ def _memory(context: Context, text: str, low: int = 0) -> int:
 
 def _memory_max(context: Context, text: str) -> int:
     return _memory(context, text, 1)
+
+
+def _memory_limit(context: Context, text: str) -> int:
+    limit = _memory_max(context, text)
+    _warn_of_legacy(context, "MemoryMax=")
+    return limit
 
 
 def _memory_floor(context: Context, text: str) -> int:
@@ -111,8 +117,8 @@ def _tasks_max(context: Context, text: str) -> int:
     except ValueError:
         try:
             value = to_int(text, 1, INFINITY - 1)
-        except ValueError:
-            raise BadValue(f"Invalid maximum tasks value '{text}', ignoring.") from None
+        except ValueError as error:
+            raise BadValue(f"Invalid maximum tasks value '{text}', ignoring: {fault(error)}") from None
     if not value:
         raise BadValue(f"Maximum tasks value '{text}' out of range, ignoring.")
     return value
@@ -376,7 +382,6 @@ def _block_io_weight(text: str) -> int:
 
 _RESET = Merge.REPLACE_OR_RESET
 _io = _weight(1, 10000, "weight")
-_shares = _legacy("CPUWeight=", _weight(2, 262144, "CPU shares"))
 _block_io = _weight(10, 1000, "block IO weight")
 _oom_mode = parsers.word_of(("auto", "kill"), "managed OOM mode")
 
@@ -402,7 +407,7 @@ CGROUP: tuple[Directive, ...] = (
     _cg("MemoryHigh", "memory_high", _memory_max, "t", _RESET),
     _cg("MemoryMax", "memory_max", _memory_max, "t", _RESET),
     _cg("MemorySwapMax", "memory_swap_max", _memory_floor, "t", _RESET),
-    _cg("MemoryLimit", "memory_limit", _legacy("MemoryMax=", _memory_max), "t", _RESET),
+    _cg("MemoryLimit", "memory_limit", _memory_limit, "t", _RESET),
     _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.FOLD, show=_show_device_allow),
     _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s"),
     _accounting("IOAccounting", "io_accounting", "default_io_accounting"),

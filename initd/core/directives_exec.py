@@ -29,7 +29,7 @@ _LONGEST_NAME, _NO_ID, _NO_SHORT_ID = 31, 2**32 - 1, 2**16 - 1
 
 
 def _user_or_group(context: Context, text: str) -> str:
-    name = context.expand_or_fail(text)
+    name = context.expand_or_fail(text, is_quoted=False)
     _check_name(context, name)
     return name
 

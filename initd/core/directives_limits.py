@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows, shows_fact
-from initd.core.numbers import to_int
+from initd.core.numbers import NumberRangeError, fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -153,22 +153,20 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
 
 def _nice(context: Context, text: str) -> int:
     try:
-        value = to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse nice priority, ignoring: {text}") from None
-    if not -20 <= value <= 19:
-        raise BadValue(f"Nice priority out of range, ignoring: {text}")
-    return value
+        return to_int(text, -20, 19)
+    except NumberRangeError:
+        raise BadValue(f"Nice priority out of range, ignoring: {text}") from None
+    except ValueError as error:
+        raise BadValue(f"Failed to parse nice priority '{text}', ignoring: {fault(error)}") from None
 
 
 def _oom_score_adjust(context: Context, text: str) -> int:
     try:
-        value = to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse the OOM score adjust value, ignoring: {text}") from None
-    if not -1000 <= value <= 1000:
-        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}")
-    return value
+        return to_int(text, -1000, 1000)
+    except NumberRangeError:
+        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}") from None
+    except ValueError as error:
+        raise BadValue(f"Failed to parse the OOM score adjust value '{text}', ignoring: {fault(error)}") from None
 
 
 # --- the table ------------------------------------------------------------------------------------------------------

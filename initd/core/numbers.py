@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+class NumberRangeError(ValueError):
+    """A number, but none that fits: ERANGE instead of EINVAL."""
+
+
+def fault(error: ValueError) -> str:
+    """What the C library calls it."""
+    return "Numerical result out of range" if isinstance(error, NumberRangeError) else "Invalid argument"
+
+
 def to_int(text: str, low: int, high: int) -> int:
     """A whole number between the limits, in any base that C knows. ValueError otherwise."""
     word = text.lstrip()
@@ -18,5 +27,5 @@ def to_int(text: str, low: int, high: int) -> int:
         value = int(digits)
     value *= sign
     if not low <= value <= high:
-        raise ValueError(f"{text!r} is out of range")
+        raise NumberRangeError(f"{text!r} is out of range")
     return value

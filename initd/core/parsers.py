@@ -10,7 +10,7 @@ from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
 from initd.core.directive import BadValue, Context, FatalValue
-from initd.core.numbers import to_int
+from initd.core.numbers import NumberRangeError, to_int
 from initd.core.values import INFINITY, LOG_NOTICE, Diagnostic
 
 TYPE_CHECKING = False
@@ -46,6 +46,8 @@ def to_size(text: str) -> int:
     digits = word.rstrip("BKMGTPE")
     suffix = word[len(digits):]
     number, point, fraction = digits.strip().partition(".")
+    if number.startswith("-") and number[1:].isdecimal():
+        raise NumberRangeError(f"{text!r} is less than nothing")
     if suffix not in _SIZES or not number.isdecimal() or not number.isascii():
         raise ValueError(f"{text!r} is not a size")
     if point and not (fraction.isdecimal() and fraction.isascii()):
@@ -54,7 +56,7 @@ def to_size(text: str) -> int:
     if fraction:
         size += int(fraction) * _SIZES[suffix] // 10 ** len(fraction)
     if size >= INFINITY:
-        raise ValueError(f"{text!r} is out of range")
+        raise NumberRangeError(f"{text!r} is out of range")
     return size
 
 

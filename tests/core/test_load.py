@@ -331,6 +331,24 @@ def test_what_is_honoured_with_a_frown(line, text):
     assert [str(found) for found in definition.diagnostics] == [text]
 
 
+@pytest.mark.parametrize(("line", "text"), [
+    ("Nice=x", "Failed to parse nice priority 'x', ignoring: Invalid argument"),
+    ("Nice=99", "Nice priority out of range, ignoring: 99"),
+    ("OOMScoreAdjust=x", "Failed to parse the OOM score adjust value 'x', ignoring: Invalid argument"),
+    ("OOMScoreAdjust=9999", "OOM score adjust value out of range, ignoring: 9999"),
+    ("TasksMax=x", "Invalid maximum tasks value 'x', ignoring: Invalid argument"),
+    ("TasksMax=-1", "Invalid maximum tasks value '-1', ignoring: Numerical result out of range"),
+    ("MemoryMax=-1", "Invalid memory limit '-1', ignoring: Numerical result out of range"),
+    ("IOWeight=x", "Invalid weight, ignoring: x"), ("CPUWeight=x", "Invalid CPU weight, ignoring: x"),
+    ("KillMode=x", "Failed to parse kill mode specification, ignoring: x"),
+    ("ExecStart=-%Z", "Failed to resolve unit specifiers in '%Z', ignoring: Invalid slot"),
+])
+def test_what_is_ignored_is_told_in_systemds_words(line, text):
+    definition = load(GOOD + line + "\n")
+    assert definition.load_state is LoadState.LOADED
+    assert [str(found) for found in definition.diagnostics] == ["/u/q.service:3: " + text]
+
+
 @pytest.mark.parametrize("name", ["root", "_apt", "a-b", "A9", "0", "1000", "4294967294"])
 def test_names_by_the_strict_rules_get_no_word(name):
     assert load(f"{GOOD}User={name}\nGroup={name}\n").diagnostics == ()
