@@ -346,7 +346,7 @@ def _pressure(parameter: str, text: str | None, kind: str = "full") -> bool:
         return True
     question = pressure_question(parameter)
     lines = {line.split(" ")[0]: line.split(" ")[1:] for line in text.splitlines() if line}
-    for field in lines.get(kind, lines.get("some", [])):
+    for field in lines.get(kind) or lines.get("some") or lines.get("full", []):
         name, _, value = field.partition("=")
         if name == question.span:
             return round(float(value) * 100) <= question.limit_permyriad
