@@ -12,18 +12,36 @@ import sys
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
+from initd.cli.output import complain_behind, print_version
+from initd.core.numbers import to_int
 
-#: Verb → (module of initd.cli, function, fewest arguments).
-VERBS = {
-    "calendar": ("analyze_time", "calendar", 1),
-    "timestamp": ("analyze_time", "timestamp", 1),
-    "timespan": ("analyze_time", "timespan", 1),
+#: Verb → (module of initd.cli, function, fewest and most arguments). None: as many as you like.
+VERBS: dict[str, tuple[str, str, int, int | None]] = {
+    "calendar": ("analyze_time", "calendar", 1, None),
+    "timestamp": ("analyze_time", "timestamp", 1, None),
+    "timespan": ("analyze_time", "timespan", 1, None),
+    "unit-paths": ("analyze_files", "unit_paths", 0, 0),
+    "cat-config": ("analyze_files", "cat_config", 1, None),
+    "condition": ("analyze_files", "condition", 0, None),
+    "exit-status": ("analyze_tables", "exit_status", 0, None),
+    "capability": ("analyze_tables", "capability", 0, None),
+    "syscall-filter": ("analyze_tables", "syscall_filter", 0, None),
+    "compare-versions": ("analyze_tables", "compare_versions", 2, 3),
+    "verify": ("analyze_verify", "verify", 1, None),
+    "dump": ("analyze_dump", "dump", 0, None),
 }
-#: Verbs of systemd's that are not here (yet): named, so that the answer is not "unknown".
-_NOT_AVAILABLE = frozenset((
-    "time", "blame", "critical-chain", "plot", "dot", "unit-files", "filesystems", "security", "inspect-elf", "exit-status",
-    "capability", "syscall-filter", "compare-versions", "unit-paths", "cat-config", "condition", "verify", "dump",
-))
+#: Verbs of systemd's that are not here, and why.
+_REFUSED = {
+    "time": "not available",
+    "blame": "not available",
+    "critical-chain": "not available",
+    "plot": "not available",
+    "dot": "not available; see systemctl list-dependencies",
+    "unit-files": "not available; see systemctl list-unit-files",
+    "security": "not available; see pyinit check for what becomes of each directive here",
+    "filesystems": "the kernel's file systems are not restricted here (no BPF), so none are listed",
+    "inspect-elf": "not available",
+}
 _LONG = {
     "help": "", "version": "", "quiet": "", "root": "=", "image": "=", "recursive-errors": "=", "offline": "=",
     "threshold": "=", "security-policy": "=", "json": "=", "no-pager": "", "system": "", "user": "", "global": "",
@@ -31,26 +49,47 @@ _LONG = {
     "generators": "?", "iterations": "=", "base-time": "=", "profile": "=",
 }
 _SHORT = {"h": "help", "q": "quiet", "H": "host", "M": "machine"}
+#: Options that only mean something to verbs that are not here; systemd's words for giving them to another.
+_ONLY_FOR = {
+    "threshold": "security right now", "offline": "security right now", "security-policy": "security",
+    "json": "security and inspect-elf right now",
+}
 _USES_ROOT = frozenset(("cat-config", "verify", "condition"))
+_USES_GLOBAL = frozenset(("dot", "unit-paths", "verify"))
+#: These ask the manager, and there is one only.
+_ASKS_MANAGER = frozenset(("dump",))
+_TRUE = frozenset(("1", "yes", "y", "true", "t", "on"))
+_FALSE = frozenset(("0", "no", "n", "false", "f", "off"))
 _HELP = """\
 systemd-analyze [OPTIONS...] COMMAND ...
 
-Explain calendar events, time spans and time stamps.
+Check unit files, explain what they are written with, show the manager's state.
 
 Commands:
+  verify FILE...             Whether unit files can be used
   calendar SPEC...           When a repeating calendar event elapses
   timestamp TIMESTAMP...     What a point in time is
   timespan SPAN...           What a time span is
+  condition CONDITION...     Whether conditions and asserts are met here
+  cat-config NAME|PATH...    A configuration file and its drop-ins
+  unit-paths                 The directories units are looked for in
+  exit-status [STATUS...]    What exit statuses are called
+  capability [CAP...]        Capabilities and their numbers
+  syscall-filter [NAME...]   The groups of system calls
+  compare-versions VERSION1 [OP] VERSION2
+                             Which version is newer
+  dump [PATTERN...]          All the manager knows of its units
 
 Options:
      --iterations=N          Show so many elapses of a calendar event
      --base-time=TIMESTAMP   Count from this time
      --root=PATH             Look at files below this directory
      --recursive-errors=no|one|yes
-                             Whose errors `verify` counts
+                             Whose warnings make `verify` exit 1
      --man[=BOOL]            Do [not] check that man pages exist
      --user --global         The directories of user managers
   -q --quiet                 Do not give hints
+     --no-pager              Accepted: there is never a pager
   -h --help                  Show this help
      --version               Show the version
 """
@@ -61,11 +100,8 @@ def main(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except UsageError as problem:
-        print(problem, file=sys.stderr)
+        complain_behind(str(problem))
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has read enough
-        return 0
 
 
 def _run(arguments: list[str]) -> int:
@@ -76,27 +112,46 @@ def _run(arguments: list[str]) -> int:
             sys.stdout.write(_HELP)
             return 0
         if name == "version":
-            from initd import SYSTEMD_VERSION, __version__
-
-            print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})")
+            print_version()
             return 0
         _apply(options, name, value)
     verb, words = (words[0], words[1:]) if words else ("time", [])
+    _check(verb, options)
     if verb not in VERBS:
-        if verb in _NOT_AVAILABLE:
-            raise UsageError(f"systemd-analyze {verb}: not available.")
-        raise UsageError(f"Unknown command verb {verb}.")
-    module_name, function_name, fewest = VERBS[verb]
+        raise UsageError(f"systemd-analyze {verb}: {_REFUSED[verb]}." if verb in _REFUSED
+                         else f"Unknown command verb {verb}.")
+    module_name, function_name, fewest, most = VERBS[verb]
     if len(words) < fewest:
         raise UsageError("Too few arguments.")
-    if options.root and verb not in _USES_ROOT:
-        raise UsageError(f"systemd-analyze {verb}: --root= is for cat-config, condition and verify.")
+    if most is not None and len(words) > most:
+        raise UsageError("Too many arguments.")
     module = __import__("initd.cli." + module_name, fromlist=(function_name,))
     status: int = getattr(module, function_name)(words, options)
     return status
 
 
+def _check(verb: str, options: AnalyzeOptions) -> None:
+    """UsageError for options that are not this verb's."""
+    for name, verbs in _ONLY_FOR.items():
+        if name in options.given:
+            raise UsageError(f"Option --{name}= is only supported for {verbs}.")
+    if options.scope == "global" and verb not in _USES_GLOBAL:
+        raise UsageError("Option --global only makes sense with verbs dot, unit-paths, verify.")
+    if options.root and verb not in _USES_ROOT:
+        raise UsageError("Options --root= and --image= are only supported for cat-config, verify, condition and security "
+                         "when used with --offline= right now.")
+    if "image" in options.given:
+        raise UsageError("systemd-analyze --image=: disk images are not opened here; mount it and use --root=.")
+    if verb in _ASKS_MANAGER:
+        if options.scope == "user":
+            raise UsageError("Failed to connect to bus: No medium found")
+        for name in ("host", "machine"):
+            if name in options.given:
+                raise UsageError(f"systemd-analyze --{name}=: there is only this machine's manager to ask.")
+
+
 def _apply(options: AnalyzeOptions, name: str, value: str) -> None:
+    options.given.add(name)
     if name == "quiet":
         options.is_quiet = True
     elif name in ("system", "user", "global"):
@@ -104,9 +159,10 @@ def _apply(options: AnalyzeOptions, name: str, value: str) -> None:
     elif name == "root":
         options.root = os.path.abspath(value).rstrip("/") if value else ""
     elif name == "iterations":
-        if not (value.isdecimal() and value.isascii()):
-            raise UsageError(f"Failed to parse iterations: {value}")
-        options.iterations = int(value)
+        try:
+            options.iterations = to_int(value, 0, 2**32 - 1)
+        except ValueError:
+            raise UsageError(f"Failed to parse iterations: {value}") from None
     elif name == "base-time":
         from initd.cli.analyze_time import parse_base_time
 
@@ -115,14 +171,17 @@ def _apply(options: AnalyzeOptions, name: str, value: str) -> None:
         if value not in ("yes", "no", "one"):
             raise UsageError(f"Unknown mode passed to --recursive-errors='{value}'.")
         options.recursive_errors = value
-    elif name == "man":
-        options.checks_man = value.lower() not in ("0", "no", "n", "false", "f", "off")
-    elif name in ("host", "machine", "image"):
-        raise UsageError(f"systemd-analyze: --{name}= is not supported: pyinit looks at this machine only.")
+    elif name in ("man", "generators"):
+        is_on = _parse_bool(name, value) if value else True
+        if name == "man":
+            options.checks_man = is_on
+        elif is_on:
+            raise UsageError("systemd-analyze --generators: generators are run by the manager alone.")
 
 
-def run() -> int:
-    """The entry point of the installed command."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
-    return main(sys.argv[1:])
+def _parse_bool(name: str, value: str) -> bool:
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise UsageError(f"Failed to parse boolean argument to --{name}: {value}.")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import EISDIR
 
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
-from initd.cli.output import complain
-from initd.core.conditions import spell
-from initd.core.load import load_unit
-from initd.core.sources import LoadFacts, UnitFiles, UnitText
+from initd.cli.output import complain, complain_behind
+from initd.core.conditions import ARCHITECTURES, spell, verdict
+from initd.core.directive import BadValue, Context
+from initd.core.directives import TABLE
+from initd.core.sources import LoadFacts
+from initd.core.specifiers import Specifiers
 from initd.core.values import Condition
 from initd.shell import conditions, zones
 from initd.shell.unitdirs import SEARCH_PATH, UnitDirs
 
 #: Where configuration is, the first one wins.
 _PREFIXES = ("/etc/", "/run/", "/usr/local/lib/", "/usr/lib/")
+_KNOWN_PREFIXES = (*_PREFIXES, "/lib/")
 _GLOBAL_UNIT_PATH = (
     "/etc/systemd/user", "/run/systemd/user", "/usr/local/share/systemd/user", "/usr/share/systemd/user",
     "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
@@ -25,8 +29,6 @@ _GLOBAL_UNIT_PATH = (
 
 def read_facts() -> LoadFacts:
     """What unit files mention of this machine, as far as it can be told without a manager."""
-    from initd.core.conditions import ARCHITECTURES
-
     system = os.uname()
     return LoadFacts(
         hostname=system.nodename,
@@ -60,13 +62,12 @@ def unit_paths(arguments: list[str], options: AnalyzeOptions) -> int:
 def cat_config(arguments: list[str], options: AnalyzeOptions) -> int:
     for position, word in enumerate(arguments):
         if position:
-            print()
+            print("\n")
         name = word
         if word.startswith("/"):
-            prefix = next((each for each in _PREFIXES if word.startswith(each)), None)
+            prefix = next((each for each in _KNOWN_PREFIXES if word.startswith(each)), None)
             if prefix is None:
-                sys.stdout.flush()
-                complain(f"Path {word} does not start with any known prefix.")
+                complain_behind(f"Path {word} does not start with any known prefix.")
                 return 1
             name = word.removeprefix(prefix)
         if not _cat(name, UnitDirs(options.root)):
@@ -76,19 +77,20 @@ def cat_config(arguments: list[str], options: AnalyzeOptions) -> int:
 
 def _cat(name: str, dirs: UnitDirs) -> bool:
     """The file that wins, and its drop-ins in the order of their names."""
-    main = next((prefix + name for prefix in _PREFIXES if os.path.lexists(dirs.root + prefix + name)), None)
+    main = next((prefix + name for prefix in _PREFIXES if os.path.exists(dirs.real(prefix + name))), None)
     if main is None:
         print(f"# Main configuration file {name} not found")
     elif not _print_file(main, dirs):
         return False
     chosen: dict[str, str] = {}
     for prefix in _PREFIXES:
-        directory = f"{prefix}{name}.d"
+        directory = os.path.normpath(f"{prefix}{name}.d")
         for file_name in _listed(dirs.real(directory)):
             if file_name.endswith(".conf") and not file_name.startswith("."):
                 chosen.setdefault(file_name, f"{directory}/{file_name}")
-    for file_name in sorted(chosen):
-        print()
+    for number, file_name in enumerate(sorted(chosen)):
+        if number or main is not None:
+            print()
         if not _print_file(chosen[file_name], dirs):
             return False
     return True
@@ -112,8 +114,9 @@ def _print_file(path: str, dirs: UnitDirs) -> bool:
         with open(real, encoding="utf-8", errors="surrogateescape", newline="") as file:
             text = file.read()
     except OSError as error:
-        sys.stdout.flush()
-        complain(f"Failed to cat {shown}: {error.strerror}")
+        if error.errno == EISDIR:
+            complain_behind(f'Failed to read "{shown}": {error.strerror}')
+        complain_behind(f"Failed to cat {shown}: {error.strerror}")
         return False
     sys.stdout.write(text if not text or text.endswith("\n") else text + "\n")
     return True
@@ -123,40 +126,45 @@ def _print_file(path: str, dirs: UnitDirs) -> bool:
 
 
 def condition(arguments: list[str], options: AnalyzeOptions) -> int:
+    """Looks at this machine, whatever --root= says: so does systemd 252."""
     if not arguments:
         raise UsageError("Too few arguments for condition")
+    facts = read_facts()
+    context = Context("test.service", Specifiers("test.service", "", facts), facts, None, [])
+    asked: dict[str, tuple[Condition, ...]] = {"conditions": (), "asserts": ()}
     for line in arguments:
-        key = line.partition("=")[0].strip(" \t")
-        kind = key.removeprefix("Condition").removeprefix("Assert")
-        if "=" not in line or kind == key or kind not in _kinds():
+        key, sign, text = line.partition("=")
+        directive = TABLE.get(("Unit", key))
+        if not sign or directive is None or directive.field not in asked:
             raise UsageError(f'Cannot parse "{line}".')
-    text = "[Unit]\n" + "".join(f"{line}\n" for line in arguments)
-    files = UnitFiles("test.service", ("test.service",), UnitText("(cmdline)", text))
-    definition = load_unit(files, read_facts())
-    for found in definition.diagnostics:
-        if found.path == "(cmdline)" and found.line:
-            complain(f"(cmdline): {found.text}")
-    are_asserts_met = _show_results(definition.unit.asserts, "Assert", options)
-    are_conditions_met = _show_results(definition.unit.conditions, "Condition", options)
+        text = text.lstrip(" \t\n\r")
+        context.key = key
+        try:
+            asked[directive.field] = asked[directive.field] + directive.parse(context, text) if text else ()
+        except BadValue as problem:
+            complain(f"(cmdline): {problem}")
+    are_asserts_met = _are_met(asked["asserts"], "Assert")
+    are_conditions_met = _are_met(asked["conditions"], "Condition")
     return 0 if are_asserts_met and are_conditions_met else 1
 
 
-def _kinds() -> frozenset[str]:
-    from initd.core.directives import TABLE
-
-    return frozenset(key.removeprefix("Condition") for section, key in TABLE
-                     if section == "Unit" and key.startswith("Condition"))
-
-
-def _show_results(asked: tuple[Condition, ...], prefix: str, options: AnalyzeOptions) -> bool:
-    """Whether they are all met; the last one is looked at first, as systemd does."""
+def _are_met(asked: tuple[Condition, ...], prefix: str) -> bool:
+    """Whether they are all met. The last is looked at first, and none behind a plain one that is not met."""
     if not asked:
         return True
-    results = [conditions.check(each, options.root or "/") for each in asked]
-    for each, is_met in reversed(list(zip(asked, results))):
-        print(f"test.service: {spell(each, prefix)} {'succeeded' if is_met else 'failed'}.")
-    from initd.core.conditions import verdict
-
-    is_met = verdict(asked, results, prefix).value
-    print(f"{prefix}s {'succeeded' if is_met else 'failed'}.")
-    return is_met
+    looked_at, results = [], []
+    for each in reversed(asked):
+        try:
+            is_met = conditions.judge(each)
+            complain(f"test.service: {spell(each, prefix)} {'succeeded' if is_met else 'failed'}.")
+        except ValueError:
+            is_met = False
+            complain(f"test.service: Couldn't determine result for {spell(each, prefix)}, assuming failed: "
+                     "Invalid argument")
+        looked_at.append(each)
+        results.append(is_met)
+        if not is_met and not each.is_triggering:
+            break
+    are_met = verdict(looked_at, results, prefix).yes
+    complain(f"{prefix}s {'succeeded' if are_met else 'failed'}.")
+    return are_met

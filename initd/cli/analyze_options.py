@@ -4,13 +4,15 @@ from __future__ import annotations
 
 
 class AnalyzeOptions:
-    """The options, as given."""
+    """The options, as given. `recursive_errors` is empty where nothing was said."""
 
     def __init__(self) -> None:
+        #: The long names of all that were given.
+        self.given: set[str] = set()
         self.root = ""
         self.scope = "system"
         self.is_quiet = False
         self.iterations = 1
         self.base_time: int | None = None
-        self.recursive_errors = "yes"
+        self.recursive_errors = ""
         self.checks_man = True

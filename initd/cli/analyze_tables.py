@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
-from initd.cli.output import complain
+from initd.cli.output import complain_behind
 from initd.core import capabilities, exitstatus, syscalls
 from initd.core.versions import compare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def exit_status(arguments: list[str], options: AnalyzeOptions) -> int:
@@ -22,7 +22,7 @@ def exit_status(arguments: list[str], options: AnalyzeOptions) -> int:
         try:
             numbers.append(exitstatus.number(word))
         except ValueError:
-            complain(f'Invalid exit status "{word}".')
+            complain_behind(f'Invalid exit status "{word}".')
             return 1
     rows = [
         (exitstatus.name(number) or "-", str(number), classes.get(number, "-"))
@@ -40,7 +40,7 @@ def capability(arguments: list[str], options: AnalyzeOptions) -> int:
         except ValueError:
             number = len(capabilities.NAMES)
         if number >= len(capabilities.NAMES):
-            complain(f'Capability "{word}" not known.')
+            complain_behind(f'Capability "{word}" not known.')
             return 1
         numbers.append(number)
     shown = numbers if arguments else range(len(capabilities.NAMES))
@@ -89,23 +89,70 @@ _ABOUT = {
     "@sync": "Synchronize files and memory to storage",
     "@system-service": "General system service operations",
     "@timer": "Schedule operations by time",
+    "@known": "All known syscalls declared in the kernel",
 }
-#: In the groups, and in no filter: Debian 12's libseccomp does not know them, so the table of filters has none of them.
-_UNFILTERED = {"@default": ("riscv_hwprobe", "uretprobe"), "@debug": ("sys_debug_setcontext",)}
+_TRACED = ("/sys/kernel/tracing/available_events", "/sys/kernel/debug/tracing/available_events")
+_TRACE_PREFIX = "syscalls:sys_enter_"
+#: Names that tracing has for calls which are called otherwise everywhere else.
+_TRACED_OTHERWISE = frozenset(("newfstat", "newlstat", "newstat", "newuname", "sysctl"))
 
 
 def syscall_filter(arguments: list[str], options: AnalyzeOptions) -> int:
-    names = arguments or list(syscalls.GROUPS)
-    for position, name in enumerate(names):
-        if name not in syscalls.GROUPS:
-            complain(f'Filter set "{name}" not found.')
-            return 1
+    for position, name in enumerate(arguments):
+        # A group that is not there gets its line before it is looked for.
         if position:
             print()
-        print(f"{name}\n    # {_ABOUT[name]}")
-        for member in sorted((*syscalls.GROUPS[name], *_UNFILTERED.get(name, ()))):
-            print(f"    {member}")
+        if name not in _ABOUT:
+            complain_behind(f'Filter set "{name}" not found.')
+            return 1
+        _print_group(name)
+    if not arguments:
+        for name in _ABOUT:
+            _print_group(name)
+            print()
+        print("# Ungrouped System Calls (known but not included in any of the groups except @known):")
+        _print_names(syscalls.UNGROUPED)
+        _print_unlisted()
     return 0
+
+
+def _print_group(name: str) -> None:
+    print(f"{name}\n    # {_ABOUT[name]}")
+    for member in _members(name):
+        print(f"    {member}")
+
+
+def _members(name: str) -> list[str]:
+    return syscalls.known() if name == "@known" else sorted((*syscalls.GROUPS[name], *syscalls.UNFILTERED.get(name, ())))
+
+
+def _print_names(names: Iterable[str]) -> None:
+    for name in sorted(names):
+        print(f"#   {name}")
+
+
+def _print_unlisted() -> None:
+    """What this kernel has and no group knows; it tells where tracing is mounted."""
+    failure: OSError | None = None
+    for path in _TRACED:
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                words = file.read().split()
+        except OSError as error:
+            failure = error
+            continue
+        names = {word.removeprefix(_TRACE_PREFIX) for word in words if word.startswith(_TRACE_PREFIX)}
+        names -= _TRACED_OTHERWISE
+        for group in _ABOUT:
+            names.difference_update(_members(group))
+        if names:
+            print("\n# Unlisted System Calls (supported by the local kernel, but not included in any of the groups "
+                  "listed above):")
+            _print_names(names)
+        return
+    if failure is not None:
+        print()
+        complain_behind(f"# Not showing unlisted system calls, couldn't retrieve kernel system call list: {failure.strerror}")
 
 
 # --- versions --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from os import strerror
 
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
+from initd.cli.output import complain_behind
 from initd.core import calendar as events
 from initd.core import timespan as spans
 from initd.core import timestamp as stamps
@@ -126,8 +127,7 @@ def _print_fields(rows: list[tuple[str, str]]) -> None:
 
 def _complain(text: str, error: ValueError) -> None:
     is_range = getattr(error, "is_range", False) or isinstance(error, (spans.SpanRangeError, stamps.TimestampRangeError))
-    sys.stdout.flush()
-    print(f"{text}: {strerror(ERANGE if is_range else EINVAL)}", file=sys.stderr)
+    complain_behind(f"{text}: {strerror(ERANGE if is_range else EINVAL)}")
 
 
 _NAMES = {"calendar": "calendar specification", "timestamp": "timestamp", "timespan": "timespan"}

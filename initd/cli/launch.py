@@ -1,11 +1,44 @@
-"""The commands as `pip` installs them: an entry point takes no arguments. Debian's package has launchers of its own."""
+"""The commands as they are installed: `pip`'s entry points and the launchers of Debian's package call these.
+
+Arguments and output are bytes to us, whatever the locale: what is no UTF-8 passes through.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
-def systemctl() -> int:
+
+def systemctl() -> NoReturn:
     from initd.cli.systemctl import main
 
-    return main(sys.argv[1:], sys.argv[0].rpartition("/")[2])
+    _run(lambda: main(sys.argv[1:], sys.argv[0].rpartition("/")[2]))
+
+
+def systemd_analyze() -> NoReturn:
+    from initd.cli.analyze import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def systemd_escape() -> NoReturn:
+    from initd.cli.escape import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def _run(command: Callable[[], int]) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    try:
+        status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = 0  # whoever read us has read enough
+    # Nothing is left to clean up, and taking the interpreter down costs as much as the command.
+    os._exit(status)

@@ -14,8 +14,21 @@ if TYPE_CHECKING:
 
 
 def complain(text: str) -> None:
-    """One line for a person, not for a pipe."""
-    print(text, file=sys.stderr)
+    """One line for a person, not for a pipe; where what is quoted has more, empty ones are left out, as in a log."""
+    print("\n".join(line for line in text.split("\n") if line) if "\n" in text else text, file=sys.stderr)
+
+
+def complain_behind(text: str) -> None:
+    """One line for a person, after all that was printed for a pipe."""
+    sys.stdout.flush()
+    complain(text)
+
+
+def print_version() -> None:
+    """Whose behaviour this is, in the form scripts know, and what it really is."""
+    from initd import SYSTEMD_VERSION, __version__
+
+    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})")
 
 
 def is_utf8() -> bool:

@@ -120,7 +120,10 @@ def main(arguments: list[str], program: str = "systemctl") -> int:
 
 def _run(words: list[str], options: Options) -> int:
     if options.version:
-        return _print_version(options)
+        from initd.cli.output import print_version
+
+        print_version()
+        return 0
     if options.help:
         from initd.cli import usage
 
@@ -201,25 +204,3 @@ def _check_scope(options: Options) -> None:
         raise UsageError("systemctl -M is not supported: there are no machines below this one.")
     if options.scope == "user":
         raise UsageError("Failed to connect to bus: No medium found")
-
-
-def _print_version(options: Options) -> int:
-    from initd import SYSTEMD_VERSION, __version__
-
-    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})")
-    return 0
-
-
-def run() -> None:
-    """The entry point of the installed command."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
-    program = os.path.basename(sys.argv[0])
-    status = main(sys.argv[1:], program)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    # Nothing is left to clean up, and taking the interpreter down costs as much as the command.
-    sys.stderr.flush()
-    os._exit(status)

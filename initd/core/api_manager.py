@@ -30,6 +30,7 @@ from initd.core.api_unit import (
     queue_job,
     reset_failed_unit,
 )
+from initd.core.dump import dump
 from initd.core.events import (
     CancelRequest,
     EnvironmentRequest,
@@ -280,8 +281,8 @@ METHODS: tuple[Method, ...] = (
     Method("AttachProcessesToUnit", "ssau", "", None, True),
     Method("AbandonScope", "s", "", None, True),
     Method("SetShowStatus", "s", "", None, True),
-    Method("Dump", "", "s", None),
-    Method("DumpUnitsMatchingPatterns", "as", "s", None),
+    Method("Dump", "", "s", lambda call: Return("s", (dump(call.view),))),
+    Method("DumpUnitsMatchingPatterns", "as", "s", lambda call: Return("s", (dump(call.view, call.args[0]),))),
     Method("DumpByFileDescriptor", "", "h", None),
     Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h", None),
     Method("KExec", "", "", None, True),

@@ -24,6 +24,7 @@ SECOND = 1_000_000
 #: More values than this in one list are refused.
 _MAX_VALUES = 240
 _INT_MAX = 2**31 - 1
+_INT_DIGITS = len(str(_INT_MAX))
 _DIGITS = frozenset("0123456789")
 #: What a shorthand stands for.
 _SHORTHANDS = {
@@ -143,13 +144,13 @@ class _Reader:
         digits = self._digits()
         if not digits:
             raise CalendarError(f"a number is missing before {self.rest!r}")
-        if int(digits) > _INT_MAX:
+        if len(digits.lstrip("0")) > _INT_DIGITS or int(digits) > _INT_MAX:
             raise _RangeError(f"{digits} is too large")
         return int(digits)
 
     def instant(self) -> int:
         digits = self._digits()
-        if not digits or len(digits) > 12:
+        if not digits or len(digits.lstrip("0")) > 12:
             raise CalendarError(f"@{digits} is no moment of the calendar")
         return int(digits)
 
@@ -169,7 +170,7 @@ class _Reader:
         while end < len(self.rest) and self.rest[end] in _DIGITS:
             end += 1
         digits, self.rest = self.rest[:end], self.rest[end:]
-        return digits.lstrip("0") or digits[:1]
+        return digits
 
 
 def _read_weekdays(reader: _Reader) -> set[int]:
@@ -291,7 +292,7 @@ def _read_values(reader: _Reader, is_seconds: bool) -> Values:
     if reader.skips(".."):
         stop = read()
         repeat = SECOND if is_seconds else 1
-        is_short = is_seconds and start <= stop < start + repeat
+        is_short = is_seconds and stop < start + repeat
     if reader.skips("/"):
         repeat = read()
         if repeat == 0:

@@ -16,7 +16,6 @@ from initd.core.zone import UTC, Regime, Zone
 _MAX_STEPS = 1000
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND = range(6)
 _LEAST = (0, 1, 1, 0, 0, 0)
-_MOST = (MAX_YEAR, 12, 31, 23, 59, 60 * SECOND - 1)
 
 
 def next_elapse(spec: CalendarSpec, after_usec: int, zone: Zone) -> int | None:
@@ -67,9 +66,23 @@ class _Walk:
             if field == _YEAR:
                 return None
             if self._clock > wanted:
+                self._begin_below(wanted)
                 return False
             self._clock = wanted
         return None if field == _YEAR else self._carry(field - 1, 1)
+
+    def _begin_below(self, wanted: list[int]) -> None:
+        """Clocks never show what was wanted, and were carried on: what lies below the carry begins again.
+
+        systemd lets only the field right below begin again. A repetition that runs over ("*:4/27" at 23:59 goes on to
+        minute 85) may therefore miss its first match after midnight, 00:04, for the next, 00:31; and "*-*-1,6/11" goes
+        from December 28 to "December 39" and from there to January 17.
+        """
+        field = next(place for place, (now, then) in enumerate(zip(self._clock, wanted)) if now != then)
+        if field < _MINUTE:
+            self._clock[field + 1] = _LEAST[field + 1]
+        elif field == _MINUTE:
+            self._clock[_SECOND] %= SECOND  # fractions of a second are a field of their own there, below this one
 
     def _is_weekday(self) -> bool:
         day = caldate.weekday(caldate.to_days(*self._clock[:3]))
@@ -92,7 +105,6 @@ class _Walk:
             return now
         if field == _DAY and self._spec.is_end_of_month:
             values = _from_the_end(values, caldate.month_length(*self._clock[:2]))
-        most = self._last_day() if field == _DAY else _MOST[field]
         best: int | None = None
         for each in values:
             if each.start >= now:
@@ -101,16 +113,9 @@ class _Walk:
                 value = each.start + -(-(now - each.start) // each.repeat) * each.repeat
             else:
                 continue
-            if value <= (most if each.stop is None else min(each.stop, most)) and (best is None or value < best):
+            if (each.stop is None or value <= each.stop) and (best is None or value < best):
                 best = value
-        return best
-
-    def _last_day(self) -> int:
-        """A day that the month does not have is not a day of the next one, but for December, where systemd counts on:
-        "*-*-1,6/11" goes from December 28 to "December 39", and from there to January 17.
-        """
-        year, month = self._clock[:2]
-        return caldate.month_length(year, month) if month != 12 else 31 + _MOST[_DAY]
+        return None if field == _YEAR and best is not None and best > MAX_YEAR else best
 
     def _settle(self, is_dst: bool | None) -> int:
         """The instant at which clocks show `_clock`, which becomes what they then show. Microseconds."""

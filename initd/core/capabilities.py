@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from initd.core.numbers import to_int
+
 NAMES = (
     "cap_chown cap_dac_override cap_dac_read_search cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid cap_setpcap "
     "cap_linux_immutable cap_net_bind_service cap_net_broadcast cap_net_admin cap_net_raw cap_ipc_lock cap_ipc_owner "
@@ -20,9 +22,7 @@ def number(text: str) -> int:
     word = text.lower()
     if word in _NUMBERS:
         return _NUMBERS[word]
-    if word.isdecimal() and word.isascii() and int(word) < 63:
-        return int(word)
-    raise ValueError(f"unknown capability {text!r}")
+    return to_int(word, 0, 62)
 
 
 def names(mask: int) -> list[str]:

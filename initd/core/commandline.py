@@ -36,7 +36,7 @@ def _command(context: Context, text: str, position: int) -> tuple[ExecCommand | 
     prefixes, has_argv0 = _prefixes(first)
     # A command that may fail may also be nonsense.
     failure = BadValue if "-" in prefixes else FatalValue
-    raw_path = _expand(context, first[len(prefixes):], failure)
+    raw_path = _expand(context, first[len(prefixes):], failure, is_quoted=True)
     _check_program(raw_path, first, failure)
     argv = [] if has_argv0 else [raw_path]
     while True:
@@ -116,11 +116,8 @@ def _next_argument(context: Context, text: str, position: int, failure: type[Bad
     return (None if word is None else _expand(context, word, failure)), position
 
 
-def _expand(context: Context, text: str, failure: type[BadValue]) -> str:
-    try:
-        return context.expand_or_fail(text)
-    except FatalValue as error:
-        raise failure(str(error)) from None
+def _expand(context: Context, text: str, failure: type[BadValue], is_quoted: bool = False) -> str:
+    return (context.expand_or_fail if failure is FatalValue else context.expand)(text, is_quoted)
 
 
 def _unknown(context: Context, escape: str) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from initd.core import capabilities, words
-from initd.core.parsers import to_bool, to_int, to_permyriad, to_size
+from initd.core.numbers import to_int
+from initd.core.parsers import to_bool, to_permyriad, to_size
 from initd.core.record import Record
 from initd.core.values import Condition, Verdict
 from initd.core.versions import compare
@@ -46,9 +47,14 @@ def spell(condition: Condition, prefix: str = "Condition") -> str:
 def holds(condition: Condition, fact: Any) -> bool:
     """Whether the condition is met by this fact, negation applied."""
     try:
-        return JUDGES[condition.kind](condition.parameter, fact) != condition.is_negated
+        return judge(condition, fact)
     except ValueError:
         return False
+
+
+def judge(condition: Condition, fact: Any) -> bool:
+    """As `holds`; ValueError where the condition's parameter says nothing."""
+    return JUDGES[condition.kind](condition.parameter, fact) != condition.is_negated
 
 
 # --- comparisons ---------------------------------------------------------------------------------------------------
@@ -327,7 +333,12 @@ def pressure_question(parameter: str) -> PressureQuestion:
     return PressureQuestion(slice_name if colon else "", permyriad, word)
 
 
-def _pressure(parameter: str, text: str | None) -> bool:
+def _cpu_pressure(parameter: str, text: str | None) -> bool:
+    """Of the CPUs, systemd 252 reads "some", whatever its manual page says: "full" means nothing for a whole system."""
+    return _pressure(parameter, text, "some")
+
+
+def _pressure(parameter: str, text: str | None, kind: str = "full") -> bool:
     """`text` is the kernel's pressure file; None where there is none, and then nothing is under pressure."""
     if text is None:
         if ":" not in parameter:
@@ -335,7 +346,7 @@ def _pressure(parameter: str, text: str | None) -> bool:
         return True
     question = pressure_question(parameter)
     lines = {line.split(" ")[0]: line.split(" ")[1:] for line in text.splitlines() if line}
-    for field in lines.get("full", lines.get("some", [])):
+    for field in lines.get(kind) or lines.get("some") or lines.get("full", []):
         name, _, value = field.partition("=")
         if name == question.span:
             return round(float(value) * 100) <= question.limit_permyriad
@@ -379,7 +390,7 @@ JUDGES: dict[str, Callable[[str, Any], bool]] = {
     "CPUFeature": _cpu_feature,
     "OSRelease": _os_release,
     "MemoryPressure": _pressure,
-    "CPUPressure": _pressure,
+    "CPUPressure": _cpu_pressure,
     "IOPressure": _pressure,
 }
 

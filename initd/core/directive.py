@@ -109,19 +109,24 @@ class Context:
         """Part of the assignment is ignored."""
         self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text))
 
-    def expand(self, text: str) -> str:
-        """The text with specifiers replaced; the whole assignment is ignored where that fails."""
+    def expand(self, text: str, is_quoted: bool = True) -> str:
+        """The text with specifiers replaced; the whole assignment is ignored where that fails.
+
+        `is_quoted`: whether systemd's words for it have quotes around the text.
+        """
         try:
             return self.specifiers.expand(text)
         except SpecifierError as error:
-            raise BadValue(f"Failed to resolve unit specifiers in '{text}', ignoring: {error}") from None
+            shown = f"'{text}'" if is_quoted else text
+            raise BadValue(f"Failed to resolve unit specifiers in {shown}, ignoring: {error}") from None
 
-    def expand_or_fail(self, text: str) -> str:
+    def expand_or_fail(self, text: str, is_quoted: bool = True) -> str:
         """As `expand`, for directives without which the unit must not run."""
         try:
             return self.specifiers.expand(text)
         except SpecifierError as error:
-            raise FatalValue(f"Failed to resolve unit specifiers in {text}: {error}") from None
+            shown = f"'{text}'" if is_quoted else text
+            raise FatalValue(f"Failed to resolve unit specifiers in {shown}: {error}") from None
 
     def expand_each(self, texts: Iterable[str]) -> list[str]:
         """The texts with specifiers replaced; one that cannot be is left out, with a word about it."""

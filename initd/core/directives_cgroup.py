@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initd.core import parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.numbers import fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate, UnitType
 from initd.core.values import INFINITY
@@ -38,11 +39,31 @@ _DELEGATED = ("cpu", "cpuset", "io", "memory", "pids")
 
 
 def _weight(low: int, high: int, what: str) -> Callable[[Context, str], int | None]:
-    return parsers.integer(low, high, what)
+    def parse(context: Context, text: str) -> int:
+        try:
+            return to_int(text, low, high)
+        except ValueError:
+            raise BadValue(f"Invalid {what}, ignoring: {text}") from None
+
+    return parse
 
 
-def _cpu_weight(context: Context, text: str) -> int:
-    return 0 if text == "idle" else parsers.integer(1, 10000, "CPU weight")(context, text)
+def _warn_of_legacy(context: Context, instead: str) -> None:
+    context.warn(f"Unit uses {context.key}=; please use {instead} instead. "
+                 f"Support for {context.key}= will be removed soon.")
+
+
+def _shares(context: Context, text: str) -> int | None:
+    _warn_of_legacy(context, "CPUWeight=")
+    return _any_shares(context, text)
+
+
+_any_shares = _weight(2, 262144, "CPU shares")
+_any_cpu_weight = _weight(1, 10000, "CPU weight")
+
+
+def _cpu_weight(context: Context, text: str) -> int | None:
+    return 0 if text == "idle" else _any_cpu_weight(context, text)
 
 
 def _cpu_quota(context: Context, text: str) -> int:
@@ -66,8 +87,8 @@ def _memory(context: Context, text: str, low: int = 0) -> int:
     except ValueError:
         try:
             value = parsers.to_size(text)
-        except ValueError:
-            raise BadValue(f"Invalid memory limit '{text}', ignoring: Invalid argument") from None
+        except ValueError as error:
+            raise BadValue(f"Invalid memory limit '{text}', ignoring: {fault(error)}") from None
     if value < low:
         raise BadValue(f"Memory limit '{text}' out of range, ignoring.")
     return value
@@ -75,6 +96,12 @@ def _memory(context: Context, text: str, low: int = 0) -> int:
 
 def _memory_max(context: Context, text: str) -> int:
     return _memory(context, text, 1)
+
+
+def _memory_limit(context: Context, text: str) -> int:
+    limit = _memory_max(context, text)
+    _warn_of_legacy(context, "MemoryMax=")
+    return limit
 
 
 def _memory_floor(context: Context, text: str) -> int:
@@ -89,9 +116,9 @@ def _tasks_max(context: Context, text: str) -> int:
         value = context.facts.tasks_total * parsers.to_permyriad(text) // 10000
     except ValueError:
         try:
-            value = parsers.to_int(text, 1, INFINITY - 1)
-        except ValueError:
-            raise BadValue(f"Invalid maximum tasks value '{text}', ignoring.") from None
+            value = to_int(text, 1, INFINITY - 1)
+        except ValueError as error:
+            raise BadValue(f"Invalid maximum tasks value '{text}', ignoring: {fault(error)}") from None
     if not value:
         raise BadValue(f"Maximum tasks value '{text}' out of range, ignoring.")
     return value
@@ -186,7 +213,7 @@ def _size_1000(text: str) -> int:
             return int(text[:-1]) * factor
     if not text.isdecimal() or not text.isascii():
         raise ValueError(text)
-    return parsers.to_int(text, 0, INFINITY - 1)
+    return to_int(text, 0, INFINITY - 1)
 
 
 # --- networks -----------------------------------------------------------------------------------------------------
@@ -244,7 +271,7 @@ def _addresses(context: Context, text: str, old: tuple[Address, ...]) -> tuple[A
         try:
             family, data = parse_address(address)
             bits = len(data) * 8
-            length = parsers.to_int(length_text, 0, bits) if slash else bits
+            length = to_int(length_text, 0, bits) if slash else bits
         except ValueError:
             context.warn(f"Invalid address prefix, ignoring assignment: {word}")
             continue
@@ -303,8 +330,8 @@ def _socket_bind(context: Context, text: str) -> tuple[tuple[int, int, int, int]
         if words and words != ["any"]:
             (ports,) = words
             low, dash, high = ports.partition("-")
-            first = parsers.to_int(low, 1, 65535)
-            count = parsers.to_int(high, first, 65535) - first + 1 if dash else 1
+            first = to_int(low, 1, 65535)
+            count = to_int(high, first, 65535) - first + 1 if dash else 1
     except ValueError:
         raise BadValue(f"Unable to parse {context.key}= assignment, ignoring: {text}") from None
     return ((family, protocol, count, first),)
@@ -365,16 +392,15 @@ def _per_device(key: str, field: str, convert: Callable[[str], int], what: str, 
 
 
 def _io_weight(text: str) -> int:
-    return parsers.to_int(text, 1, 10000)
+    return to_int(text, 1, 10000)
 
 
 def _block_io_weight(text: str) -> int:
-    return parsers.to_int(text, 10, 1000)
+    return to_int(text, 10, 1000)
 
 
 _RESET = Merge.REPLACE_OR_RESET
-_io = _weight(1, 10000, "IO weight")
-_shares = _weight(2, 262144, "CPU shares")
+_io = _weight(1, 10000, "weight")
 _block_io = _weight(10, 1000, "block IO weight")
 _oom_mode = parsers.word_of(("auto", "kill"), "managed OOM mode")
 
@@ -400,7 +426,7 @@ CGROUP: tuple[Directive, ...] = (
     _cg("MemoryHigh", "memory_high", _memory_max, "t", _RESET),
     _cg("MemoryMax", "memory_max", _memory_max, "t", _RESET),
     _cg("MemorySwapMax", "memory_swap_max", _memory_floor, "t", _RESET),
-    _cg("MemoryLimit", "memory_limit", _memory_max, "t", _RESET),
+    _cg("MemoryLimit", "memory_limit", _memory_limit, "t", _RESET),
     _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.FOLD, show=_show_device_allow),
     _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s"),
     _accounting("IOAccounting", "io_accounting", "default_io_accounting"),

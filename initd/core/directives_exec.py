@@ -13,7 +13,7 @@ from initd.core.directive import BadValue, Context, Directive, FatalValue, Group
 from initd.core.settings_exec import inherits_nothing
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
-from initd.core.values import INFINITY
+from initd.core.values import INFINITY, LOG_WARNING, Diagnostic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +22,28 @@ if TYPE_CHECKING:
 
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _NAME = _NAME_START | frozenset("0123456789")
+_USER_NAME = _NAME | {"-"}
+#: Of the strict rules, and what (uid_t) -1 is, in the kernel's two sizes of it.
+_LONGEST_NAME, _NO_ID, _NO_SHORT_ID = 31, 2**32 - 1, 2**16 - 1
 
 # --- identity -----------------------------------------------------------------------------------------------------
 
 
 def user_or_group(context: Context, text: str) -> str:
-    name = context.expand_or_fail(text)
+    name = context.expand_or_fail(text, is_quoted=False)
+    _check_name(context, name)
+    return name
+
+
+def _check_name(context: Context, name: str) -> None:
     if not is_user_name(name):
         raise FatalValue(f"Invalid user/group name or numeric ID: {name}")
-    return name
+    if not name.isdecimal() and not (_USER_NAME.issuperset(name) and name[0] in _NAME_START and len(name) <= _LONGEST_NAME):
+        # Of no line: systemd does not say where the name stands.
+        context.diagnostics.append(Diagnostic(
+            LOG_WARNING, "", 0,
+            f"Accepting user/group name '{name}', which does not match strict user/group name rules.",
+        ))
 
 
 def is_user_name(name: str) -> bool:
@@ -40,18 +53,16 @@ def is_user_name(name: str) -> bool:
     if any(ord(char) < 32 or char in ":/\x7f" for char in name):
         return False
     if name.isdecimal() and name.isascii():
-        # An id, as it is written usually; these two mean "none" to the kernel.
-        return (name == "0" or name[0] != "0") and int(name) not in (2**16 - 1, 2**32 - 1) and int(name) < 2**32
+        # An id as it is usually written, and not one that means none.
+        return (name == "0" or name[0] != "0") and int(name) < _NO_ID and int(name) != _NO_SHORT_ID
     return not name.startswith("-") or not name[1:].isdecimal()
 
 
 def _groups(context: Context, text: str) -> tuple[str, ...]:
-    out = []
-    for name in context.expand_each(parsers.split(context, text)):
-        if not is_user_name(name):
-            raise FatalValue(f"Invalid user/group name or numeric ID: {name}")
-        out.append(name)
-    return tuple(out)
+    names = tuple(context.expand_each(parsers.split(context, text)))
+    for name in names:
+        _check_name(context, name)
+    return names
 
 
 # --- directories ----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows, shows_fact
+from initd.core.numbers import NumberRangeError, fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -29,10 +30,10 @@ def _limit_value(name: str, text: str) -> int:
     if name == "RTTIME":
         return timespan.parse(word, 1)
     if name == "NICE" and word[:1] in ("+", "-"):
-        return 20 - parsers.to_int(word, -20, 19)
+        return 20 - to_int(word, -20, 19)
     if name == "NICE":
-        return parsers.to_int(word, 0, 40)
-    return parsers.to_size(word) if name in _SIZE_LIMITS else parsers.to_int(word, 0, INFINITY - 1)
+        return to_int(word, 0, 40)
+    return parsers.to_size(word) if name in _SIZE_LIMITS else to_int(word, 0, INFINITY - 1)
 
 
 def parse_limit(name: str, text: str) -> tuple[int, int]:
@@ -113,7 +114,7 @@ def _scheduling_policy(context: Context, text: str) -> None:
         context.draft.unset(Group.EXEC, "cpu_scheduling_priority")
         return
     try:
-        policy = _POLICIES[text] if text in _POLICIES else parsers.to_int(text, 0, 2**31 - 1)
+        policy = _POLICIES[text] if text in _POLICIES else to_int(text, 0, 2**31 - 1)
     except ValueError:
         raise parsers.bad("CPU scheduling policy", text) from None
     context.draft.set(Group.EXEC, "cpu_scheduling_policy", policy)
@@ -165,22 +166,20 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
 
 def _nice(context: Context, text: str) -> int:
     try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse nice priority, ignoring: {text}") from None
-    if not -20 <= value <= 19:
-        raise BadValue(f"Nice priority out of range, ignoring: {text}")
-    return value
+        return to_int(text, -20, 19)
+    except NumberRangeError:
+        raise BadValue(f"Nice priority out of range, ignoring: {text}") from None
+    except ValueError as error:
+        raise BadValue(f"Failed to parse nice priority '{text}', ignoring: {fault(error)}") from None
 
 
 def _oom_score_adjust(context: Context, text: str) -> int:
     try:
-        value = parsers.to_int(text, -(2**31), 2**31 - 1)
-    except ValueError:
-        raise BadValue(f"Failed to parse the OOM score adjust value, ignoring: {text}") from None
-    if not -1000 <= value <= 1000:
-        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}")
-    return value
+        return to_int(text, -1000, 1000)
+    except NumberRangeError:
+        raise BadValue(f"OOM score adjust value out of range, ignoring: {text}") from None
+    except ValueError as error:
+        raise BadValue(f"Failed to parse the OOM score adjust value '{text}', ignoring: {fault(error)}") from None
 
 
 # --- the table ------------------------------------------------------------------------------------------------------

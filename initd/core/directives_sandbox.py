@@ -88,7 +88,7 @@ def _system_calls(context: Context, text: str) -> tuple[str, ...]:
             context.warn(f"Unknown system call group, ignoring: {name}")
         elif colon and not _is_errno(action):
             context.warn(f"Failed to parse system call, ignoring: {word}")
-        elif not name.startswith("@") and name not in syscalls.known():
+        elif not name.startswith("@") and name not in syscalls.filterable():
             context.warn(f"Failed to parse system call, ignoring: {name}")
         else:
             out.append(sign + word)

@@ -263,8 +263,20 @@ def _show_restart_signal(settings: Any, facts: LoadFacts) -> int:
     return int(settings.kill_signal if settings.restart_kill_signal is None else settings.restart_kill_signal)
 
 
+_any_kill_mode = parsers.member_of(KillMode, "kill mode specification")
+
+
+def _kill_mode(context: Context, text: str) -> KillMode:
+    mode: KillMode = _any_kill_mode(context, text)
+    if mode is KillMode.NONE:
+        context.warn("Unit uses KillMode=none. This is unsafe, as it disables systemd's process lifecycle management for "
+                     "the service. Please update the service to use a safer KillMode=, such as 'mixed' or "
+                     "'control-group'. Support for KillMode=none is deprecated and will eventually be removed.")
+    return mode
+
+
 KILL: tuple[Directive, ...] = (
-    _kill("KillMode", "kill_mode", parsers.member_of(KillMode, "kill mode"), "s", _RESET),
+    _kill("KillMode", "kill_mode", _kill_mode, "s", _RESET),
     _kill("KillSignal", "kill_signal", parsers.signal, "i"),
     Directive("RestartKillSignal", Group.KILL, "restart_kill_signal", parsers.signal, Merge.REPLACE,
               (Property("RestartKillSignal", "i", _show_restart_signal),)),

@@ -8,6 +8,7 @@ from initd.core.directive import BadValue, Context, Directive, Group, Merge, Pro
 from initd.core.directives_cgroup import parse_address
 from initd.core.directives_exec import user_or_group
 from initd.core.directives_service import show_exec
+from initd.core.numbers import to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -66,7 +67,7 @@ def _socket_address(text: str, facts: LoadFacts) -> str:
 
 
 def _port(text: str) -> int:
-    return parsers.to_int(text, 1, 65535)
+    return to_int(text, 1, 65535)
 
 
 def _ipv6_address(text: str) -> str:
@@ -103,8 +104,8 @@ def _vsock_address(text: str) -> str:
     if not colon:
         raise ValueError(text)
     if cid:
-        parsers.to_int(cid, 0, 2**32 - 1)
-    return f"vsock:{cid}:{parsers.to_int(port, 0, 2**32 - 1)}"
+        to_int(cid, 0, 2**32 - 1)
+    return f"vsock:{cid}:{to_int(port, 0, 2**32 - 1)}"
 
 
 def _listen_path(kind: str) -> Callable[[Context, str], Listen]:

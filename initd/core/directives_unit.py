@@ -107,15 +107,16 @@ def _exit_status(context: Context, text: str) -> int:
 
 def _condition(kind: str, is_path: bool) -> Callable[[Context, str], tuple[Condition, ...]]:
     def parse(context: Context, text: str) -> tuple[Condition, ...]:
+        # Behind the marks there may be spaces, but not before a path.
         is_triggering = text.startswith("|")
         rest = text[1:] if is_triggering else text
+        rest = rest if is_path else rest.lstrip(" \t")
         is_negated = rest.startswith("!")
-        rest = (rest[1:] if is_negated else rest).lstrip(" \t") if is_negated or is_triggering else rest
-        parameter = context.expand(rest)
+        rest = rest[1:] if is_negated else rest
         if is_path:
-            parameter = parsers.check_path(context, parameter)
-        elif kind == "FirstBoot":
-            parsers.boolean(context, parameter)
+            parameter = parsers.check_path(context, context.expand(rest, is_quoted=False))
+        else:
+            parameter = context.expand(rest.lstrip(" \t"))
         return (Condition(kind, parameter, is_triggering, is_negated),)
 
     return parse

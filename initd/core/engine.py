@@ -29,6 +29,7 @@ from initd.core.effects import (
 )
 from initd.core.graph import Graph
 from initd.core.job import Job
+from initd.core.machines import make_machine
 from initd.core.messages import ID_RESTART_SCHEDULED, begun, title
 from initd.core.service_record import ServiceMachine
 from initd.core.settings import UnitDefinition
@@ -46,7 +47,7 @@ from initd.core.states import (
 )
 from initd.core.transaction import Refusal
 from initd.core.turn import RESULT_OF, AutomaticRestart, Outcome, StateChange, Turn
-from initd.core.unit import Machine, Unit
+from initd.core.unit import Unit
 from initd.core.values import INFINITY, LOG_ERR, LOG_INFO, LOG_NOTICE, LOG_WARNING, Condition, Now, PidRef
 from initd.core.world import BootTimes, World
 
@@ -65,14 +66,6 @@ _WISH_INTERVAL_USEC, _WISH_BURST = 10_000_000, 16
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
-
-
-def make_machine(definition: UnitDefinition) -> Machine:
-    if definition.type is UnitType.SERVICE:
-        return service.make(definition)
-    if definition.type in (UnitType.TARGET, UnitType.SLICE):
-        return target.make(definition)
-    return target.UnsupportedMachine(definition)
 
 
 class Engine:

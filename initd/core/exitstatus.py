@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from initd.core.numbers import to_int
 from initd.core.values import ProcessEnd
 
 _LIBC = {"SUCCESS": 0, "FAILURE": 1}
@@ -44,9 +45,7 @@ def number(text: str) -> int:
     """The status of this name or number, 0 to 255. ValueError where there is none."""
     if text in NUMBERS:
         return NUMBERS[text]
-    if text.isdecimal() and text.isascii() and int(text) <= 255:
-        return int(text)
-    raise ValueError(f"unknown exit status {text!r}")
+    return to_int(text, 0, 255)
 
 
 def is_clean(end: ProcessEnd, success: StatusSet = _EMPTY, is_daemon: bool = True) -> bool:

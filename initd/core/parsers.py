@@ -10,7 +10,8 @@ from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
 from initd.core.directive import BadValue, Context, FatalValue
-from initd.core.values import INFINITY
+from initd.core.numbers import NumberRangeError, to_int
+from initd.core.values import INFINITY, LOG_NOTICE, Diagnostic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,31 +40,14 @@ def to_bool(text: str) -> bool:
         raise ValueError(f"{text!r} is neither yes nor no") from None
 
 
-def to_int(text: str, low: int, high: int) -> int:
-    """A whole number between the limits, in any base that C knows. ValueError otherwise."""
-    word = text.strip()
-    sign = -1 if word.startswith("-") else 1
-    digits = word.lstrip("+-") if word[:1] in ("+", "-") else word
-    if not digits or not digits.isascii() or not digits[0].isdigit() or "_" in digits:
-        raise ValueError(f"{text!r} is not a number")
-    if digits[:2].lower() in ("0x", "0b", "0o"):
-        value = int(digits, 0)
-    elif len(digits) > 1 and digits[0] == "0":
-        value = int(digits, 8)
-    else:
-        value = int(digits)
-    value *= sign
-    if not low <= value <= high:
-        raise ValueError(f"{text!r} is out of range")
-    return value
-
-
 def to_size(text: str) -> int:
     """Bytes, K, M, G, … to the base 1024, a fraction allowed. ValueError otherwise."""
     word = text.strip()
     digits = word.rstrip("BKMGTPE")
     suffix = word[len(digits):]
     number, point, fraction = digits.strip().partition(".")
+    if number.startswith("-") and number[1:].isdecimal():
+        raise NumberRangeError(f"{text!r} is less than nothing")
     if suffix not in _SIZES or not number.isdecimal() or not number.isascii():
         raise ValueError(f"{text!r} is not a size")
     if point and not (fraction.isdecimal() and fraction.isascii()):
@@ -72,7 +56,7 @@ def to_size(text: str) -> int:
     if fraction:
         size += int(fraction) * _SIZES[suffix] // 10 ** len(fraction)
     if size >= INFINITY:
-        raise ValueError(f"{text!r} is out of range")
+        raise NumberRangeError(f"{text!r} is out of range")
     return size
 
 
@@ -272,8 +256,11 @@ def current_run(context: Context, path: str) -> str:
     """/var/run has been a link to /run for a decade; systemd corrects such a path and says so."""
     if not path.startswith("/var/run/"):
         return path
-    context.warn(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
-                 "please update the unit file accordingly.")
+    context.diagnostics.append(Diagnostic(
+        LOG_NOTICE, context.path, context.line,
+        f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
+        "please update the unit file accordingly.",
+    ))
     return path[4:]
 
 

@@ -1,7 +1,8 @@
 """The groups of system calls that SystemCallFilter= knows ("@mount"), by name (systemd.exec(5)).
 
 Which calls systemd 252 counts to which group is printed by `systemd-analyze syscall-filter`; a group may name others.
-The three names that Debian 12's libseccomp does not know, and systemd therefore drops, are left out.
+"@known", all that systemd knows of, is made from them (`known`); the three names that Debian 12's libseccomp does not
+know, and systemd therefore drops, are left out.
 """
 
 from __future__ import annotations
@@ -126,22 +127,48 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "timerfd_settime64 times"
     ).split()),
 }
-
-
-#: What Debian 12's libseccomp knows and no group has.
-_UNGROUPED = tuple((
-        "cachectl futex_requeue futex_wait futex_wake landlock_add_rule landlock_create_ruleset "
-        "landlock_restrict_self map_shadow_stack memfd_secret mincore multiplexer process_mrelease "
-        "s390_guarded_storage s390_sthyi seccomp spu_create spu_run syscall syslog sysmips timerfd"
+#: Known, and in no group but "@known".
+UNGROUPED: tuple[str, ...] = tuple((
+    "arc_gettls arc_settls arc_usr_cmpxchg atomic_barrier atomic_cmpxchg_32 cachectl dipc exec_with_loader execv "
+    "futex_requeue futex_wait futex_wake getdomainname getdtablesize gethostname getpagesize getxgid getxpid getxuid "
+    "kern_features landlock_add_rule landlock_create_ruleset landlock_restrict_self map_shadow_stack memfd_secret "
+    "memory_ordering mincore multiplexer old_adjtimex oldumount or1k_atomic osf_fstat osf_fstatfs osf_fstatfs64 "
+    "osf_getdirentries osf_getdomainname osf_getitimer osf_getrusage osf_getsysinfo osf_gettimeofday osf_lstat "
+    "osf_mount osf_proplist_syscall osf_select osf_set_program_attributes osf_setitimer osf_setsysinfo "
+    "osf_settimeofday osf_shmat osf_sigprocmask osf_sigstack osf_stat osf_statfs osf_statfs64 osf_swapon osf_syscall "
+    "osf_sysinfo osf_usleep_thread osf_utimes osf_utsname osf_wait4 perfctr process_mrelease s390_guarded_storage "
+    "s390_sthyi sched_get_affinity sched_set_affinity seccomp sethae setpgrp spu_create spu_run syscall syslog "
+    "sysmips timerfd utrap_install"
 ).split())
-#: In a group, but not known to that libseccomp.
-_UNKNOWN = frozenset(("nfsservctl",))
+#: In groups, but not in "@known"; and of "@obsolete", what "@known" lists again.
+_NOT_KNOWN = frozenset(("_sysctl", "nfsservctl", "set_tls"))
+_KNOWN_OBSOLETE = ("sgetmask", "ssetmask", "stime", "sysfs", "ustat")
+#: Members of groups that no filter gets, as libseccomp does not know them.
+UNFILTERED = {"@default": ("riscv_hwprobe", "uretprobe"), "@debug": ("sys_debug_setcontext",)}
+
+
+def known() -> list[str]:
+    """The members of "@known", in order."""
+    found = {"@obsolete", *UNGROUPED, *_KNOWN_OBSOLETE, "riscv_hwprobe", "sys_debug_setcontext"}
+    for name, members in GROUPS.items():
+        if name != "@obsolete":
+            found.update(member for member in members if not member.startswith("@"))
+    return sorted(found - _NOT_KNOWN)
+
+
+#: Of the ungrouped ones, what Debian 12's libseccomp knows; and what of the groups it does not.
+_FILTERED = tuple((
+    "cachectl futex_requeue futex_wait futex_wake landlock_add_rule landlock_create_ruleset landlock_restrict_self "
+    "map_shadow_stack memfd_secret mincore multiplexer process_mrelease s390_guarded_storage s390_sthyi seccomp "
+    "spu_create spu_run syscall syslog sysmips timerfd"
+).split())
+_NOT_FILTERED = frozenset(("nfsservctl",))
 
 
 def expand(word: str) -> set[str]:
     """The system calls that a word stands for: those of a group, or the one it names."""
     if word == "@known":
-        return set(known())
+        return set(filterable())
     if not word.startswith("@"):
         return {word}
     found: set[str] = set()
@@ -150,12 +177,12 @@ def expand(word: str) -> set[str]:
     return found
 
 
-def known() -> frozenset[str]:
+def filterable() -> frozenset[str]:
     """Every system call that a filter may name."""
-    global _known
-    if not _known:
-        _known = frozenset(_UNGROUPED).union(*map(expand, GROUPS)) - _UNKNOWN
-    return _known
+    global _filterable
+    if not _filterable:
+        _filterable = frozenset(_FILTERED).union(*map(expand, GROUPS)) - _NOT_FILTERED
+    return _filterable
 
 
-_known: frozenset[str] = frozenset()
+_filterable: frozenset[str] = frozenset()

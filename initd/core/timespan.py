@@ -75,7 +75,7 @@ def _parse(text: str, default_unit: int, units: dict[str, int]) -> int:
 
 def _number(text: str, position: int) -> tuple[int, str, int]:
     """The number at `position`: its whole part, the digits behind the point, and where it ends."""
-    start = position
+    start = start_of_all = position
     if text[position] == "-":
         raise SpanRangeError("a time span is not negative")
     if text[position] == "+":
@@ -94,7 +94,7 @@ def _number(text: str, position: int) -> tuple[int, str, int]:
         fraction = text[start:position]
         if not fraction or text[position:position + 1] == ".":
             raise ValueError(f"bad time span {text!r}")
-    if not whole and not fraction:
+    if not whole and (not fraction or text[start_of_all] == "+"):
         raise ValueError(f"bad time span {text!r}")
     return int(whole or "0"), fraction, position
 

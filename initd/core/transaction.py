@@ -454,7 +454,7 @@ class _Builder:
         unit that is being started conflicts with this one."""
         if one.matters and other.matters:
             text = (
-                f"Transaction contains conflicting jobs '{one.type.value}' and '{other.type.value}' for "
+                f"Transaction contains conflicting jobs '{other.type.value}' and '{one.type.value}' for "
                 f"{one.unit.name}. Probably contradicting requirement dependencies configured."
             )
             raise _Refused(Refusal(_ERROR + "TransactionJobsConflicting", text))

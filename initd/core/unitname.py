@@ -117,8 +117,10 @@ def unescape(text: str) -> str:
 
 
 def escape_path(path: str) -> str:
-    """A path made fit for a unit name; "/" is "-" (systemd-escape --path). ValueError where the path has ".."."""
+    """A path made fit for a unit name; "/" is "-" (systemd-escape --path). ValueError where the path has "..", or is "."."""
     parts = [part for part in path.split("/") if part and part != "."]
+    if path and not parts and not path.startswith("/"):
+        raise ValueError(f"{path!r} is nowhere in particular")
     if ".." in parts:
         raise ValueError(f"{path!r} is not normalized")
     return escape("/".join(parts)) if parts else "-"
@@ -154,7 +156,7 @@ def mangle(text: str, suffix: str = ".service") -> str:
     """
     if is_valid(text):
         return text
-    if text.startswith("/"):
+    if text.startswith("/") and ".." not in text.split("/"):
         path = "/" + "/".join(part for part in text.split("/") if part and part != ".")
         is_device = path.startswith(("/dev/", "/sys/"))
         return path_to_unit(path, "device" if is_device else "mount")
@@ -167,8 +169,8 @@ def mangle(text: str, suffix: str = ".service") -> str:
         else:
             out.append(f"\\x{byte:02x}")
     name = "".join(out)
-    if name.rpartition(".")[2] not in _TYPES:
-        name += suffix
+    if not is_valid(name):
+        name += suffix  # ".service" is as little a unit's name as "foo"
     if not is_valid(name):
         raise ValueError(f"{text!r} is not a unit name")
     return name

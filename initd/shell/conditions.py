@@ -22,10 +22,18 @@ if TYPE_CHECKING:
 def check(condition: Condition, root: str = "/") -> bool:
     """Whether the condition is met now, negation applied."""
     try:
-        fact = _READERS[condition.kind](root.rstrip("/"), condition.parameter)
-    except (OSError, ValueError):
+        return judge(condition, root)
+    except ValueError:
         return False
-    return core.holds(condition, fact)
+
+
+def judge(condition: Condition, root: str = "/") -> bool:
+    """As `check`; ValueError where the condition's parameter says nothing."""
+    try:
+        fact = _READERS[condition.kind](root.rstrip("/"), condition.parameter)
+    except OSError:
+        return False
+    return core.judge(condition, fact)
 
 
 def _read(path: str) -> str:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from initd.core import syntax  # noqa: E402  (the path comes first)
-from initd.core.engine import make_machine  # noqa: E402
 from initd.core.graph import Graph  # noqa: E402
 from initd.core.load import load_unit  # noqa: E402
+from initd.core.machines import make_machine  # noqa: E402
 from initd.core.sources import LoadFacts, UnitFiles  # noqa: E402
 from initd.core.states import LoadState  # noqa: E402
 from initd.shell.unitdirs import UnitDirs  # noqa: E402

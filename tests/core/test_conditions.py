@@ -115,6 +115,9 @@ def test_reason_names_the_condition():
      "some avg10=30.00 avg60=0 avg300=0 total=1\nfull avg10=20.00 avg60=0 avg300=0 total=1", True),
     ("MemoryPressure=19.9%/10sec", "full avg10=20.00 avg60=0.00 avg300=0.00 total=1", False),
     ("IOPressure=1%", None, True),
+    # A whole system's CPUs are never "full": there "some" counts, as systemd 252 has it.
+    ("CPUPressure=3%", "some avg10=0 avg60=0 avg300=5.00 total=1\nfull avg10=0 avg60=0 avg300=2.00 total=1", False),
+    ("IOPressure=3%", "some avg10=0 avg60=0 avg300=5.00 total=1\nfull avg10=0 avg60=0 avg300=2.00 total=1", True),
     ("ControlGroupController=v2", Controllers("v2", ("cpu",)), True),
     ("ControlGroupController=cpu io", Controllers("v2", ("cpu", "io", "pids")), True),
     ("ControlGroupController=cpu io", Controllers("v2", ("cpu",)), False),

@@ -308,3 +308,61 @@ def test_a_dynamic_user_is_locked_in():
 def test_loading_never_raises(text, name):
     load(text, name)
     load("[Unit]\n" + text, name, text)
+
+
+#: The lines, and what systemd 252 says of them, though it honours them.
+FROWNED_UPON = [
+    ("KillMode=none", "/u/q.service:3: Unit uses KillMode=none. This is unsafe, as it disables systemd's process lifecycle "
+     "management for the service. Please update the service to use a safer KillMode=, such as 'mixed' or 'control-group'. "
+     "Support for KillMode=none is deprecated and will eventually be removed."),
+    ("MemoryLimit=1G", "/u/q.service:3: Unit uses MemoryLimit=; please use MemoryMax= instead. "
+     "Support for MemoryLimit= will be removed soon."),
+    ("CPUShares=100", "/u/q.service:3: Unit uses CPUShares=; please use CPUWeight= instead. "
+     "Support for CPUShares= will be removed soon."),
+    ("User=odd user", "Accepting user/group name 'odd user', which does not match strict user/group name rules."),
+    ("SupplementaryGroups=a.b", "Accepting user/group name 'a.b', which does not match strict user/group name rules."),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), FROWNED_UPON)
+def test_what_is_honoured_with_a_frown(line, text):
+    definition = load(GOOD + line + "\n")
+    assert definition.load_state is LoadState.LOADED
+    assert [str(found) for found in definition.diagnostics] == [text]
+
+
+@pytest.mark.parametrize(("line", "text"), [
+    ("Nice=x", "Failed to parse nice priority 'x', ignoring: Invalid argument"),
+    ("Nice=99", "Nice priority out of range, ignoring: 99"),
+    ("OOMScoreAdjust=x", "Failed to parse the OOM score adjust value 'x', ignoring: Invalid argument"),
+    ("OOMScoreAdjust=9999", "OOM score adjust value out of range, ignoring: 9999"),
+    ("TasksMax=x", "Invalid maximum tasks value 'x', ignoring: Invalid argument"),
+    ("TasksMax=-1", "Invalid maximum tasks value '-1', ignoring: Numerical result out of range"),
+    ("MemoryMax=-1", "Invalid memory limit '-1', ignoring: Numerical result out of range"),
+    ("IOWeight=x", "Invalid weight, ignoring: x"), ("CPUWeight=x", "Invalid CPU weight, ignoring: x"),
+    ("KillMode=x", "Failed to parse kill mode specification, ignoring: x"),
+    ("ExecStart=-%Z", "Failed to resolve unit specifiers in '%Z', ignoring: Invalid slot"),
+])
+def test_what_is_ignored_is_told_in_systemds_words(line, text):
+    definition = load(GOOD + line + "\n")
+    assert definition.load_state is LoadState.LOADED
+    assert [str(found) for found in definition.diagnostics] == ["/u/q.service:3: " + text]
+
+
+@pytest.mark.parametrize("name", ["root", "_apt", "a-b", "A9", "0", "1000", "4294967294"])
+def test_names_by_the_strict_rules_get_no_word(name):
+    assert load(f"{GOOD}User={name}\nGroup={name}\n").diagnostics == ()
+
+
+@pytest.mark.parametrize("name", ["65535", "4294967295", "99999999999", "-1", ".", "a:b"])
+def test_numbers_that_are_no_ids_are_refused(name):
+    assert load(f"{GOOD}User={name}\n").load_state is LoadState.BAD_SETTING
+
+
+def test_spaces_behind_the_marks_of_a_condition():
+    definition = load("[Unit]\nConditionHost=| ! x\nConditionPathExists=| /x\n" + GOOD)
+    (condition,) = definition.unit.conditions
+    assert (condition.parameter, condition.is_triggering, condition.is_negated) == ("x", True, True)
+    assert [found.text for found in definition.diagnostics] == [
+        "ConditionPathExists= path is not absolute, ignoring:  /x"
+    ]

@@ -22,7 +22,8 @@ def test_parse_and_format(text, usec, shown):
     assert timespan.format(usec) == shown
 
 
-@pytest.mark.parametrize("text", ["", "1.5.5", "-5", "5.s", "1e", "5S", "abc", "s", "99999999999999y", "5 -3"])
+@pytest.mark.parametrize("text", ["", "1.5.5", "-5", "5.s", "1e", "5S", "abc", "s", "99999999999999y", "5 -3",
+                                  "+.5", "5s +.5", "+"])
 def test_not_a_time_span(text):
     with pytest.raises(ValueError):
         timespan.parse(text)

@@ -96,3 +96,18 @@ def test_mangle_refuses_what_cannot_be_a_name():
 @given(st.text())
 def test_escaping_can_be_undone(text):
     assert unitname.unescape(unitname.escape(text)) == text
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    (".service", ".service.service"), ("/dev/../x", "-dev-..-x.service"), ("/dev/./x", "dev-x.device"),
+    ("a@b@c.d", "a@b@c.d.service"),
+])
+def test_mangled_where_the_text_is_nearly_a_name(text, name):
+    assert unitname.mangle(text) == name
+
+
+def test_a_path_that_is_nowhere_has_no_unit():
+    assert unitname.escape_path("/.") == "-" == unitname.escape_path("")
+    for path in (".", "./.", "..", "a/.."):
+        with pytest.raises(ValueError):
+            unitname.escape_path(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe", "Europe/Dublin",
@@ -21,6 +22,13 @@ _MOMENTS = (
     "2024-04-06 14:20:00", "2011-12-29 12:00:00", "2023-04-27 21:30:00", "2024-02-28 23:59:59", "1999-12-31 23:59:58",
     "2030-06-15 12:34:56", "2100-02-28 12:00:00", "2198-12-30 01:02:03", "1971-01-01 00:00:00", "2045-10-29 00:59:59",
 )
+
+
+class Call(NamedTuple):
+    """A command line, and the time zone ($TZ) it runs in."""
+
+    words: tuple[str, ...]
+    zone: str = "UTC"
 
 
 class Inputs:
@@ -111,7 +119,7 @@ class Inputs:
     def _seconds(self) -> str:
         if self.random.random() < 0.7:
             return self._field(0, 59, 0.1)
-        word = f"{self.random.randint(0, 59)}.{self.random.randint(0, 99999999)}"
+        word = f"{self.random.randint(0, 59)}." + self._one("", "0", "00") + str(self.random.randint(0, 99999999))
         return word + self._one("", "", f"/{self.random.randint(0, 20)}.{self.random.randint(1, 9999999)}", "..59")
 
     # --- time spans and timestamps ------------------------------------------------------------------------------------
@@ -122,12 +130,15 @@ class Inputs:
             number = self._one(str(self.random.randint(0, 9)), str(self.random.randint(0, 99999)),
                                str(self.random.randint(0, 10**self.random.randint(1, 20))))
             if self.random.random() < 0.25:
-                number = self._one(number, "", "0") + "." + str(self.random.randint(0, 10**self.random.randint(1, 9)))
+                number = self._one(number, "", "0", "+") + "." + self._one("", "0") + str(self.random.randint(0, 10**8))
             words.append(number + self._one("", "", " ") + self._one(*_UNITS))
         return self._bend(self._one("", " ").join(words), 0.1)
 
     def timestamp(self) -> str:
-        """None that depend on when it is asked."""
+        """None that depend on when it is asked: a sign would count from now."""
+        return self._timestamp().lstrip("+-")
+
+    def _timestamp(self) -> str:
         chance = self.random.random()
         if chance < 0.15:
             return self._bend(f"@{self.random.randrange(10**self.random.randint(1, 13))}"
@@ -153,3 +164,33 @@ class Inputs:
         text = "".join(self._one(*letters) for _ in range(self.random.randint(0, 9)))
         return self._one(text, text, "/" + text, "/dev/" + text, text + ".service", text + "@.service", text + "@x.mount",
                          text.replace("/", "\\x2f"))
+
+    # --- calls ----------------------------------------------------------------------------------------------------------
+
+    def call(self, kind: str) -> Call:
+        """One call of the tool, with the time zone it is to run in."""
+        zone = self.zone() if self.random.random() < 0.7 else "UTC"
+        if kind == "calendar":
+            at, count = self.base_time(), self.random.randint(1, 3)
+            return Call(("systemd-analyze", f"--base-time={at}", f"--iterations={count}", "calendar", "--", self.calendar()),
+                        zone)
+        if kind == "timestamp":
+            return Call(("systemd-analyze", "timestamp", "--", self.timestamp()), zone)
+        if kind == "timespan":
+            return Call(("systemd-analyze", "timespan", "--", self.timespan()))
+        options = [option for option, often in _ESCAPE_OPTIONS if self.random.random() < often]
+        strings = [self.string() for _ in range(self.random.choice((1, 1, 1, 2)))]
+        return Call(("systemd-escape", *options, "--", *strings))
+
+
+_ESCAPE_OPTIONS = (
+    ("-p", 0.2), ("-u", 0.3), ("-m", 0.2), ("--suffix=service", 0.05), ("--suffix=mount", 0.05), ("--suffix=bogus", 0.02),
+    ("--template=a@.service", 0.07), ("--template=b@.mount", 0.07), ("--instance", 0.15),
+)
+#: What is generated.
+KINDS = ("calendar", "timestamp", "timespan", "escape")
+
+
+def calls(kind: str, seed: int, count: int) -> list[Call]:
+    made = Inputs(seed)
+    return [made.call(kind) for _ in range(count)]

@@ -1,0 +1,16 @@
+"""Which machine a unit of each type gets. Who plans jobs without running them needs no more of the engine than this."""
+
+from __future__ import annotations
+
+from initd.core import service, target
+from initd.core.settings import UnitDefinition
+from initd.core.states import UnitType
+from initd.core.unit import Machine
+
+
+def make_machine(definition: UnitDefinition) -> Machine:
+    if definition.type is UnitType.SERVICE:
+        return service.make(definition)
+    if definition.type in (UnitType.TARGET, UnitType.SLICE):
+        return target.make(definition)
+    return target.UnsupportedMachine(definition)
