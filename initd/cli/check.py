@@ -11,7 +11,7 @@ import os
 from initd.cli.names import mangle
 from initd.cli.output import complain
 from initd.core import fates, syntax, unitname
-from initd.core.directives import TABLE
+from initd.core.directives import SECTIONS_OF, TABLE
 from initd.core.fates import Judgement
 from initd.core.load import load_unit
 from initd.core.record import Record
@@ -136,7 +136,7 @@ def _judge(
     if wrong is not None:
         return Judgement(Fate.IGNORED, "; ".join(wrong))
     directive = TABLE.get((item.section, item.key))
-    if directive is None:
+    if directive is None or item.section not in SECTIONS_OF[definition.type]:
         return Judgement(Fate.IGNORED, f"section [{item.section}] is not for a unit of this type")
     return fates.judge(item.section, directive, definition, allowed)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 
-from initd.core import parsers, words
+from initd.core import parsers, unitname, words
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -237,6 +237,15 @@ def _input_data(context: Context, text: str, old: bytes) -> bytes:
         raise BadValue(f"Failed to decode base64 data, ignoring: {text}") from None
 
 
+def _log_namespace(context: Context, text: str) -> str:
+    """A word that may stand in the names of the namespace's own sockets."""
+    name = context.expand(text)
+    socket = f"systemd-journald-varlink@{name}.socket"
+    if "\\" in name or name in ("", ".", "..") or not unitname.is_valid(socket):
+        raise BadValue(f"Specified log namespace name is not valid, ignoring: {name}")
+    return name
+
+
 def _log_extra_fields(context: Context, text: str) -> tuple[bytes, ...]:
     out = []
     for word in context.expand_each(parsers.split(context, text)):
@@ -369,7 +378,7 @@ EXEC: tuple[Directive, ...] = (
           reason="the journal takes no fields from units yet"),
     _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND, fate=Fate.IGNORED,
           reason=_ALL_LOGGED),
-    _exec("LogNamespace", "log_namespace", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
+    _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.IGNORED,
           reason="there is one journal, for all units"),
     _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),
     _exec("IgnoreSIGPIPE", "ignore_sigpipe", parsers.boolean, "b"),

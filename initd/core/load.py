@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from initd.core import completion, syntax, unitname
 from initd.core.directive import BadValue, Context, FatalValue, Merge
-from initd.core.directives import SECTIONS, TABLE
+from initd.core.directives import SECTIONS_OF, TABLE
 from initd.core.draft import Draft
 from initd.core.implied import implied_dependencies
 from initd.core.settings import UnitDefinition
@@ -111,8 +111,7 @@ class _Reader:
         self.draft = draft
         self.diagnostics = diagnostics
         self.context = Context(files.name, Specifiers(files.name, fragment_path, facts), facts, draft, diagnostics)
-        own = SECTIONS[draft.kind][0] if draft.kind in SECTIONS else ""
-        self.sections = {"Unit", "Install", own} - {""}
+        self.sections = SECTIONS_OF[draft.kind]
 
     def read(self, file: UnitText) -> str:
         """Applies one file. The name of the error that ended its reading, or empty; FatalValue passes through."""

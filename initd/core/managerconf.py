@@ -59,6 +59,11 @@ _WITHOUT_EFFECT = dict.fromkeys(
     "it is not applied yet",
 )
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
+#: Every key that we know, or that systemd 252 knows.
+KEYS = frozenset((
+    *_FACTS, *_WITHOUT_EFFECT, *_LISTS,
+    *(f"Default{key}" for section, key in TABLE if section == "Service" and key.startswith("Limit")),
+))
 
 
 class ManagerConfig(Record):
