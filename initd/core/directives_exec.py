@@ -9,7 +9,19 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 
 from initd.core import parsers, unitname, words
-from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
+from initd.core.directive import (
+    BadValue,
+    Context,
+    Directive,
+    FatalValue,
+    Group,
+    Keyed,
+    Merge,
+    Octets,
+    Property,
+    shows,
+    shows_fact,
+)
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -134,15 +146,15 @@ def is_variable_value(value: str) -> bool:
     return not any(ord(char) < 32 and char not in "\t\n" or char == "\x7f" for char in value)
 
 
-def _environment(context: Context, text: str, old: tuple[str, ...]) -> tuple[str, ...]:
-    variables = {item.partition("=")[0]: item for item in old}
+def _environment(context: Context, text: str, old: Keyed | tuple[str, ...]) -> Keyed:
+    variables = old if isinstance(old, Keyed) else Keyed((item.partition("=")[0], item) for item in old)
     for word in context.expand_each(parsers.split(context, text)):
         name, equals, value = word.partition("=")
         if not equals or not is_variable_name(name) or not is_variable_value(value):
             context.warn(f"Invalid environment assignment, ignoring: {word}")
             continue
         variables[name] = word
-    return tuple(variables.values())
+    return variables
 
 
 def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
@@ -225,14 +237,20 @@ def _show_standard_output(settings: Any, facts: LoadFacts) -> str:
     return str(settings.standard_output) or facts.default_standard_output
 
 
-def _input_text(context: Context, text: str, old: bytes) -> bytes:
+def _input_text(context: Context, text: str, old: Octets | bytes) -> Octets:
     data = words.unescape(context.expand(text))
-    return old + data.encode("utf-8", "surrogateescape") + b"\n"
+    return _added(old, data.encode("utf-8", "surrogateescape") + b"\n")
 
 
-def _input_data(context: Context, text: str, old: bytes) -> bytes:
+def _added(old: Octets | bytes, more: bytes) -> Octets:
+    found = old if isinstance(old, Octets) else Octets(old)
+    found += more
+    return found
+
+
+def _input_data(context: Context, text: str, old: Octets | bytes) -> Octets:
     try:
-        return old + a2b_base64(text.encode())
+        return _added(old, a2b_base64(text.encode()))
     except (Base64Error, ValueError):
         raise BadValue(f"Failed to decode base64 data, ignoring: {text}") from None
 

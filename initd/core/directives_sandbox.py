@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from initd.core import parsers, syscalls
-from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Names, Property, shows
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 
@@ -45,22 +45,13 @@ def _restrict_namespaces(context: Context, text: str, old: int | None) -> int | 
     return old & ~flags if is_inverted else old | flags
 
 
-def _allow_or_deny(what: str, is_known: Callable[[str], bool], may_be_none: bool = False) -> Callable[..., AllowOrDeny]:
+def _allow_or_deny(what: str, is_known: Callable[[str], bool], may_be_none: bool = False) -> Callable[..., Names]:
     """The parser of a list to allow, or with "~" to deny; the first line decides which of both it is."""
 
-    def parse(context: Context, text: str, old: AllowOrDeny | None) -> AllowOrDeny:
+    def parse(context: Context, text: str, old: Names | None) -> Names:
         if may_be_none and text == "none":
-            return True, ()
-        is_inverted = text.startswith("~")
-        allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
-        for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
-            if not is_known(word):
-                context.warn(f"Failed to parse {what}, ignoring: {word}")
-            elif allows == is_inverted:
-                names.discard(word)
-            else:
-                names.add(word)
-        return allows, tuple(sorted(names))
+            return Names(True)
+        return parsers.name_list(context, text, old, is_known, f"Failed to parse {what}")
 
     return parse
 

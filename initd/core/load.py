@@ -8,7 +8,7 @@ and reason, and the rest of the unit is in force exactly where systemd 252 leave
 from __future__ import annotations
 
 from initd.core import completion, syntax, unitname
-from initd.core.directive import BadValue, Context, FatalValue, Merge
+from initd.core.directive import BadValue, Context, FatalValue, Merge, Unfinished
 from initd.core.directives import SECTIONS_OF, TABLE
 from initd.core.draft import Draft
 from initd.core.implied import implied_dependencies
@@ -56,6 +56,7 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
     failure = _read_all(files, draft, facts, diagnostics)
     if failure:
         return failure
+    draft.finish()
     completion.complete(draft, facts)
     refusal = completion.refusal(draft)
     if refusal:
@@ -151,9 +152,14 @@ class _Reader:
         elif not text and merge is not _REPLACE and merge is not _FOLD_ALL:
             settings.__dict__.pop(field, None)
         elif merge is _APPEND:
-            setattr(settings, field, getattr(settings, field) + parse(context, text))
+            self.draft.append(directive.group, field, parse(context, text))
         elif merge is _FOLD or merge is _FOLD_ALL:
-            setattr(settings, field, parse(context, text, getattr(settings, field)))
+            old = getattr(settings, field)
+            value = parse(context, text, old)
+            if value is not old and isinstance(value, Unfinished):
+                self.draft.begin(directive.group, field, value)
+            else:
+                setattr(settings, field, value)
         else:
             setattr(settings, field, parse(context, text))
 
@@ -183,6 +189,7 @@ _LOAD_ERRORS = {
 
 
 def _define(files: UnitFiles, draft: Draft, state: LoadState, diagnostics: list[Diagnostic]) -> UnitDefinition:
+    draft.finish()
     error_name, error = _LOAD_ERRORS.get(state, ("", ""))
     fragment = files.fragment
     mtimes = [file.mtime_usec for file in files.dropins] + ([fragment.mtime_usec] if fragment else [])

@@ -131,7 +131,7 @@ class _Reader:
         elif key in _LISTS:
             environment = TABLE["Service", "Environment"]
             assert environment.merge is Merge.FOLD
-            self.lists[key] = environment.parse(context, text, self.lists[key]) if text else ()
+            self.lists[key] = environment.parse(context, text, self.lists[key]).finish() if text else ()
         elif key in _WITHOUT_EFFECT:
             self.report(LOG_NOTICE, f"{key}= has no effect: {_WITHOUT_EFFECT[key]}.")
         else:

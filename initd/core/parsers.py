@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
-from initd.core.directive import BadValue, Context, FatalValue
+from initd.core.directive import BadValue, Context, FatalValue, Names
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -318,6 +318,21 @@ def unit_name(context: Context, text: str, suffix: str = "") -> str:
     if not unitname.is_valid(name) or (suffix and not name.endswith(suffix)):
         raise ValueError(name)
     return name
+
+
+def name_list(context: Context, text: str, old: Names | None, is_known: Callable[[str], bool], failure: str) -> Names:
+    """A list to allow, or with "~" to deny: the first line decides which of both it is, the others add or take away."""
+    is_inverted = text.startswith("~")
+    listed = context.expand_each(split(context, text[1:] if is_inverted else text))
+    found = Names(not is_inverted) if old is None else old
+    for word in listed:
+        if not is_known(word):
+            context.warn(f"{failure}, ignoring: {word}")
+        elif found.allows == is_inverted:
+            found.names.discard(word)
+        else:
+            found.names.add(word)
+    return found
 
 
 def cpu_set(context: Context, text: str) -> tuple[int, ...]:

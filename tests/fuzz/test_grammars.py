@@ -17,21 +17,21 @@ OTHERS = [name for name in targets.TARGETS if name not in UNITS]
 
 @pytest.mark.parametrize("name", UNITS)
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_units(name, data):
     targets.TARGETS[name](data.draw(texts.unit_text(name)))
 
 
 @pytest.mark.parametrize("name", OTHERS)
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_other_grammars(name, data):
     made = texts.OF_GRAMMAR.get(name)
     targets.TARGETS[name](data.draw(texts.text if made is None else texts.bent(made)))
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_bytes(data):
     targets.protocols(data)
 
