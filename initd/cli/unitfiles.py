@@ -114,7 +114,8 @@ def mangle(names: Sequence[str], word: str, keep_paths: bool = False, suffix: st
             raise _Unusable from None
         if name not in (text, text + suffix):
             hint = "." if is_glob else " (maybe you should use systemd-escape?)."
-            _err(f'Invalid unit name "{text}" escaped as "{name.removesuffix(suffix)}"{hint}')
+            escaped = name if text.endswith(suffix) else name.removesuffix(suffix)
+            _err(f'Invalid unit name "{text}" escaped as "{escaped}"{hint}')
         found.append(name)
     return found
 
