@@ -49,9 +49,6 @@ class Refused(Exception):
 
 
 def edit(arguments: list[str], options: Options) -> int:
-    if options.root or options.image:
-        complain("Verb 'edit' cannot be used with --root= or --image=.")
-        return 1
     if options.scope == "global":
         raise UsageError("Failed to connect to bus: No medium found")
     if not (os.isatty(1) and os.isatty(2)):

@@ -149,6 +149,9 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
 
     options.verb = verb  # type: ignore[attr-defined]
     works_on_files = module_name in _ON_FILES or verb in _ON_FILES
+    if (options.root or options.image) and module_name != "files" and verb != "is-system-running":
+        print(f"Verb '{verb}' cannot be used with --root= or --image=.", file=sys.stderr)
+        return 1
     if not works_on_files and is_offline_wanted():
         if not options.quiet:
             print(f"Running in chroot, ignoring command '{verb}'", file=sys.stderr)
