@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures fuzz deb tools clean
+.PHONY: help demo test check unit sim container figures docs fuzz deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,6 +35,10 @@ container: $(VENV)/ready
 # The README's table of figures.
 figures: tools
 	$(PYTHON) tests/bench/figures.py --write
+
+# The page of all directives.
+docs: $(VENV)/ready
+	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

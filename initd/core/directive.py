@@ -169,7 +169,11 @@ class Context:
 
     def warn(self, text: str) -> None:
         """Part of the assignment is ignored."""
-        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text))
+        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text, "part"))
+
+    def advise(self, text: str) -> None:
+        """The assignment is in force, and should be written otherwise."""
+        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text, "nothing"))
 
     def expand(self, text: str) -> str:
         """The text with specifiers replaced; the whole assignment is ignored where that fails."""

@@ -220,8 +220,8 @@ def _stream_target(context: Context, text: str, stream: str, what: str) -> tuple
         if text.startswith(front) and (word == "file" or stream != "stdin"):
             return word, parsers.check_path(context, context.expand(text[len(front):]))
     if stream != "stdin" and text in _OLD_OUTPUTS:
-        context.warn(f"Standard output type {text} is obsolete, automatically updating to {_OLD_OUTPUTS[text]}. "
-                     "Please update your unit file, and consider removing the setting altogether.")
+        context.advise(f"Standard output type {text} is obsolete, automatically updating to {_OLD_OUTPUTS[text]}. "
+                       "Please update your unit file, and consider removing the setting altogether.")
         return _OLD_OUTPUTS[text], ""
     return text, ""
 

@@ -264,8 +264,8 @@ def current_run(context: Context, path: str) -> str:
     """/var/run has been a link to /run for a decade; systemd corrects such a path and says so."""
     if not path.startswith("/var/run/"):
         return path
-    context.warn(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
-                 "please update the unit file accordingly.")
+    context.advise(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
+                   "please update the unit file accordingly.")
     return path[4:]
 
 
