@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures deb tools clean
+.PHONY: help demo test check unit sim container figures docs fuzz deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +36,15 @@ container: $(VENV)/ready
 figures: tools
 	$(PYTHON) tests/bench/figures.py --write
 
+# The page of all directives.
+docs: $(VENV)/ready
+	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
+
+# Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/ready-fuzz
+	nice -n 19 $(BIN)/python tests/fuzz/fuzz_units.py --seconds $(FUZZ_SECONDS)
+
 deb: tools
 	dpkg-buildpackage -b -us -uc
 
@@ -54,10 +63,19 @@ tools:
 # The tests' own Python packages, as setup.cfg names them, in a place of their own.
 $(VENV)/ready: setup.cfg | tools
 	$(PYTHON) -m venv $(VENV)
-	$(PYTHON) -c 'import configparser as c; p = c.ConfigParser(); p.read("setup.cfg"); print(p["options.extras_require"]["test"])' \
+	$(call install,test)
+	touch $@
+
+# The fuzzer has a library of its own, and wheels for some machines only.
+$(VENV)/ready-fuzz: $(VENV)/ready
+	$(call install,fuzz)
+	touch $@
+
+define install
+	$(PYTHON) -c 'import configparser as c; p = c.ConfigParser(); p.read("setup.cfg"); print(p["options.extras_require"]["$(1)"])' \
 		> build/requirements.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r build/requirements.txt
-	touch $@
+endef
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

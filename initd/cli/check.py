@@ -11,13 +11,14 @@ import os
 from initd.cli.names import mangle
 from initd.cli.output import complain
 from initd.core import fates, syntax, unitname
-from initd.core.directives import TABLE
+from initd.core.directives import SECTIONS_OF, TABLE
 from initd.core.fates import Judgement
 from initd.core.load import load_unit
 from initd.core.record import Record
 from initd.core.settings import UnitDefinition
 from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
 from initd.core.states import Fate, LoadState
+from initd.core.values import Diagnostic
 from initd.shell.unitdirs import UnitDirs
 
 TYPE_CHECKING = False
@@ -90,7 +91,10 @@ def _find(word: str, dirs: UnitDirs) -> UnitFiles | None:
     """The files a word stands for; None, and a complaint, where there are none."""
     if "/" in word:
         return _read_file(word)
-    name = mangle(word)
+    try:
+        name = mangle(word)
+    except ValueError:
+        name = ""
     if not unitname.is_valid(name):
         complain(f"{word!r} is not the name of a unit.")
         return None
@@ -116,35 +120,38 @@ def _read_file(path: str) -> UnitFiles | None:
 
 def judge_unit(files: UnitFiles, definition: UnitDefinition, allowed: Allowed) -> list[Row]:
     """A row for every directive in the unit's files, and for every complaint that is about none of them."""
-    complaints: dict[tuple[str, int], list[str]] = {}
+    complaints: dict[tuple[str, int], list[Diagnostic]] = {}
     for found in definition.diagnostics:
-        complaints.setdefault((found.path, found.line), []).append(found.text)
+        complaints.setdefault((found.path, found.line), []).append(found)
     rows = []
     for file in ((files.fragment,) if files.fragment is not None else ()) + files.dropins:
         for item in syntax.parse(file.text, file.path).assignments:
             if item.key.startswith("X-") or item.section.startswith("X-"):
                 continue
-            wrong = complaints.pop((file.path, item.line), None)
+            wrong = complaints.pop((file.path, item.line), [])
             found_fate = _judge(item, wrong, definition, allowed)
             rows.append(Row(definition.name, file.path, item.line, item.section, item.key, *found_fate))
     return rows + list(_rest(definition, complaints))
 
 
 def _judge(
-    item: syntax.Assignment, wrong: list[str] | None, definition: UnitDefinition, allowed: Allowed
+    item: syntax.Assignment, wrong: list[Diagnostic], definition: UnitDefinition, allowed: Allowed
 ) -> Judgement:
-    if wrong is not None:
-        return Judgement(Fate.IGNORED, "; ".join(wrong))
+    lost = [found for found in wrong if found.loses != "nothing"]
+    if lost:
+        # Of one word there is no part left.
+        is_part = all(found.loses == "part" for found in lost) and len(item.value.split()) > 1
+        return Judgement(Fate.DEGRADED if is_part else Fate.IGNORED, "; ".join(found.text for found in lost))
     directive = TABLE.get((item.section, item.key))
-    if directive is None:
+    if directive is None or item.section not in SECTIONS_OF[definition.type]:
         return Judgement(Fate.IGNORED, f"section [{item.section}] is not for a unit of this type")
     return fates.judge(item.section, directive, definition, allowed)
 
 
-def _rest(definition: UnitDefinition, complaints: dict[tuple[str, int], list[str]]) -> Iterator[Row]:
-    for (path, line), texts in complaints.items():
-        for text in texts:
-            yield Row(definition.name, path, line, "", "", Fate.IGNORED, text)
+def _rest(definition: UnitDefinition, complaints: dict[tuple[str, int], list[Diagnostic]]) -> Iterator[Row]:
+    for (path, line), wrong in complaints.items():
+        for found in wrong:
+            yield Row(definition.name, path, line, "", "", Fate.IGNORED, found.text)
 
 
 # --- printing -----------------------------------------------------------------------------------------------------

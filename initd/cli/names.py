@@ -30,8 +30,9 @@ def mangle(word: str, suffix: str = ".service") -> str:
 
     name = unitname.mangle(word, suffix)
     if not word.startswith("/") and not _PLAIN.issuperset(word):
+        escaped = name if word.endswith(suffix) else name.removesuffix(suffix)
         print(
-            f'Invalid unit name "{word}" escaped as "{name.removesuffix(suffix)}" '
+            f'Invalid unit name "{word}" escaped as "{escaped}" '
             "(maybe you should use systemd-escape?).",
             file=sys.stderr,
         )

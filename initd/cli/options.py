@@ -257,10 +257,10 @@ def _apply_long(options: Options, word: str, waiting: list[str], program: str) -
     if name not in _LONG:
         longer = [known for known in _LONG if known.startswith(typed)]
         if not longer:
-            raise UsageError(f"{program}: unrecognized option '--{typed}'")
+            raise UsageError(f"{program}: unrecognized option '--{word}'")
         if len(longer) > 1:
             possible = " ".join(f"'--{known}'" for known in longer)
-            raise UsageError(f"{program}: option '--{typed}' is ambiguous; possibilities: {possible}")
+            raise UsageError(f"{program}: option '--{word}' is ambiguous; possibilities: {possible}")
         name = longer[0]
     apply, takes_value = _LONG[name]
     if sign and not takes_value:

@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "list-dependencies": ("dependencies", "list_dependencies", 0, None),
     "list-unit-files": ("files", "ask", 0, None),
     "cat": ("cat", "cat", 1, None),
+    "edit": ("edit", "edit", 1, None),
     "kill": ("requests", "kill", 1, None),
     "reset-failed": ("requests", "reset_failed", 0, None),
     "daemon-reload": ("requests", "daemon_reload", 0, 0),
@@ -90,7 +91,6 @@ _REFUSED = {
     "set-property": "not available",
     "bind": "not available",
     "mount-image": "not available",
-    "edit": "not available; write a drop-in and call daemon-reload",
     "log-level": "not available",
     "log-target": "not available",
     "service-watchdogs": "not available",
@@ -152,6 +152,9 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
 
     options.verb = verb  # type: ignore[attr-defined]
     works_on_files = module_name in _ON_FILES or verb in _ON_FILES
+    if (options.root or options.image) and module_name != "files" and verb != "is-system-running":
+        print(f"Verb '{verb}' cannot be used with --root= or --image=.", file=sys.stderr)
+        return 1
     if not works_on_files and is_offline_wanted():
         if not options.quiet:
             print(f"Running in chroot, ignoring command '{verb}'", file=sys.stderr)

@@ -19,7 +19,7 @@ from initd.core.linking import (
     plan_set_default,
     plan_unmask,
 )
-from initd.core.lookup import look_up, unit_file_state
+from initd.core.lookup import unit_file_state
 from initd.core.presets import PresetMode
 from initd.core.record import Record
 from initd.core.unitfiles import Impossible, Note, Trouble
@@ -114,7 +114,8 @@ def mangle(names: Sequence[str], word: str, keep_paths: bool = False, suffix: st
             raise _Unusable from None
         if name not in (text, text + suffix):
             hint = "." if is_glob else " (maybe you should use systemd-escape?)."
-            _err(f'Invalid unit name "{text}" escaped as "{name.removesuffix(suffix)}"{hint}')
+            escaped = name if text.endswith(suffix) else name.removesuffix(suffix)
+            _err(f'Invalid unit name "{text}" escaped as "{escaped}"{hint}')
         found.append(name)
     return found
 
@@ -372,26 +373,6 @@ def print_unit_files(rows: Sequence[tuple[str, str, str]], options: UnitFileOpti
         _out(f"\n{len(rows)} unit files listed.")
 
 
-@_verb
-def cat(args: Sequence[str], options: UnitFileOptions) -> int:
-    """The files of units, as they are on disk."""
-    if options.root:
-        _err("Verb 'cat' cannot be used with --root= or --image=.")
-        return 1
-    links = _links(options)
-    is_first = True
-    for name in mangle(args, "cat"):
-        try:
-            found = look_up(links, name)
-        except Impossible:
-            _err(f"No files found for {name}.")
-            return 1
-        for path, text in links.texts(found.file, (found.name,)):
-            _out(("" if is_first else "\n") + f"# {path}\n{text}".removesuffix("\n"))
-            is_first = False
-    return 0
-
-
 # --- init scripts ------------------------------------------------------------------------------------------------------
 
 _SYSV_INSTALL = "/lib/systemd/systemd-sysv-install"
@@ -457,5 +438,4 @@ VERBS: dict[str, _Verb] = {
     "get-default": get_default,
     "is-enabled": is_enabled,
     "list-unit-files": list_files,
-    "cat": cat,
 }

@@ -7,7 +7,7 @@ that was read cannot be used, in systemd's words.
 from __future__ import annotations
 
 from initd.core import capabilities, unitname
-from initd.core.directive import Group
+from initd.core.directive import Group, Keyed
 from initd.core.draft import Draft
 from initd.core.settings import (
     AutomountSettings,
@@ -274,8 +274,12 @@ def _close_devices(draft: Draft) -> None:
 
 def add_mounts_for(draft: Draft, path: str) -> None:
     """The unit needs what is mounted at and above this path."""
-    if path and path not in draft.unit.requires_mounts_for:
-        draft.unit.requires_mounts_for = (*draft.unit.requires_mounts_for, path)
+    found = draft.get(Group.UNIT, "requires_mounts_for")
+    if path and type(found) is not Keyed:
+        found = Keyed(zip(found, found))
+        draft.begin(Group.UNIT, "requires_mounts_for", found)
+    if path:
+        found.setdefault(path, path)
 
 
 # --- slices and words ----------------------------------------------------------------------------------------------

@@ -41,12 +41,74 @@ class Merge(Enum):
     REPLACE_OR_RESET = "replace-or-reset"
     #: The new tuple is appended. An empty text empties the list.
     APPEND = "append"
-    #: `parse(context, text, old)` gives the whole new value. An empty text goes back to the default.
+    #: `parse(context, text, old)` gives the whole new value, or adds to an `Unfinished` one that it gave before. An empty
+    #: text goes back to the default.
     FOLD = "fold"
     #: As FOLD, an empty text included.
     FOLD_ALL = "fold-all"
     #: `parse(context, text)` does everything itself: dependencies, and directives that set several fields.
     SPREAD = "spread"
+
+
+class Unfinished:
+    """A value that lines still add to: made what the settings hold, which never changes, once all files are read.
+
+    Without it a list of n lines would be copied n times.
+    """
+
+    __slots__ = ()
+
+    def finish(self) -> Any:
+        raise NotImplementedError
+
+
+class Items(list["Any"], Unfinished):
+    """Becomes a tuple of what was added."""
+
+    __slots__ = ()
+
+    def finish(self) -> tuple[Any, ...]:
+        return tuple(self)
+
+
+class Keyed(dict["Any", "Any"], Unfinished):
+    """Becomes a tuple of its values."""
+
+    __slots__ = ()
+
+    def finish(self) -> tuple[Any, ...]:
+        return tuple(self.values())
+
+
+class Names(Unfinished):
+    """Becomes whether the names are those allowed, or those denied, and the names in order."""
+
+    __slots__ = ("allows", "names")
+
+    def __init__(self, allows: bool) -> None:
+        self.allows = allows
+        self.names: set[str] = set()
+
+    def finish(self) -> tuple[bool, tuple[str, ...]]:
+        return self.allows, tuple(sorted(self.names))
+
+
+class Sorted(set["Any"], Unfinished):
+    """Becomes a tuple in order."""
+
+    __slots__ = ()
+
+    def finish(self) -> tuple[Any, ...]:
+        return tuple(sorted(self))
+
+
+class Octets(bytearray, Unfinished):
+    """Becomes bytes."""
+
+    __slots__ = ()
+
+    def finish(self) -> bytes:
+        return bytes(self)
 
 
 class Group(Enum):
@@ -107,7 +169,11 @@ class Context:
 
     def warn(self, text: str) -> None:
         """Part of the assignment is ignored."""
-        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text))
+        self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text, "part"))
+
+    def advise(self, text: str, priority: int = LOG_WARNING) -> None:
+        """The assignment is in force, and should be written otherwise."""
+        self.diagnostics.append(Diagnostic(priority, self.path, self.line, text, "nothing"))
 
     def expand(self, text: str, is_quoted: bool = True) -> str:
         """The text with specifiers replaced; the whole assignment is ignored where that fails.

@@ -47,6 +47,8 @@ SECTIONS: dict[UnitType, tuple[str, type[Settings]]] = {
     UnitType.SLICE: ("Slice", SliceSettings),
     UnitType.SCOPE: ("Scope", ScopeSettings),
 }
+#: Every section that a unit of a type may have.
+SECTIONS_OF = {kind: frozenset(("Unit", "Install", *SECTIONS.get(kind, ())[:1])) for kind in UnitType}
 #: Types whose units run processes.
 WITH_EXEC = frozenset((UnitType.SERVICE, UnitType.SOCKET, UnitType.MOUNT, UnitType.SWAP))
 WITH_KILL = WITH_EXEC | {UnitType.SCOPE}

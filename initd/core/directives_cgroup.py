@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core import parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Group, Keyed, Merge, Names, Property, Sorted, shows
 from initd.core.numbers import fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate, UnitType
@@ -172,13 +172,13 @@ def _device_path(context: Context, text: str) -> str:
     return path
 
 
-def _device_allow(context: Context, text: str, old: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def _device_allow(context: Context, text: str) -> tuple[tuple[str, str], ...]:
     words = parsers.split(context, text)
     path = _device_path(context, words[0])
     access = words[1] if len(words) > 1 else "rwm"
     if not access or not set(access) <= set("rwm"):
         raise BadValue(f"Invalid device rights '{access}', ignoring.")
-    return (*old, (path, "".join(char for char in "rwm" if char in access)))
+    return ((path, "".join(char for char in "rwm" if char in access)),)
 
 
 def _show_device_allow(settings: Any, facts: LoadFacts) -> list[tuple[str, str]]:
@@ -186,10 +186,10 @@ def _show_device_allow(settings: Any, facts: LoadFacts) -> list[tuple[str, str]]
     return list(reversed(settings.device_allow))
 
 
-def _device_number(convert: Callable[[str], int], what: str) -> Callable[..., tuple[tuple[str, int], ...]]:
+def _device_number(convert: Callable[[str], int], what: str) -> Callable[..., Keyed]:
     """The parser of "/dev/sda 5M": one number a device, a later line for the same device replaces the earlier."""
 
-    def parse(context: Context, text: str, old: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    def parse(context: Context, text: str, old: Keyed | tuple[tuple[str, int], ...]) -> Keyed:
         words = parsers.split(context, text)
         if len(words) != 2:
             raise BadValue(f"Failed to extract device path and {what} from '{text}', ignoring.")
@@ -200,8 +200,10 @@ def _device_number(convert: Callable[[str], int], what: str) -> Callable[..., tu
             number = INFINITY if words[1] == "infinity" else convert(words[1])
         except ValueError:
             raise BadValue(f"Invalid {what} '{words[1]}', ignoring.") from None
-        kept = [item for item in old if item[0] != path]
-        return (*kept, (path, number))
+        found = old if isinstance(old, Keyed) else Keyed()
+        found.pop(path, None)
+        found[path] = (path, number)
+        return found
 
     return parse
 
@@ -261,8 +263,8 @@ def _ipv6_groups(text: str) -> bytes:
     return out
 
 
-def _addresses(context: Context, text: str, old: tuple[Address, ...]) -> tuple[Address, ...]:
-    found = set(old)
+def _addresses(context: Context, text: str, old: Sorted | tuple[Address, ...]) -> Sorted:
+    found = old if isinstance(old, Sorted) else Sorted()
     for word in context.expand_each(parsers.split(context, text)):
         if word in _ADDRESS_WORDS:
             found.update(_ADDRESS_WORDS[word])
@@ -277,7 +279,7 @@ def _addresses(context: Context, text: str, old: tuple[Address, ...]) -> tuple[A
             continue
         masked = int.from_bytes(data, "big") >> (bits - length) << (bits - length)
         found.add((family, masked.to_bytes(len(data), "big"), length))
-    return tuple(sorted(found))
+    return found
 
 
 def _show_addresses(field: str) -> Callable[[Any, LoadFacts], Any]:
@@ -292,20 +294,15 @@ def _show_addresses(field: str) -> Callable[[Any, LoadFacts], Any]:
 _LONGEST_ALTERNATIVE_NAME = 127
 
 
-def _interfaces(context: Context, text: str, old: tuple[bool, tuple[str, ...]] | None) -> tuple[bool, tuple[str, ...]]:
-    is_inverted = text.startswith("~")
-    allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
-    for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
-        try:
-            parsers.interface_name(word, _LONGEST_ALTERNATIVE_NAME)
-        except ValueError:
-            context.warn(f"Invalid interface name, ignoring: {word}")
-            continue
-        if allows == is_inverted:
-            names.discard(word)
-        else:
-            names.add(word)
-    return allows, tuple(sorted(names))
+def _interfaces(context: Context, text: str, old: Names | None) -> Names:
+    return parsers.name_list(context, text, old, _interface, "Invalid interface name")
+
+
+def _interface(word: str) -> str:
+    try:
+        return parsers.interface_name(word, _LONGEST_ALTERNATIVE_NAME)
+    except ValueError:
+        return ""
 
 
 def _show_interfaces(settings: Any, facts: LoadFacts) -> tuple[bool, list[str]]:
@@ -427,7 +424,7 @@ CGROUP: tuple[Directive, ...] = (
     _cg("MemoryMax", "memory_max", _memory_max, "t", _RESET),
     _cg("MemorySwapMax", "memory_swap_max", _memory_floor, "t", _RESET),
     _cg("MemoryLimit", "memory_limit", _memory_limit, "t", _RESET),
-    _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.FOLD, show=_show_device_allow),
+    _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.APPEND, show=_show_device_allow),
     _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s"),
     _accounting("IOAccounting", "io_accounting", "default_io_accounting"),
     _cg("IOWeight", "io_weight", _io, "t", _RESET, _NOT_SET),

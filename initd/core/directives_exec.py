@@ -9,7 +9,19 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 
 from initd.core import parsers, unitname, words
-from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows, shows_fact
+from initd.core.directive import (
+    BadValue,
+    Context,
+    Directive,
+    FatalValue,
+    Group,
+    Keyed,
+    Merge,
+    Octets,
+    Property,
+    shows,
+    shows_fact,
+)
 from initd.core.settings_exec import inherits_nothing
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -154,15 +166,15 @@ def is_variable_value(value: str) -> bool:
     return not any(ord(char) < 32 and char not in "\t\n" or char == "\x7f" for char in value)
 
 
-def _environment(context: Context, text: str, old: tuple[str, ...]) -> tuple[str, ...]:
-    variables = {item.partition("=")[0]: item for item in old}
+def _environment(context: Context, text: str, old: Keyed | tuple[str, ...]) -> Keyed:
+    variables = old if isinstance(old, Keyed) else Keyed((item.partition("=")[0], item) for item in old)
     for word in context.expand_each(parsers.split(context, text)):
         name, equals, value = word.partition("=")
         if not equals or not is_variable_name(name) or not is_variable_value(value):
             context.warn(f"Invalid environment assignment, ignoring: {word}")
             continue
         variables[name] = word
-    return tuple(variables.values())
+    return variables
 
 
 def _pass_environment(context: Context, text: str) -> tuple[str, ...]:
@@ -230,8 +242,8 @@ def _stream_target(context: Context, text: str, stream: str, what: str) -> tuple
         if text.startswith(front) and (word == "file" or stream != "stdin"):
             return word, parsers.check_path(context, context.expand(text[len(front):]))
     if stream != "stdin" and text in _OLD_OUTPUTS:
-        context.warn(f"Standard output type {text} is obsolete, automatically updating to {_OLD_OUTPUTS[text]}. "
-                     "Please update your unit file, and consider removing the setting altogether.")
+        context.advise(f"Standard output type {text} is obsolete, automatically updating to {_OLD_OUTPUTS[text]}. "
+                       "Please update your unit file, and consider removing the setting altogether.")
         return _OLD_OUTPUTS[text], ""
     return text, ""
 
@@ -249,22 +261,29 @@ def _show_standard_output(settings: Any, facts: LoadFacts) -> str:
     return facts.default_standard_output if is_default else str(settings.standard_output)
 
 
-def _input_text(context: Context, text: str, old: bytes) -> bytes:
+def _input_text(context: Context, text: str, old: Octets | bytes) -> Octets:
     data = words.unescape(context.expand(text))
-    return old + data.encode("utf-8", "surrogateescape") + b"\n"
+    return _added(old, data.encode("utf-8", "surrogateescape") + b"\n")
 
 
-def _input_data(context: Context, text: str, old: bytes) -> bytes:
+def _added(old: Octets | bytes, more: bytes) -> Octets:
+    found = old if isinstance(old, Octets) else Octets(old)
+    found += more
+    return found
+
+
+def _input_data(context: Context, text: str, old: Octets | bytes) -> Octets:
     try:
-        return old + a2b_base64("".join(text.split()).encode(), strict_mode=True)
+        return _added(old, a2b_base64("".join(text.split()).encode(), strict_mode=True))
     except (Base64Error, ValueError):
         raise BadValue(f"Failed to decode base64 data, ignoring: {text}") from None
 
 
 def _log_namespace(context: Context, text: str) -> str:
-    """It becomes the instance of a unit, and a directory."""
+    """A word that may stand in the names of the namespace's own sockets."""
     name = context.expand(text)
-    if not name or len(name) > 255 or not unitname.INSTANCE_CHARACTERS.issuperset(name):
+    socket = f"systemd-journald-varlink@{name}.socket"
+    if "\\" in name or name in ("", ".", "..") or not unitname.is_valid(socket):
         raise BadValue(f"Specified log namespace name is not valid, ignoring: {name}")
     return name
 

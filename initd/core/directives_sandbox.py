@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from initd.core import addressfamilies, parsers, syscalls
-from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Names, Property, shows
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 
@@ -45,26 +45,16 @@ def _restrict_namespaces(context: Context, text: str, old: int | None) -> int | 
     return old & ~flags if is_inverted else old | flags
 
 
-def _allow_or_deny(what: str, canonical: Callable[[str], str], may_be_none: bool = False) -> Callable[..., AllowOrDeny]:
+def _allow_or_deny(what: str, canonical: Callable[[str], str], may_be_none: bool = False) -> Callable[..., Names]:
     """The parser of a list to allow, or with "~" to deny; the first line decides which of both it is.
 
     `canonical` gives the word that is kept for one in the file, "" for a word that means nothing.
     """
 
-    def parse(context: Context, text: str, old: AllowOrDeny | None) -> AllowOrDeny:
+    def parse(context: Context, text: str, old: Names | None) -> Names:
         if may_be_none and text == "none":
-            return True, ()
-        is_inverted = text.startswith("~")
-        allows, names = (not is_inverted, set()) if old is None else (old[0], set(old[1]))
-        for word in context.expand_each(parsers.split(context, text[1:] if is_inverted else text)):
-            name = canonical(word)
-            if not name:
-                context.warn(f"Failed to parse {what}, ignoring: {word}")
-            elif allows == is_inverted:
-                names.discard(name)
-            else:
-                names.add(name)
-        return allows, tuple(sorted(names))
+            return Names(True)
+        return parsers.name_list(context, text, old, canonical, f"Failed to parse {what}")
 
     return parse
 

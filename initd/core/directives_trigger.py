@@ -42,34 +42,31 @@ def _triggered_unit(context: Context, text: str, old: str) -> str:
 
 
 def _monotonic(context: Context, text: str) -> None:
-    settings = context.draft
-    old = settings.get(Group.SPECIFIC, "monotonic")
     if not text:
-        # An empty timer line of any kind forgets all of them, calendar ones included.
-        settings.set(Group.SPECIFIC, "monotonic", ())
-        settings.set(Group.SPECIFIC, "calendar", ())
-        return
+        return _forget(context)
     expanded = context.expand(text)
     try:
         usec = timespan.parse(expanded)
     except ValueError:
         raise BadValue(f"Failed to parse timer value, ignoring: {expanded}") from None
-    settings.set(Group.SPECIFIC, "monotonic", (*old, (context.key.removesuffix("Sec"), usec)))
+    context.draft.append(Group.SPECIFIC, "monotonic", ((context.key.removesuffix("Sec"), usec),))
+
+
+def _forget(context: Context) -> None:
+    """An empty timer line of any kind forgets all of them, calendar ones included."""
+    context.draft.set(Group.SPECIFIC, "monotonic", ())
+    context.draft.set(Group.SPECIFIC, "calendar", ())
 
 
 def _calendar(context: Context, text: str) -> None:
-    settings = context.draft
     if not text:
-        settings.set(Group.SPECIFIC, "monotonic", ())
-        settings.set(Group.SPECIFIC, "calendar", ())
-        return
+        return _forget(context)
     expanded = context.expand(text)
     try:
         spec = calendar.parse(expanded, context.facts.is_time_zone, context.facts.local_zone_names)
     except calendar.CalendarError:
         raise BadValue(f"Failed to parse calendar specification, ignoring: {expanded}") from None
-    old = settings.get(Group.SPECIFIC, "calendar")
-    settings.set(Group.SPECIFIC, "calendar", (*old, calendar.format(spec, context.facts.local_zone_names)))
+    context.draft.append(Group.SPECIFIC, "calendar", (calendar.format(spec, context.facts.local_zone_names),))
 
 
 TIMER: tuple[Directive, ...] = (

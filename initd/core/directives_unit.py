@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initd.core import parsers, timespan
 from initd.core.dependency import Dependency
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Group, Keyed, Merge, Property, shows
 from initd.core.sources import LoadFacts
 from initd.core.states import CollectMode, EmergencyAction, Fate, JobMode
 from initd.core.values import INFINITY, Condition
@@ -73,12 +73,11 @@ def _documentation(context: Context, text: str) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _requires_mounts_for(context: Context, text: str, old: tuple[str, ...]) -> tuple[str, ...]:
-    out = list(old)
+def _requires_mounts_for(context: Context, text: str, old: Keyed | tuple[str, ...]) -> Keyed:
+    found = old if isinstance(old, Keyed) else Keyed()
     for path in parsers.path_words(context, text):
-        if path not in out:
-            out.append(path)
-    return tuple(out)
+        found.setdefault(path, path)
+    return found
 
 
 def _job_timeout(context: Context, text: str) -> int:

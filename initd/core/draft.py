@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core.dependency import Dependency
-from initd.core.directive import Group
+from initd.core.directive import Group, Items, Unfinished
 from initd.core.directives import new_settings
 from initd.core.settings import (
     CgroupSettings,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Draft:
     """Settings objects by group, and the dependencies, in the order they were found."""
 
-    __slots__ = ("name", "kind", "names", "settings", "dependencies")
+    __slots__ = ("name", "kind", "names", "settings", "dependencies", "unfinished")
 
     def __init__(self, name: str, kind: UnitType, names: tuple[str, ...]) -> None:
         self.name = name
@@ -32,6 +32,8 @@ class Draft:
         self.names = names
         self.settings = new_settings(kind)
         self.dependencies: dict[tuple[Dependency, str], DependencyEntry] = {}
+        #: Fields whose value is not yet what settings hold.
+        self.unfinished: dict[tuple[Group, str], None] = {}
 
     # What a parser may do:
 
@@ -40,6 +42,19 @@ class Draft:
 
     def set(self, group: Group, field: str, value: Any) -> None:
         setattr(self.settings[group], field, value)
+
+    def append(self, group: Group, field: str, items: tuple[Any, ...]) -> None:
+        """Add to a list, which is a tuple again when the draft is finished."""
+        found = getattr(self.settings[group], field)
+        if type(found) is not Items:
+            found = Items(found)
+            self.begin(group, field, found)
+        found += items
+
+    def begin(self, group: Group, field: str, value: Unfinished) -> None:
+        """Set a value that more will be added to."""
+        setattr(self.settings[group], field, value)
+        self.unfinished[group, field] = None
 
     def unset(self, group: Group, field: str) -> None:
         """Back to the default."""
@@ -54,6 +69,15 @@ class Draft:
             self.dependencies.setdefault((kind, unit), DependencyEntry(kind, unit, origin))
 
     # What the rules of the types do:
+
+    def finish(self) -> None:
+        """All is read that adds to a value: from now on each is what the settings hold."""
+        # Not by a look into every __dict__: making one is what an object without is small for.
+        for group, field in self.unfinished:
+            value = self.get(group, field)
+            if isinstance(value, Unfinished):
+                self.set(group, field, value.finish())
+        self.unfinished.clear()
 
     def default(self, group: Group, field: str, value: Any) -> None:
         """Set it where no file has, and it differs from the class's own default."""

@@ -8,8 +8,8 @@ and reason, and the rest of the unit is in force exactly where systemd 252 leave
 from __future__ import annotations
 
 from initd.core import completion, syntax, unitname
-from initd.core.directive import BadValue, Context, FatalValue, Merge
-from initd.core.directives import SECTIONS, TABLE
+from initd.core.directive import BadValue, Context, FatalValue, Merge, Unfinished
+from initd.core.directives import SECTIONS_OF, TABLE
 from initd.core.draft import Draft
 from initd.core.implied import implied_dependencies
 from initd.core.settings import UnitDefinition
@@ -58,6 +58,7 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
     failure = _read_all(files, draft, facts, diagnostics)
     if failure and not (kind in _KEPT_THOUGH_BAD and failure.load_state is LoadState.BAD_SETTING):
         return failure
+    draft.finish()
     completion.complete(draft, facts)
     # A bad mount gets all that a good one has.
     refusal = "" if failure else completion.refusal(draft)
@@ -116,8 +117,7 @@ class _Reader:
         self.draft = draft
         self.diagnostics = diagnostics
         self.context = Context(files.name, Specifiers(files.name, fragment_path, facts), facts, draft, diagnostics)
-        own = SECTIONS[draft.kind][0] if draft.kind in SECTIONS else ""
-        self.sections = {"Unit", "Install", own} - {""}
+        self.sections = SECTIONS_OF[draft.kind]
 
     def read(self, file: UnitText) -> str:
         """Applies one file. The name of the error that ended its reading, or empty; FatalValue passes through."""
@@ -157,9 +157,14 @@ class _Reader:
         elif not text and merge is not _REPLACE and merge is not _FOLD_ALL:
             settings.__dict__.pop(field, None)
         elif merge is _APPEND:
-            setattr(settings, field, getattr(settings, field) + parse(context, text))
+            self.draft.append(directive.group, field, parse(context, text))
         elif merge is _FOLD or merge is _FOLD_ALL:
-            setattr(settings, field, parse(context, text, getattr(settings, field)))
+            old = getattr(settings, field)
+            value = parse(context, text, old)
+            if value is not old and isinstance(value, Unfinished):
+                self.draft.begin(directive.group, field, value)
+            else:
+                setattr(settings, field, value)
         else:
             setattr(settings, field, parse(context, text))
 
@@ -189,6 +194,7 @@ _LOAD_ERRORS = {
 
 
 def _define(files: UnitFiles, draft: Draft, state: LoadState, diagnostics: list[Diagnostic]) -> UnitDefinition:
+    draft.finish()
     error_name, error = _LOAD_ERRORS.get(state, ("", ""))
     fragment = files.fragment
     mtimes = [file.mtime_usec for file in files.dropins] + ([fragment.mtime_usec] if fragment else [])

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 SECTION = "Manager"
 
+
+def _or_empty(parse: Callable[..., Any], empty: Any) -> Callable[[Context, str], Any]:
+    """The few keys that may be empty, tried against systemd 252: what they are then."""
+    return lambda context, text: parse(context, text) if text else empty
+
+
 #: Key → (field of LoadFacts, parser).
 _OUTPUTS = "inherit null tty journal kmsg journal+console kmsg+console".split()
 _timeout = parsers.seconds(zero=INFINITY)
@@ -29,20 +35,19 @@ _FACTS: dict[str, tuple[str, Callable[[Context, str], Any]]] = {
     "DefaultTimerAccuracySec": ("default_timer_accuracy_usec", parsers.seconds()),
     "DefaultTimeoutStartSec": ("default_timeout_start_usec", _timeout),
     "DefaultTimeoutStopSec": ("default_timeout_stop_usec", _timeout),
-    "DefaultTimeoutAbortSec": (
-        "default_timeout_abort_usec", lambda context, text: _timeout(context, text) if text else None),
+    "DefaultTimeoutAbortSec": ("default_timeout_abort_usec", _or_empty(_timeout, None)),
     "DefaultRestartSec": ("default_restart_usec", parsers.seconds()),
     "DefaultStartLimitIntervalSec": ("default_start_limit_interval_usec", parsers.seconds()),
     "DefaultStartLimitInterval": ("default_start_limit_interval_usec", parsers.seconds()),
     "DefaultStartLimitBurst": ("default_start_limit_burst", parsers.unsigned),
-    "DefaultStandardOutput": ("default_standard_output", parsers.word_of(_OUTPUTS, "default output")),
-    "DefaultStandardError": ("default_standard_error", parsers.word_of(_OUTPUTS, "default output")),
-    "DefaultCPUAccounting": ("default_cpu_accounting", parsers.boolean),
+    "DefaultStandardOutput": ("default_standard_output", parsers.word_of(_OUTPUTS, "output type")),
+    "DefaultStandardError": ("default_standard_error", parsers.word_of(_OUTPUTS, "output type")),
+    "DefaultCPUAccounting": ("default_cpu_accounting", _or_empty(parsers.boolean, False)),
     "DefaultIOAccounting": ("default_io_accounting", parsers.boolean),
     "DefaultIPAccounting": ("default_ip_accounting", parsers.boolean),
     "DefaultMemoryAccounting": ("default_memory_accounting", parsers.boolean),
     "DefaultTasksAccounting": ("default_tasks_accounting", parsers.boolean),
-    "DefaultTasksMax": ("default_tasks_max", TABLE["Service", "TasksMax"].parse),
+    "DefaultTasksMax": ("default_tasks_max", _or_empty(TABLE["Service", "TasksMax"].parse, INFINITY)),
     "DefaultOOMPolicy": ("default_oom_policy", TABLE["Service", "OOMPolicy"].parse),
 }
 #: Key → why nothing comes of it here.
@@ -59,6 +64,11 @@ _WITHOUT_EFFECT = dict.fromkeys(
     "it is not applied yet",
 )
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
+#: Every key that we know, or that systemd 252 knows.
+KEYS = frozenset((
+    *_FACTS, *_WITHOUT_EFFECT, *_LISTS,
+    *(f"Default{key}" for section, key in TABLE if section == "Service" and key.startswith("Limit")),
+))
 
 
 class ManagerConfig(Record):
@@ -126,7 +136,7 @@ class _Reader:
         elif key in _LISTS:
             environment = TABLE["Service", "Environment"]
             assert environment.merge is Merge.FOLD
-            self.lists[key] = environment.parse(context, text, self.lists[key]) if text else ()
+            self.lists[key] = environment.parse(context, text, self.lists[key]).finish() if text else ()
         elif key in _WITHOUT_EFFECT:
             self.report(LOG_NOTICE, f"{key}= has no effect: {_WITHOUT_EFFECT[key]}.")
         else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
-from initd.core.directive import BadValue, Context, FatalValue
+from initd.core.directive import BadValue, Context, FatalValue, Names
 from initd.core.numbers import NumberRangeError, to_int
-from initd.core.values import INFINITY, LOG_NOTICE, Diagnostic
+from initd.core.values import INFINITY, LOG_NOTICE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,11 +256,8 @@ def current_run(context: Context, path: str) -> str:
     """/var/run has been a link to /run for a decade; systemd corrects such a path and says so."""
     if not path.startswith("/var/run/"):
         return path
-    context.diagnostics.append(Diagnostic(
-        LOG_NOTICE, context.path, context.line,
-        f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
-        "please update the unit file accordingly.",
-    ))
+    context.advise(f"{context.key}= references a path below legacy directory /var/run/, updating {path} → {path[4:]}; "
+                   "please update the unit file accordingly.", LOG_NOTICE)
     return path[4:]
 
 
@@ -330,6 +327,25 @@ def unit_name(context: Context, text: str, suffix: str = "", instantiates: bool 
     if not unitname.is_valid(name) or (suffix and not name.endswith(suffix)):
         raise ValueError(name)
     return name
+
+
+def name_list(context: Context, text: str, old: Names | None, canonical: Callable[[str], str], failure: str) -> Names:
+    """A list to allow, or with "~" to deny: the first line decides which of both it is, the others add or take away.
+
+    `canonical` gives the word that is kept for one in the file, "" for a word that means nothing.
+    """
+    is_inverted = text.startswith("~")
+    listed = context.expand_each(split(context, text[1:] if is_inverted else text))
+    found = Names(not is_inverted) if old is None else old
+    for word in listed:
+        name = canonical(word)
+        if not name:
+            context.warn(f"{failure}, ignoring: {word}")
+        elif found.allows == is_inverted:
+            found.names.discard(name)
+        else:
+            found.names.add(name)
+    return found
 
 
 def cpu_set(context: Context, text: str) -> tuple[int, ...]:

@@ -2,17 +2,18 @@
 
 The parser is the standard library's `configparser`, told systemd's dialect: keys keep their case and repeat, only a
 whole line is a comment, nothing is interpolated. What configparser does not know is done to the text on its way in:
-a backslash joins a line to the next one (comments between them drop out), and NUL and CR end lines too. Its option
-dictionary is replaced by one that hands every assignment over instead of keeping the last.
+a backslash joins a line to the next one (comments between them drop out), and NUL and CR end lines too; lines that are
+no assignment are reported and left out. Its option dictionary is replaced by one that hands every assignment over
+instead of keeping the last.
 
 What real systemd 252 does with each bad form was tried: a line without "=", without a key, or before the first section
 is reported and skipped; a malformed section header, text that is not UTF-8 and a line over 1 MiB end the reading, and
-the unit fails to load with what was read so far. Nothing here raises.
+the unit fails to load with what was read so far. Nothing here raises, and the work grows with the text, not faster.
 """
 
 from __future__ import annotations
 
-from configparser import MissingSectionHeaderError, ParsingError, RawConfigParser
+from configparser import RawConfigParser
 
 from initd.core.record import Record
 from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
@@ -70,7 +71,7 @@ class _Options(dict[str, object]):
     def __setitem__(self, key: str, value: object) -> None:
         if type(value) is list:
             # One option, in the middle of reading: configparser hands over a list of its value's lines.
-            _reader.on_option(key, value[0])
+            _reader.on_option()
         else:
             super().__setitem__(key, value)
 
@@ -86,22 +87,17 @@ class _Reader:
         self.assignments: list[Assignment] = []
         self.diagnostics: list[Diagnostic] = []
         self.sections: list[Section] = []
-        #: The physical line of each line given to configparser, which counts only those.
-        self.line_numbers: list[int] = []
         self.section = _OUTSIDE
+        self.key = self.value = ""
         self.line = 0
         self.failure = ""
         parser = self.parser
         if parser is None:
             parser = self.parser = _make_parser()
-        try:
-            parser.read_file(self.lines(text), path)
-        except (ParsingError, MissingSectionHeaderError) as error:
-            self.report_bad_lines(error)
+        parser.read_file(self.lines(text), path)
         if len(parser.sections()) > _MAX_SECTIONS:
             # They are empty, as no option is ever stored, and making one again costs more than finding it there.
             self.parser = None
-        self.diagnostics.sort(key=lambda found: found.line)
         return Parsed(tuple(self.assignments), tuple(self.diagnostics), tuple(self.sections), self.failure)
 
     def lines(self, text: str) -> Iterator[str]:
@@ -120,26 +116,34 @@ class _Reader:
                     return
                 self.section = line[1:-1]
                 self.sections.append(Section(self.section, number))
-            elif self.section is _OUTSIDE:
-                self.warn("Assignment outside of section. Ignoring.")
-                continue
-            self.line_numbers.append(number)
-            yield line
+                yield line if self.section else "[ ]"  # "[]" is none for configparser
+            elif self.takes(line):
+                yield line
 
-    def on_option(self, key: str, value: str) -> None:
-        if key:  # Without one, configparser goes on and complains at the end.
-            # As Assignment(…), without looking for names and defaults: this is done for every line of every file.
-            item: Assignment = tuple.__new__(Assignment, (self.section, key, value, self.line))  # type: ignore[type-var]
-            self.assignments.append(item)
+    def takes(self, line: str) -> bool:
+        """Whether the line is an assignment that configparser understands as systemd does."""
+        if self.section is _OUTSIDE:
+            self.warn("Assignment outside of section. Ignoring.")
+            return False
+        key, equals, value = line.partition("=")
+        if not equals or not key:
+            # configparser would go on, too, and tell all of them at the end, in a text that grows with each.
+            self.warn("Missing '=', ignoring line." if key else "Missing key name before '=', ignoring line.")
+            return False
+        self.key, self.value = key.rstrip(_SPACE), value.lstrip(_SPACE)
+        if self.key.split() == [self.key]:
+            return True
+        # A vertical tab, a no-break space: to configparser such a line is indented, to systemd it is a key as any.
+        self.on_option()
+        return False
 
-    def report_bad_lines(self, error: ParsingError | MissingSectionHeaderError) -> None:
-        """configparser has gone on behind every line it could not read, and lists them at the end."""
-        for position, shown in getattr(error, "errors", ()):
-            self.line = self.line_numbers[position - 1]
-            if shown[1:2] == "[":
-                continue  # "[]": a section without a name, which `load` does not know anyway.
-            missing = "key name before '='" if shown[1:2] == "=" else "'='"
-            self.warn(f"Missing {missing}, ignoring line.")
+    def on_option(self) -> None:
+        """The line is an assignment. Its parts are our own: configparser takes every Unicode space from their ends."""
+        # As Assignment(…), without looking for names and defaults: this is done for every line of every file.
+        item: Assignment = tuple.__new__(  # type: ignore[type-var]
+            Assignment, (self.section, self.key, self.value, self.line)
+        )
+        self.assignments.append(item)
 
     def warn(self, text: str) -> None:
         self.diagnostics.append(Diagnostic(LOG_WARNING, self.path, self.line, text))
@@ -166,7 +170,9 @@ def _make_parser() -> RawConfigParser:
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Every line that is neither empty nor a comment, continuations joined, with the number of its last line."""
-    pending: str | None = None
+    #: The lines that wait for the next one, and their length: joined at the end, as each may be joined to thousands.
+    pending: list[str] = []
+    length = 0
     number = 0
     for number, raw in enumerate(_physical_lines(text), 1):
         stripped = raw.lstrip(_SPACE)
@@ -174,20 +180,23 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
             continue
         if stripped[:1] == "\ufeff":
             raw = stripped = stripped[1:]
-        line = raw if pending is None else pending + raw
         if raw.endswith("\\") and _ends_in_escape(raw):
-            pending = line[:-1] + " "
-            if len(pending) <= MAX_LINE:
+            pending.append(raw[:-1] + " ")
+            length += len(raw)
+            if length <= MAX_LINE:
                 continue
             # Too long already: let the caller see it, and end.
-            yield number, pending
+            yield number, "".join(pending)
             return
-        pending = None
-        line = line.strip(_SPACE)
+        if pending:
+            pending.append(raw)
+            line, pending, length = "".join(pending).strip(_SPACE), [], 0
+        else:
+            line = raw.strip(_SPACE)
         if line:
             yield number, line
-    if pending is not None and pending.strip(_SPACE):
-        yield number, pending.strip(_SPACE)
+    if pending and (line := "".join(pending).strip(_SPACE)):
+        yield number, line
 
 
 def _physical_lines(text: str) -> list[str]:

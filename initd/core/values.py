@@ -59,12 +59,16 @@ class ProcessInfo(Record):
 
 
 class Diagnostic(Record):
-    """Something a user should know about a file they wrote. `line` is 0 where no single line is to blame."""
+    """Something a user should know about a file they wrote. `line` is 0 where no single line is to blame.
+
+    `loses` says what of the assignment is not in force: "all" of it, "part" of it, or "nothing".
+    """
 
     priority: int
     path: str
     line: int
     text: str
+    loses: str = "all"
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}: " if self.line else f"{self.path}: " if self.path else ""

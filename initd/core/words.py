@@ -6,11 +6,16 @@ may open in the middle of a word, and an escape that systemd does not know stays
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SPACE = " \t\n\r"
+_SPACES = re.compile(r"[ \t\n\r]*")
+#: A word, or the part of one, without quotes and escapes.
+_PLAIN = re.compile(r"[^ \t\n\r\"'\\]*")
 _ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", '"': '"', "'": "'", "s": " ",
@@ -43,21 +48,19 @@ def split(text: str, *, unquote: bool = True, unescape: bool = True,
 def next_word(text: str, position: int, unquote: bool = True, unescape: bool = True,
               on_unknown_escape: Callable[[str], None] | None = None) -> tuple[str | None, int]:
     """The word that begins at or after `position`, and where it ends; None where only space is left."""
-    end = len(text)
-    while position < end and text[position] in _SPACE:
-        position += 1
-    if position >= end:
+    position = _end(_SPACES, text, position)
+    if position >= len(text):
         return None, position
-    if '"' not in text and "'" not in text and "\\" not in text:
-        stop = text.find(" ", position)
-        word = text[position:] if stop < 0 else text[position:stop]
-        if word.isprintable():
-            return word, position + len(word)
-        stop = position
-        while stop < end and text[stop] not in _SPACE:
-            stop += 1
+    stop = _end(_PLAIN, text, position)
+    if stop == len(text) or text[stop] in _SPACE:
         return text[position:stop], stop
     return _quoted_word(text, position, unquote, unescape, on_unknown_escape)
+
+
+def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Where what the pattern takes from there ends."""
+    found = pattern.match(text, position)
+    return found.end() if found else position
 
 
 def _quoted_word(text: str, position: int, unquote: bool, unescape: bool,

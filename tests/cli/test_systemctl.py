@@ -91,6 +91,8 @@ def test_is_active_and_is_failed_exit_statuses(systemctl):
         (["start", "-q", "fail"], 1, ""),
         (["start", "need"], 1, "A dependency job for need.service failed. See 'journalctl -xe' for details.\n"),
         (["foo"], 1, "Unknown command verb foo.\n"),
+        (["--root=/nowhere", "start", "web"], 1, "Verb 'start' cannot be used with --root= or --image=.\n"),
+        (["--root=/nowhere", "cat", "web"], 1, "Verb 'cat' cannot be used with --root= or --image=.\n"),
         (["start"], 1, "Too few arguments.\n"),
         (["daemon-reload", "x"], 1, "Too many arguments.\n"),
         (["cancel", "999"], 1, "Failed to cancel job 999: Job 999 does not exist.\n"),

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from initd.cli.options import Options, parse
-from initd.cli.unitfiles import VERBS, UnitFileOptions
+from initd.cli.systemctl import main
 
 HERE = Path(__file__).resolve().parent.parent / "conformance" / "install"
 sys.path.insert(0, str(HERE))
@@ -31,15 +30,6 @@ DIFFERENT = {
 }
 
 
-def file_options(options: Options) -> UnitFileOptions:
-    """The options as they are where no manager runs."""
-    return UnitFileOptions(
-        root=options.root, is_global=options.scope == "global", is_runtime=options.runtime,
-        is_forced=options.force > 0, is_now=options.now, is_quiet=options.quiet, has_legend=not options.no_legend,
-        preset_mode=options.preset_mode, types=tuple(options.types), states=tuple(options.states),
-    )
-
-
 def lines(text: str) -> list[str]:
     """In systemd the order of removals is that of a directory, and of a preset of everything that of a hash table."""
     return sorted(text.splitlines())
@@ -54,8 +44,7 @@ def test_systemctl_says_and_does_the_same(name, tmp_path, capfdbinary):
     for command, expected in zip(commands, ANSWERS[name], strict=True):
         assert command == expected["command"]
         before = tree(root)
-        options, (verb, *args) = parse([f"--root={root}", *shlex.split(command)], "systemctl")
-        code = VERBS[verb](args, file_options(options))
+        code = main([f"--root={root}", *shlex.split(command)])
         out, err = (text.decode().replace(str(root), "ROOT") for text in capfdbinary.readouterr())
         if (name, command) in DIFFERENT:
             continue
