@@ -27,13 +27,13 @@ from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
-from initd.core.sources import LoadFacts
+from initd.core.sources import LoadFacts, UnitFiles
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.options import Options
-from initd.shell import bootfiles, cgroup, limits, machine
+from initd.shell import allowed, bootfiles, cgroup, limits, machine
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -55,7 +55,7 @@ from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Signal number → the name the engine knows it by. systemd(1), SIGNALS, plus those a foreground command may want.
 _SIGRTMIN = 34
@@ -90,6 +90,7 @@ class Manager:
         self.exit: ef.Exit | None = None
         self.loop = Loop()
         self.container = limits.probe()
+        self.allowed = allowed.probe(self.container)
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone.
         self.cgroups = cgroup.detect() if self.container.is_pid_1 else None
@@ -117,6 +118,7 @@ class Manager:
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
+            self.fates_of,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
@@ -236,10 +238,27 @@ class Manager:
         return self.engine.units[name]
 
     def read(self, name: str) -> UnitDefinition:
-        definition = load_unit(self.unit_dirs.read(name), self.facts.load)
+        files = self.unit_dirs.read(name)
+        definition = load_unit(files, self.facts.load)
         if definition.source_path:
             definition = definition.replace(source_mtime_usec=self.unit_dirs.mtime_usec(definition.source_path))
-        return definition
+        return self._refuse_if_strict(files, definition)
+
+    def fates_of(self, unit: Unit) -> Sequence[object]:
+        """What becomes of each directive of a unit; asked for by people, and imported then."""
+        from initd.core import unitfates
+
+        return unitfates.judge_unit(self.unit_dirs.read(unit.name), unit.definition, self.allowed)
+
+    def _refuse_if_strict(self, files: UnitFiles, definition: UnitDefinition) -> UnitDefinition:
+        texts = (files.fragment, *files.dropins)
+        if not self.options.is_strict and not any(text is not None and "X-Strict" in text.text for text in texts):
+            return definition
+        from initd.core import unitfates
+
+        if not unitfates.is_strict(files, self.options.is_strict):
+            return definition
+        return unitfates.refuse(definition, unitfates.judge_unit(files, definition, self.allowed))
 
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""

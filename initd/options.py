@@ -14,6 +14,7 @@ Run as a container's PID 1: start the units of default.target, supervise them, s
   --unit=UNIT               start this unit instead of default.target
   --pass-environment=GLOB   give units the container's variables whose names match (may be repeated)
   --shutdown-budget=SPAN    how long a stop that came by signal may take (default 9s)
+  --strict                  units of which not all is applied here do not start (X-Strict=no in [Unit] lets one)
   -h --help                 print this
   --version                 print the version
 
@@ -36,6 +37,7 @@ class Options(Record):
     #: Globs of container variables that every unit gets.
     pass_environment: tuple[str, ...] = ()
     shutdown_budget_usec: int = 9_000_000
+    is_strict: bool = False
 
 
 def parse(arguments: list[str]) -> Options | str:
@@ -57,6 +59,8 @@ def parse(arguments: list[str]) -> Options | str:
 
 
 def _apply(options: Options, word: str, words: object) -> Options:
+    if word == "--strict":
+        return options.replace(is_strict=True)
     name, has_value, value = word.partition("=")
     if name not in ("--unit", "--pass-environment", "--shutdown-budget"):
         hint = " (a command to run goes behind '--')" if not word.startswith("-") else ""

@@ -17,8 +17,9 @@ from initd.core.api import answer
 from initd.core.api_signals import signal_for
 from initd.core.engine import Engine
 from initd.core.load import load_unit
-from initd.core.sources import NO_FACTS, LoadFacts
+from initd.core.sources import NO_FACTS, Allowed, LoadFacts
 from initd.core.unit import Unit
+from initd.core.unitfates import DirectiveFate, judge_unit
 from initd.core.values import Now, ProcessEnd, ProcessInfo
 from initd.core.view import Usage, View
 from initd.shell.control import Control
@@ -61,6 +62,9 @@ class FakeFacts:
 
     def unit_file_preset(self, unit: Unit) -> str:
         return "enabled" if unit.definition.fragment_path else ""
+
+    def directive_fates(self, unit: Unit) -> list[DirectiveFate]:
+        return judge_unit(self._manager.dirs.read(unit.name), unit.definition, Allowed())
 
     def ids(self, unit: Unit) -> tuple[int | None, int | None]:
         return (None, None)

@@ -297,7 +297,15 @@ _BY_TYPE_MANY: dict[str, Callable[[str, Any], list[str]]] = {
     "a(sst)": lambda name, value: [" ".join(f"{path}:{link}" for path, link, _ in value)] if value else [],
     "a(stt)": _timers,
 }
+def _fates(name: str, value: list[tuple[str, int, str, str, str, str]]) -> list[str]:
+    return [
+        f"{{ {section}.{key or '*'} ; file={path}:{line} ; fate={fate}" + (f" ; reason={reason} }}" if reason else " }")
+        for path, line, section, key, fate, reason in value
+    ]
+
+
 _BY_NAME_MANY: dict[str, Callable[[str, Any], list[str]]] = {
+    "DirectiveFates": _fates,
     "TimersCalendar": _timers,
     "Listen": _targets,
     "Paths": _targets,

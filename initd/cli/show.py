@@ -9,7 +9,11 @@ from initd.cli.bus import MANAGER_PATH, Bus, BusError
 from initd.cli.names import expand
 from initd.cli.options import Options
 from initd.cli.output import complain
-from initd.core.objectpath import job_path, unit_path
+from initd.core.objectpath import OWN_INTERFACE, job_path, unit_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def show(arguments: list[str], options: Options) -> int:
@@ -35,10 +39,23 @@ def _paths(arguments: list[str], bus: Bus) -> list[str]:
     return numbers + [unit_path(name) for name in expand(words, bus)]
 
 
+FATES = "DirectiveFates"
+
+
+def fates_of(bus: Bus, path: str) -> dict[str, tuple[str, Any]]:
+    """The property that only pyinit has, and only tells those who ask for it; nothing where the manager is another."""
+    try:
+        return bus.get_all(path, OWN_INTERFACE)
+    except BusError:
+        return {}
+
+
 def _show_one(bus: Bus, path: str, options: Options) -> None:
     wanted = options.properties
     found = bus.get_all(path)
     out = []
+    if wanted is not None and FATES in wanted:
+        found |= fates_of(bus, path)
     for name, (signature, value) in found.items():
         if wanted is not None and name not in wanted:
             continue

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: LSB, as systemctl(1) EXIT STATUS documents it.
 _NOT_RUNNING, _NO_SUCH_UNIT = 3, 4
 _U64_MAX = 2**64 - 1
+#: Of the directives that are not applied, so many are named.
+_KEYS_SHOWN = 6
 #: Every line's label ends here.
 _LABEL_WIDTH = 11
 
@@ -121,8 +123,29 @@ def _describe(bus: Bus, unit: Shown, options: Options) -> list[str]:
     if unit.get("StatusErrno", 0) > 0:
         lines.append(_line("Error", _error(unit.get("StatusErrno", 0))))
     lines += _resources(unit)
+    lines += _not_applied(bus, unit)
     lines += _cgroup(bus, unit)
     return lines
+
+
+def _not_applied(bus: Bus, unit: Shown) -> list[str]:
+    """What of the unit's files this container does not allow, in one line."""
+    if unit.load_state not in ("loaded", "bad-setting"):
+        return []
+    from initd.cli.show import FATES, fates_of
+
+    found = fates_of(bus, unit_path(unit.name)).get(FATES, ("", []))[1]
+    keys: dict[str, None] = {}
+    counts: dict[str, int] = {}
+    for *_, key, fate, _ in found:
+        if fate != "applied":
+            keys[f"{key}=" if key else "?"] = None
+            counts[fate] = counts.get(fate, 0) + 1
+    if not keys:
+        return []
+    shown = ", ".join([*keys][:_KEYS_SHOWN]) + (", …" if len(keys) > _KEYS_SHOWN else "")
+    counted = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
+    return [_line("Not applied", f"{shown} ({counted}; systemctl show -p {FATES} {unit.name})")]
 
 
 # --- what the files say -----------------------------------------------------------------------------------------------

@@ -10,8 +10,15 @@ from initd.core import api_manager, introspection
 from initd.core.answers import DBUS, Error, Method, Return, Subject, find_or_load
 from initd.core.api_unit import JOB_OBJECT_METHODS, JOB_PROPERTIES, PROCESS_METHODS, UNIT_METHODS
 from initd.core.directives import WITH_CGROUP
-from initd.core.objectpath import ROOT, job_id, unit_name
-from initd.core.properties import PREFIX, UNIT_INTERFACE, Row, interface_of, tables_of
+from initd.core.objectpath import OWN_INTERFACE, ROOT, job_id, unit_name
+from initd.core.properties import (
+    OWN_PROPERTIES,
+    PREFIX,
+    UNIT_INTERFACE,
+    Row,
+    interface_of,
+    tables_of,
+)
 from initd.core.record import Record
 
 TYPE_CHECKING = False
@@ -28,9 +35,12 @@ _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
 class Interface(Record):
+    """`is_apart`: its properties are no part of the answer to whoever asks for all of all interfaces."""
+
     name: str
     methods: tuple[Method, ...] = ()
     properties: tuple[Row, ...] = ()
+    is_apart: bool = False
 
 
 class Object(Record):
@@ -68,7 +78,7 @@ def unit_object(unit: Unit) -> Object:
     if unit.type in WITH_CGROUP:
         methods[interface_of(unit.type)] = PROCESS_METHODS
     interfaces = (Interface(name, methods.get(name, ()), rows) for name, rows in tables_of(unit.type).items())
-    return Object(tuple(interfaces), unit)
+    return Object((*interfaces, _OWN), unit)
 
 
 def _find_node(path: str, view: View) -> Object | Error:
@@ -130,7 +140,8 @@ def _check(call: Call, interface: str, method: Method, view: View) -> Error | No
 
 def _rows(subject: Subject, interface: str) -> list[tuple[Row, ...]]:
     """The property tables of this interface, of all interfaces where it is ""."""
-    return [each.properties for each in subject.target.interfaces if interface in ("", each.name)]
+    return [each.properties for each in subject.target.interfaces
+            if interface == each.name or not interface and not each.is_apart]
 
 
 def _get(subject: Subject) -> Answer:
@@ -187,4 +198,6 @@ _STANDARD = {
 }
 
 _MANAGER = Object((Interface(PREFIX + "Manager", api_manager.METHODS, api_manager.PROPERTIES),))
+#: What only we tell, and what takes a look at the unit's files: clients of systemd's never ask for it.
+_OWN = Interface(OWN_INTERFACE, (), OWN_PROPERTIES, is_apart=True)
 _JOB = Interface(PREFIX + "Job", JOB_OBJECT_METHODS, JOB_PROPERTIES)

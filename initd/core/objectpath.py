@@ -6,6 +6,8 @@ hexadecimal digits for each byte; an empty name is `_`.
 
 from __future__ import annotations
 
+#: An interface of pyinit's own, beside those that systemd has.
+OWN_INTERFACE = "org.pyinit.Unit"
 ROOT = "/org/freedesktop/systemd1"
 _UNIT = ROOT + "/unit/"
 _JOB = ROOT + "/job/"

@@ -92,7 +92,7 @@ def load_error(unit: Unit) -> tuple[str, str]:
         return ("", "")
     texts = {
         LoadState.NOT_FOUND: f"Unit {unit.name} not found.",
-        LoadState.BAD_SETTING: f"Unit {unit.name} has a bad unit file setting.",
+        LoadState.BAD_SETTING: unit.load_error,
         LoadState.MASKED: f"Unit {unit.name} is masked.",
         LoadState.ERROR: f"Unit {unit.name} failed to load properly, please adjust/correct and reload service manager"
         f": {unit.definition.load_error}",
@@ -159,6 +159,15 @@ _UNIT: tuple[Row, ...] = (
     Row("ActivationDetails", "a(ss)", lambda unit, view: []),
     Row("AccessSELinuxContext", "s", lambda unit, view: ""),
 )
+
+
+def _fates(unit: Unit, view: View) -> list[tuple[str, int, str, str, str, str]]:
+    """(file, line, section, directive, fate, reason) each."""
+    return [(each.path, each.line, each.section, each.key, each.fate.value, each.reason)
+            for each in view.facts.directive_fates(unit)]
+
+
+OWN_PROPERTIES: tuple[Row, ...] = (Row("DirectiveFates", "a(sussss)", _fates),)
 
 
 # --- units with processes -------------------------------------------------------------------------------------------

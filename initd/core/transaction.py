@@ -528,5 +528,5 @@ def _check_loaded(unit: Unit, job_type: JobType) -> None:
     if state is LoadState.MASKED:
         raise _Refused(Refusal(_ERROR + "UnitMasked", f"Unit {unit.name} is masked."))
     if state is LoadState.BAD_SETTING:
-        raise _Refused(Refusal(_ERROR + "BadUnitSetting", f"Unit {unit.name} has a bad unit file setting."))
+        raise _Refused(Refusal(_ERROR + "BadUnitSetting", unit.load_error))
     raise _Refused(Refusal(_ERROR + "LoadFailed", unit.load_error or f"Unit {unit.name} failed to load properly."))

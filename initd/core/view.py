@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from initd.core.sources import LoadFacts
     from initd.core.states import ManagerState
     from initd.core.unit import Unit
+    from initd.core.unitfates import DirectiveFate
     from initd.core.values import ProcessInfo
     from initd.core.world import BootTimes
 
@@ -67,6 +68,9 @@ if TYPE_CHECKING:
 
         def unit_file_preset(self, unit: Unit) -> str:
             """UnitFilePreset=: "enabled", "disabled", or "" where there is no unit file."""
+
+        def directive_fates(self, unit: Unit) -> Sequence[DirectiveFate]:
+            """What becomes of each directive of the unit here; its files are read again for that."""
 
         def ids(self, unit: Unit) -> tuple[int | None, int | None]:
             """UID= and GID=: what User= and Group= of a running service came to; None where they are not set."""

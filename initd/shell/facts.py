@@ -32,6 +32,7 @@ class MachineFacts:
         cgroups: Cgroups | None,
         load: LoadFacts,
         own_pids: Callable[[], Iterable[int]],
+        fates: Callable[[Unit], Sequence[object]],
     ) -> None:
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
         found = read_virtualization()
@@ -46,6 +47,7 @@ class MachineFacts:
         #: The manager's own processes: itself and the journal.
         self._own_pids = own_pids
         self._dirs = dirs
+        self._fates = fates
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
         found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
@@ -61,6 +63,9 @@ class MachineFacts:
     def needs_reload(self, unit: Unit) -> bool:
         definition = unit.definition
         return not definition.is_transient and self._dirs.needs_reload(definition)
+
+    def directive_fates(self, unit: Unit) -> Sequence[object]:
+        return self._fates(unit)
 
     def unit_file_state(self, unit: Unit) -> str:
         return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""

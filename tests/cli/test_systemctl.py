@@ -184,6 +184,18 @@ def test_show(systemctl):
     assert systemctl("show", "masky", "-p", "LoadState").out == "LoadState=masked\n"
 
 
+def test_what_is_not_applied_is_shown_to_those_who_ask(systemctl, manager):
+    manager.write("partly.service", "[Service]\nExecStart=/bin/web\nUtmpMode=user\nBogus=1\n")
+    shown = systemctl("show", "-p", "Id,DirectiveFates", "partly").out.splitlines()
+    path = "/etc/systemd/system/partly.service"
+    assert shown[:2] == ["Id=partly.service", f"DirectiveFates={{ Service.ExecStart ; file={path}:2 ; fate=applied }}"]
+    assert shown[2].startswith(f"DirectiveFates={{ Service.UtmpMode ; file={path}:3 ; fate=ignored ; reason=")
+    assert "DirectiveFates" not in systemctl("show", "--all", "partly").out
+    lines = [line for line in systemctl("status", "partly").out.splitlines() if "Not applied" in line]
+    assert lines == ["Not applied: UtmpMode=, Bogus= (2 ignored; systemctl show -p DirectiveFates partly.service)"]
+    assert "Not applied" not in systemctl("status", "web").out
+
+
 def test_list_dependencies(systemctl):
     systemctl("start", "many.target", "--no-block")
     assert systemctl("list-dependencies", "many.target").out.splitlines() == [
