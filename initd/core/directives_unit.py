@@ -54,7 +54,11 @@ def _dependency(kind: Dependency) -> Callable[[Context, str], None]:
     def parse(context: Context, text: str) -> None:
         for word in parsers.split(context, text, unescape=False):
             try:
-                context.draft.add_dependency(kind, parsers.unit_name(context, word))
+                name = parsers.unit_name(context, word)
+                if kind is Dependency.BEFORE and name.endswith(".device"):
+                    context.warn(f"Dependency Before={name} ignored (.device units cannot be delayed)")
+                    continue
+                context.draft.add_dependency(kind, name)
             except BadValue as error:
                 context.warn(str(error))
             except ValueError as error:

@@ -366,3 +366,11 @@ def test_spaces_behind_the_marks_of_a_condition():
     assert [found.text for found in definition.diagnostics] == [
         "ConditionPathExists= path is not absolute, ignoring:  /x"
     ]
+
+
+def test_nothing_delays_a_device():
+    definition = load(GOOD + "[Unit]\nBefore=dev-x.device a.service\n")
+    assert {entry.unit for entry in definition.dependencies if entry.kind is Dependency.BEFORE} == {
+        "a.service", "shutdown.target"}
+    assert [found.text for found in definition.diagnostics] == [
+        "Dependency Before=dev-x.device ignored (.device units cannot be delayed)"]
