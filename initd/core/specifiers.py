@@ -87,7 +87,7 @@ class Specifiers:
         if letter == "l":
             return self.facts.hostname.partition(".")[0]
         if letter == "q":
-            return self.facts.pretty_hostname or self.facts.hostname
+            return self.facts.pretty_hostname or self.facts.hostname.partition(".")[0]
         if letter == "r":
             return self.facts.cgroup_root
         if letter == "c":

@@ -23,6 +23,7 @@ def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
         kernel_release=names.release,
         architecture=ARCHITECTURES.get(names.machine, names.machine),
         os_release=_os_release(root),
+        pretty_hostname=_assignments(root, "/etc/machine-info").get("PRETTY_HOSTNAME", ""),
         uid=container.uid,
         gid=container.gid,
         memory_total=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
@@ -59,15 +60,27 @@ def _user(uid: int) -> dict[str, str]:
 
 def _os_release(root: str) -> dict[str, str]:
     """os-release(5) by key."""
+    return _assignments(root, "/etc/os-release", "/usr/lib/os-release")
+
+
+def _assignments(root: str, *paths: str) -> dict[str, str]:
+    """What the first of these files that is there assigns, as a shell would read it."""
     from initd.core import words
 
-    for path in ("/etc/os-release", "/usr/lib/os-release"):
+    for path in paths:
         try:
             text = read_small(root + path, 65536).decode("utf-8", "replace")
         except OSError:
             continue
-        pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
-        return {name: "".join(words.split(value)) for name, sign, value in pairs if sign}
+        found = {}
+        for line in text.splitlines():
+            name, sign, value = line.partition("=")
+            if sign and not line.startswith("#"):
+                try:
+                    found[name] = "".join(words.split(value))
+                except ValueError:
+                    continue  # a quote that never closes: the other lines are not to blame
+        return found
     return {}
 
 

@@ -20,7 +20,7 @@ EXPECTED = {
     "N": "ac@foo-bar-a\\x20b", "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp",
     "V": "/var/tmp", "u": "root", "U": "0", "g": "root", "G": "0", "h": "/root", "s": "/bin/bash",
     "d": f"/run/credentials/{NAME}", "y": PATH, "Y": "/run/systemd/system", "a": "x86-64", "o": "debian", "w": "12",
-    "W": "", "B": "", "M": "", "A": "", "l": "box", "q": "box.example", "c": f"/c/{NAME}", "r": "/c", "R": "/c",
+    "W": "", "B": "", "M": "", "A": "", "l": "box", "q": "box", "c": f"/c/{NAME}", "r": "/c", "R": "/c",
     "H": "box.example", "m": "m" * 32, "b": "b" * 32, "v": "6.1.0", "%": "%",
 }
 
