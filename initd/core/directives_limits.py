@@ -144,9 +144,12 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
     mask = old or 0
     for word in text.split():
         try:
-            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word, 16)
+            bits = _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word, 16)
         except ValueError:
-            raise BadValue(f"Failed to parse the coredump filter, ignoring: {text}") from None
+            raise BadValue(f"Failed to parse the CoredumpFilter={text}, ignoring: Invalid argument") from None
+        if not 0 <= bits < 2**64:
+            raise BadValue(f"Failed to parse the CoredumpFilter={text}, ignoring: Numerical result out of range")
+        mask |= bits
     return mask
 
 

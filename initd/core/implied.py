@@ -159,8 +159,11 @@ def _add_device(found: _Found, mount: MountSettings | SwapSettings) -> None:
     if not mount.what.startswith("/dev/"):
         return
     device = unitname.path_to_unit(mount.what, "device")
+    target = f"blockdev@{unitname.escape_path(mount.what)}.target"
+    if not unitname.is_valid(target):
+        return  # no unit can have so long a name
     found.implicit(_REQUIRES, device)
-    found.implicit(_AFTER, device, f"blockdev@{unitname.escape_path(mount.what)}.target")
+    found.implicit(_AFTER, device, target)
     if isinstance(mount, MountSettings):
         found.implicit(_STOP_PROPAGATED, device)
 

@@ -231,9 +231,16 @@ def signal(context: Context, text: str) -> int:
 def check_path(context: Context, path: str) -> str:
     """The absolute path, double slashes and a slash at the end removed. BadValue where it is none."""
     problem = path_problem(path)
+    if problem == _TOO_LONG:
+        length = len(path.encode("utf-8", "surrogateescape"))
+        raise BadValue(f"{context.key}= path has invalid length ({length} bytes), ignoring.")
     if problem:
         raise BadValue(f"{context.key}= path is {problem}, ignoring: {path}")
     return simplify(path)
+
+
+#: PATH_MAX and NAME_MAX.
+_TOO_LONG, _MAX_PATH, _MAX_NAME = "too long", 4096, 255
 
 
 def path_problem(path: str) -> str:
@@ -242,9 +249,10 @@ def path_problem(path: str) -> str:
         return "not absolute"
     if any(ord(char) < 32 for char in path) or "\x7f" in path:
         return "not valid"
-    if ".." in path.split("/"):
+    parts = path.encode("utf-8", "surrogateescape").split(b"/")
+    if b".." in parts:
         return "not normalized"
-    return "too long" if len(path) >= 4096 else ""
+    return _TOO_LONG if len(path) >= _MAX_PATH or max(map(len, parts)) > _MAX_NAME else ""
 
 
 def simplify(path: str) -> str:
