@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows, shows_fact
+from initd.core.directive import BadValue, Context, Directive, Group, Merge, Numbers, Property, shows, shows_fact
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -119,11 +119,12 @@ def _scheduling_policy(context: Context, text: str) -> None:
     context.draft.set(Group.EXEC, "cpu_scheduling_priority", min(max(priority, low), high))
 
 
-def _cpu_affinity(context: Context, text: str, old: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    if text == "numa":
-        return ("numa",)
-    cpus = {cpu for cpu in old if isinstance(cpu, int)} | set(parsers.cpu_set(context, text))
-    return tuple(sorted(cpus))
+def _cpu_affinity(context: Context, text: str, old: Numbers | tuple[int | str, ...]) -> Numbers | tuple[str]:
+    return ("numa",) if text == "numa" else parsers.cpu_set(context, text, old)
+
+
+def _numa_mask(context: Context, text: str) -> tuple[int, ...]:
+    return parsers.cpu_set(context, text).finish()
 
 
 _NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
@@ -203,7 +204,7 @@ LIMITS: tuple[Directive, ...] = (
     Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
         Property("NUMAPolicy", "i", lambda settings, facts: _NUMA_POLICIES.get(settings.numa_policy, -1)),
     ), Fate.IGNORED, "memory policies are not set yet"),
-    Directive("NUMAMask", Group.EXEC, "numa_mask", parsers.cpu_set, _RESET, (
+    Directive("NUMAMask", Group.EXEC, "numa_mask", _numa_mask, _RESET, (
         Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
     ), Fate.IGNORED, "memory policies are not set yet"),
     Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.FOLD,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
-from initd.core.directive import BadValue, Context, FatalValue, Names
+from initd.core.directive import BadValue, Context, FatalValue, Names, Numbers
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -343,9 +343,9 @@ def name_list(context: Context, text: str, old: Names | None, is_known: Callable
     return found
 
 
-def cpu_set(context: Context, text: str) -> tuple[int, ...]:
-    """Numbers and ranges: "0-3,5 7"."""
-    out: set[int] = set()
+def cpu_set(context: Context, text: str, old: Numbers | tuple[int | str, ...] = ()) -> Numbers:
+    """Numbers and ranges: "0-3,5 7"; and those that earlier lines named."""
+    bits = 0
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
         try:
@@ -356,8 +356,10 @@ def cpu_set(context: Context, text: str) -> tuple[int, ...]:
         if low > high:
             context.warn(f"Range '{word}' is invalid, {low} > {high}, ignoring.")
             continue
-        out.update(range(low, high + 1))
-    return tuple(sorted(out))
+        bits |= (1 << high + 1) - (1 << low)
+    found = old if isinstance(old, Numbers) else Numbers()
+    found.bits |= bits
+    return found
 
 
 def cpu_mask(cpus: Iterable[int]) -> bytes:
