@@ -95,11 +95,11 @@ def parse(text: str, is_zone: Callable[[str], bool], local_names: tuple[str, str
     reader = _Reader(event)
     weekdays = _read_weekdays(reader)
     spec = _read_date(reader) or CalendarSpec()
-    if not reader.rest and spec.second:
+    if reader.is_over and spec.second:
         is_utc, is_dst = True, None  # "@SECONDS"
     else:
         spec = _read_time(reader, spec)
-    if reader.rest:
+    if not reader.is_over:
         raise CalendarError(f"unexpected {reader.rest!r} in calendar event")
     spec = _normalized(spec.replace(weekdays=() if len(weekdays) == 7 else tuple(sorted(weekdays))))
     _check(spec)
@@ -124,53 +124,71 @@ def _split_zone(
 
 
 class _Reader:
-    """The text that is left to read."""
+    """The text, and how far it has been read."""
 
-    __slots__ = ("rest",)
+    __slots__ = ("text", "position")
 
     def __init__(self, text: str) -> None:
-        self.rest = text
+        self.text = text
+        self.position = 0
+
+    @property
+    def rest(self) -> str:
+        """What is left, to be shown."""
+        return self.text[self.position:]
+
+    @property
+    def is_over(self) -> bool:
+        return self.position >= len(self.text)
+
+    def is_at(self, prefix: str) -> bool:
+        return self.text.startswith(prefix, self.position)
 
     def skips(self, prefix: str) -> bool:
-        if self.rest.startswith(prefix):
-            self.rest = self.rest[len(prefix):]
+        if self.is_at(prefix):
+            self.position += len(prefix)
             return True
         return False
 
     def skip_spaces(self) -> None:
-        self.rest = self.rest.lstrip(" ")
+        self.take(" ".__eq__)
+
+    def take(self, belongs: Callable[[str], bool]) -> str:
+        """The letters from here on that belong together, taken off."""
+        start = self.position
+        while not self.is_over and belongs(self.text[self.position]):
+            self.position += 1
+        return self.text[start:self.position]
 
     def number(self) -> int:
         digits = self._digits()
         if not digits:
             raise CalendarError(f"a number is missing before {self.rest!r}")
-        if len(digits.lstrip("0")) > _INT_DIGITS or int(digits) > _INT_MAX:
+        # Their number first: int() refuses thousands of digits with an error of its own.
+        significant = digits.lstrip("0") or "0"
+        if len(significant) > _INT_DIGITS or int(significant) > _INT_MAX:
             raise _RangeError(f"{digits} is too large")
-        return int(digits)
+        return int(significant)
 
     def instant(self) -> int:
         digits = self._digits()
         if not digits or len(digits.lstrip("0")) > 12:
             raise CalendarError(f"@{digits} is no moment of the calendar")
-        return int(digits)
+        return int(digits.lstrip("0") or "0")
 
     def microseconds(self) -> int:
         """Seconds with up to any number of decimals, rounded to six."""
         total = self.number() * SECOND
         if total > _INT_MAX:
             raise _RangeError(f"{total // SECOND} seconds are too many")
-        if self.rest.startswith(".") and self.rest[1:2] in _DIGITS:
-            self.rest = self.rest[1:]
+        if self.is_at(".") and self.text[self.position + 1:self.position + 2] in _DIGITS:
+            self.position += 1
             digits = self._digits()
             total += int(digits[:6].ljust(6, "0")) + (digits[6:7] >= "5")
         return total
 
     def _digits(self) -> str:
-        end = 0
-        while end < len(self.rest) and self.rest[end] in _DIGITS:
-            end += 1
-        digits, self.rest = self.rest[:end], self.rest[end:]
-        return digits
+        return self.take(_DIGITS.__contains__)
 
 
 def _read_weekdays(reader: _Reader) -> set[int]:
@@ -191,16 +209,16 @@ def _read_weekdays(reader: _Reader) -> set[int]:
             found.update(range(first, day + 1))
         else:
             found.add(day)
-        if not reader.rest:
+        if reader.is_over:
             return found
-        if reader.rest.startswith(" "):
+        if reader.is_at(" "):
             reader.skip_spaces()
             return found
         if reader.skips(","):
             first = None
-            if not reader.rest:
+            if reader.is_over:
                 return found
-            if reader.rest.startswith(" "):
+            if reader.is_at(" "):
                 reader.skip_spaces()
                 return found
         elif first is None and (reader.skips("..") or reader.skips("-")):
@@ -210,19 +228,17 @@ def _read_weekdays(reader: _Reader) -> set[int]:
 
 
 def _read_weekday(reader: _Reader) -> int | None:
-    end = 0
-    while end < len(reader.rest) and reader.rest[end].isalpha():
-        end += 1
-    day = _WEEKDAY_NAMES.get(reader.rest[:end].lower())
-    if day is not None:
-        reader.rest = reader.rest[end:]
+    before = reader.position
+    day = _WEEKDAY_NAMES.get(reader.take(str.isalpha).lower())
+    if day is None:
+        reader.position = before
     return day
 
 
 def _read_date(reader: _Reader) -> CalendarSpec | None:
     """A date, taken off the text with the spaces behind it; None, and nothing taken off, where a time is there."""
-    before = reader.rest
-    if not before:
+    before = reader.position
+    if reader.is_over:
         return None
     if reader.skips("@"):
         return _read_instant(reader)
@@ -232,10 +248,10 @@ def _read_date(reader: _Reader) -> CalendarSpec | None:
         _end_date(reader)
         return CalendarSpec(month=first, day=day, is_end_of_month=bool(day))
     if not reader.skips("-"):
-        reader.rest = before
+        reader.position = before
         return None
     second = _read_field(reader)
-    if reader.rest.startswith(" ") or not reader.rest:
+    if reader.is_at(" ") or reader.is_over:
         _end_date(reader)
         return CalendarSpec(month=first, day=second)
     is_end_of_month = reader.skips("~")
@@ -247,7 +263,7 @@ def _read_date(reader: _Reader) -> CalendarSpec | None:
 
 
 def _end_date(reader: _Reader) -> None:
-    if reader.rest and not reader.rest.startswith(" "):
+    if not reader.is_over and not reader.is_at(" "):
         raise CalendarError(f"unexpected {reader.rest!r} behind a date")
     reader.skip_spaces()
 
@@ -263,7 +279,7 @@ def _read_instant(reader: _Reader) -> CalendarSpec:
 
 def _read_time(reader: _Reader, spec: CalendarSpec) -> CalendarSpec:
     """The time of day, 00:00:00 where none is left to read."""
-    if not reader.rest:
+    if reader.is_over:
         return spec.replace(hour=(Values(0),), minute=(Values(0),), second=(Values(0),))
     hour = _read_field(reader)
     if not reader.skips(":"):

@@ -102,6 +102,18 @@ class Sorted(set["Any"], Unfinished):
         return tuple(sorted(self))
 
 
+class Numbers(Unfinished):
+    """Becomes a tuple of the numbers of the bits that are set, in order."""
+
+    __slots__ = ("bits",)
+
+    def __init__(self) -> None:
+        self.bits = 0
+
+    def finish(self) -> tuple[int, ...]:
+        return tuple(number for number, bit in enumerate(reversed(bin(self.bits))) if bit == "1")
+
+
 class Octets(bytearray, Unfinished):
     """Becomes bytes."""
 

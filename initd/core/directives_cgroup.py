@@ -377,10 +377,7 @@ def _accounting(key: str, field: str, fact: str) -> Directive:
 
 
 def _cpus(key: str, field: str) -> Directive:
-    def parse(context: Context, text: str, old: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(set(old) | set(parsers.cpu_set(context, text))))
-
-    return _cg(key, field, parse, "ay", Merge.FOLD, show=lambda settings,
+    return _cg(key, field, parsers.cpu_set, "ay", Merge.FOLD, show=lambda settings,
                facts: parsers.cpu_mask(getattr(settings, field)))
 
 

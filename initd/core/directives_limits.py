@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows, shows_fact
+from initd.core.directive import BadValue, Context, Directive, Group, Merge, Numbers, Property, shows, shows_fact
 from initd.core.numbers import NumberRangeError, fault, to_int
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -124,11 +124,12 @@ def _scheduling_policy(context: Context, text: str) -> None:
     context.draft.set(Group.EXEC, "cpu_scheduling_priority", min(max(priority, low), high))
 
 
-def _cpu_affinity(context: Context, text: str, old: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    if text == "numa":
-        return ("numa",)
-    cpus = {cpu for cpu in old if isinstance(cpu, int)} | set(parsers.cpu_set(context, text))
-    return tuple(sorted(cpus))
+def _cpu_affinity(context: Context, text: str, old: Numbers | tuple[int | str, ...]) -> Numbers | tuple[str]:
+    return ("numa",) if text == "numa" else parsers.cpu_set(context, text, old)
+
+
+def _numa_mask(context: Context, text: str) -> tuple[int, ...]:
+    return parsers.cpu_set(context, text).finish()
 
 
 _NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
@@ -158,9 +159,12 @@ def _coredump_filter(context: Context, text: str, old: int | None) -> int:
         try:
             if word[0] in "+-":
                 raise ValueError(word)
-            mask |= _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word.removeprefix("0x"), 16)
+            bits = _COREDUMP_BITS[word] if word in _COREDUMP_BITS else int(word.removeprefix("0x"), 16)
         except ValueError:
-            raise BadValue(f"Failed to parse the coredump filter, ignoring: {text}") from None
+            raise BadValue(f"Failed to parse the CoredumpFilter={text}, ignoring: Invalid argument") from None
+        if not 0 <= bits < 2**64:
+            raise BadValue(f"Failed to parse the CoredumpFilter={text}, ignoring: Numerical result out of range")
+        mask |= bits
     return mask
 
 
@@ -212,7 +216,7 @@ LIMITS: tuple[Directive, ...] = (
     Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
         Property("NUMAPolicy", "i", _show_numa_policy),
     ), Fate.IGNORED, "memory policies are not set yet"),
-    Directive("NUMAMask", Group.EXEC, "numa_mask", parsers.cpu_set, _RESET, (
+    Directive("NUMAMask", Group.EXEC, "numa_mask", _numa_mask, _RESET, (
         Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
     ), Fate.IGNORED, "memory policies are not set yet"),
     Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.REPLACE_OR_RESET,

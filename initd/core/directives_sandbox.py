@@ -86,7 +86,7 @@ def _system_calls(context: Context, text: str) -> tuple[str, ...]:
 
 
 def _is_errno(text: str) -> bool:
-    return text == "kill" or text in _ERRNOS or (text.isdecimal() and int(text) < 4096)
+    return text == "kill" or text in _ERRNOS or (text.isdecimal() and len(text) < 5 and int(text) < 4096)
 
 
 _ERRNOS = {name: number for number, name in errno.errorcode.items()}

@@ -30,8 +30,6 @@ class Graph:
         self._make_machine = make_machine
         self._next_number = 1
         self._missing: dict[str, None] = {}
-        #: Name → the units whose dependencies say that name, so that an alias can be resolved when it is read.
-        self._mentions: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
 
     def get(self, name: str) -> Unit | None:
@@ -87,7 +85,6 @@ class Graph:
         self.numbers.pop(unit.number, None)
         for kind, others in unit.dependencies.items():
             for name in others:
-                self._mentions.get(name, set()).discard(unit.name)
                 other = self.units.get(name)
                 if other is not None and kind in INVERSE:
                     other.dependencies.get(INVERSE[kind], {}).pop(unit.name, None)
@@ -110,7 +107,7 @@ class Graph:
         A unit whose files are gone stays for as long as `keep` says (it runs, or a job is queued).
         """
         fresh = {definition.name: definition for definition in definitions}
-        old, self.by_name, self._mentions, self._missing = self.units, {}, {}, {}
+        old, self.by_name, self._missing = self.units, {}, {}
         self.units, self._unsettled = {}, set()
         dropped = []
         for unit in old.values():
@@ -139,19 +136,19 @@ class Graph:
         if name == unit.name:
             return
         stub = self.units.pop(name, None)
-        if stub is not None and stub is not unit:
-            for kind, others in stub.dependencies.items():
-                unit.dependencies.setdefault(kind, {}).update(
-                    {other: origin for other, origin in others.items() if other != unit.name}
-                )
-        for mentioner_name in self._mentions.pop(name, ()):
+        if stub is None or stub is unit:
+            return
+        for kind, others in stub.dependencies.items():
+            unit.dependencies.setdefault(kind, {}).update(
+                {other: origin for other, origin in others.items() if other != unit.name}
+            )
+        # Every dependency has its inverse: whoever says the name is among those that the stub depends on.
+        for mentioner_name in dict.fromkeys(other for others in stub.dependencies.values() for other in others):
             mentioner = self.units.get(mentioner_name)
-            if mentioner is None:
-                continue
-            for others in mentioner.dependencies.values():
-                if name in others:
-                    others[unit.name] = others.pop(name)
-            self._mentions.setdefault(unit.name, set()).add(mentioner_name)
+            if mentioner is not None:
+                for others in mentioner.dependencies.values():
+                    if name in others:
+                        others[unit.name] = others.pop(name)
 
     def _connect(self, unit: Unit, entry: DependencyEntry) -> None:
         known = self.by_name.get(entry.unit)
@@ -159,14 +156,12 @@ class Graph:
         if other == unit.name:
             return  # a unit that depends on itself, by an alias perhaps, is no news (systemd drops these too)
         unit.dependencies.setdefault(entry.kind, {}).setdefault(other, entry.origin)
-        self._mentions.setdefault(other, set()).add(unit.name)
         if known is None:
             self._missing[other] = None
             known = self._stub(other)
         inverse = INVERSE.get(entry.kind)
         if inverse is not None:
             known.dependencies.setdefault(inverse, {}).setdefault(unit.name, entry.origin)
-            self._mentions.setdefault(unit.name, set()).add(known.name)
         self._unsettled.add(known.name)
 
     def _stub(self, name: str) -> Unit:

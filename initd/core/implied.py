@@ -64,15 +64,21 @@ class _Found:
         self.entries: dict[tuple[Dependency, str], DependencyEntry] = {}
 
     def default(self, kind: Dependency, *units: str) -> None:
-        self._add(kind, units, "default")
-
-    def implicit(self, kind: Dependency, *units: str) -> None:
-        self._add(kind, units, "implicit")
-
-    def _add(self, kind: Dependency, units: tuple[str, ...], origin: str) -> None:
+        """On units of a handful of names: what thousands of units have is one entry."""
         for unit in units:
             if unit not in self.own_names:
-                self.entries.setdefault((kind, unit), DependencyEntry(kind, unit, origin))
+                key = (kind, unit)
+                if key not in _SHARED:
+                    _SHARED[key] = DependencyEntry(kind, unit, "default")
+                self.entries.setdefault(key, _SHARED[key])
+
+    def implicit(self, kind: Dependency, *units: str) -> None:
+        for unit in units:
+            if unit not in self.own_names:
+                self.entries.setdefault((kind, unit), DependencyEntry(kind, unit, "implicit"))
+
+
+_SHARED: dict[tuple[Dependency, str], DependencyEntry] = {}
 
 
 def mount_names(path: str) -> tuple[str, ...]:

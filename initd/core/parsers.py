@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
-from initd.core.directive import BadValue, Context, FatalValue, Names
+from initd.core.directive import BadValue, Context, FatalValue, Names, Numbers
 from initd.core.numbers import NumberRangeError, to_int
 from initd.core.values import INFINITY, LOG_NOTICE
 
@@ -223,9 +223,16 @@ def signal(context: Context, text: str) -> int:
 def check_path(context: Context, path: str) -> str:
     """The absolute path, double slashes and a slash at the end removed. BadValue where it is none."""
     problem = path_problem(path)
+    if problem == _TOO_LONG:
+        length = len(path.encode("utf-8", "surrogateescape"))
+        raise BadValue(f"{context.key}= path has invalid length ({length} bytes), ignoring.")
     if problem:
         raise BadValue(f"{context.key}= path is {problem}, ignoring: {path}")
     return simplify(path)
+
+
+#: PATH_MAX and NAME_MAX.
+_TOO_LONG, _MAX_PATH, _MAX_NAME = "too long", 4096, 255
 
 
 def path_problem(path: str) -> str:
@@ -234,9 +241,10 @@ def path_problem(path: str) -> str:
         return "not absolute"
     if any(ord(char) < 32 for char in path) or "\x7f" in path:
         return "not valid"
-    if ".." in path.split("/"):
+    parts = path.encode("utf-8", "surrogateescape").split(b"/")
+    if b".." in parts:
         return "not normalized"
-    return "too long" if len(path) >= 4096 else ""
+    return _TOO_LONG if len(path) >= _MAX_PATH or max(map(len, parts)) > _MAX_NAME else ""
 
 
 def simplify(path: str) -> str:
@@ -348,9 +356,9 @@ def name_list(context: Context, text: str, old: Names | None, canonical: Callabl
     return found
 
 
-def cpu_set(context: Context, text: str) -> tuple[int, ...]:
-    """Numbers and ranges: "0-3,5 7"."""
-    out: set[int] = set()
+def cpu_set(context: Context, text: str, old: Numbers | tuple[int | str, ...] = ()) -> Numbers:
+    """Numbers and ranges: "0-3,5 7"; and those that earlier lines named."""
+    bits = 0
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
         try:
@@ -361,8 +369,10 @@ def cpu_set(context: Context, text: str) -> tuple[int, ...]:
         if low > high:
             context.warn(f"Range '{word}' is invalid, {low} > {high}, ignoring.")
             continue
-        out.update(range(low, high + 1))
-    return tuple(sorted(out))
+        bits |= (1 << high + 1) - (1 << low)
+    found = old if isinstance(old, Numbers) else Numbers()
+    found.bits |= bits
+    return found
 
 
 def cpu_mask(cpus: Iterable[int]) -> bytes:

@@ -52,6 +52,7 @@ SHAPES = {
     "file systems": ("q.service", GOOD, lines("RestrictFileSystems=a{i}\n"), 2500),
     "listening": ("q.socket", "[Socket]\n", lines("ListenStream=/a{i}\n"), 4000),
     "timer lines": ("q.timer", "[Timer]\n", lines("OnBootSec={i}\n"), 10000),
+    "weekdays": ("q.timer", "[Timer]\n", one_line("OnCalendar=", "Mon,"), 20000),
     "watched paths": ("q.path", "[Path]\n", lines("PathExists=/a{i}\n"), 4000),
 }
 

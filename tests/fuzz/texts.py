@@ -26,6 +26,7 @@ PLAUSIBLE = (
     "127.0.0.1:80", "[::1]:80", "80", "@abstract", "/run/s", "vsock:2:1", "10.0.0.0/8 any localhost", "kobject-uevent 1",
     "Mon..Fri *-*-* 10:00", "daily Europe/Berlin", "*:0/15", "@1", "a:/b:ro,nosuid", "name:data", "name:/path",
     "|!/a", "!", "|", ">= 5", "a$=*b*", "uefi", "1000-2000", "best-effort", "idle", "batch", "fifo", "rr",
+    "9" * 5000, "*:" + "9" * 5000,
     "soft:hard", "1:2", "2:1", "1M:infinity", "é", "\udcff", "\x7f", "\x01", "\ufeff", "ſ", "²", "٣",
     "a" * 300, "/" + "a/" * 200,
 )
