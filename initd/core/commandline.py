@@ -39,7 +39,11 @@ def _command(context: Context, text: str, position: int) -> tuple[ExecCommand | 
     raw_path = _expand(context, first[len(prefixes):], failure, is_quoted=True)
     _check_program(raw_path, first, failure)
     argv = [] if has_argv0 else [raw_path]
-    while True:
+    rest = text[position:]
+    if _is_plain(rest):
+        argv += [_expand(context, word, failure) for word in rest.split()] if "%" in rest else rest.split()
+        position = len(text)
+    while position < len(text):
         stop, after = _separator(text, position)
         if stop:
             position = after
@@ -52,6 +56,12 @@ def _command(context: Context, text: str, position: int) -> tuple[ExecCommand | 
     if not argv or not argv[0]:
         raise failure(f"Empty executable name or zeroeth argument: {text}")
     return _build(simplify(raw_path), tuple(argv), prefixes), position
+
+
+def _is_plain(text: str) -> bool:
+    """Nothing but words and spaces between them: as most command lines are, and quicker to read than the others."""
+    return (text.isascii() and text.isprintable() and "\\" not in text and '"' not in text and "'" not in text
+            and ";" not in text)
 
 
 def _prefixes(word: str) -> tuple[str, bool]:

@@ -66,10 +66,9 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
         path = files.fragment.path if files.fragment else ""
         diagnostics.append(Diagnostic(LOG_ERR, path, 0, f"{files.name}: {refusal}"))
     definition = _define(files, draft, LoadState.BAD_SETTING if failure or refusal else LoadState.LOADED, diagnostics)
-    definition = definition.replace(is_complete=True)
     for entry in implied_dependencies(definition):
         draft.dependencies.setdefault((entry.kind, entry.unit), entry)
-    return definition.replace(dependencies=tuple(draft.dependencies.values()))
+    return definition.replace(dependencies=tuple(draft.dependencies.values()), is_complete=True)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class _Reader:
                     self.fail("EBADMSG", f"Invalid section header '{line}'")
                     return
                 self.section = line[1:-1]
-                self.sections.append(Section(self.section, number))
+                self.sections.append(tuple.__new__(Section, (self.section, number)))  # type: ignore[type-var]
                 yield line if self.section else "[ ]"  # "[]" is none for configparser
             elif self.takes(line):
                 yield line
