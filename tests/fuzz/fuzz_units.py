@@ -117,7 +117,7 @@ def report(directory: Path, seconds: int, seed: int) -> int:
     """Fuzzes in a process of its own; 1 where something was found."""
     for name in ("corpus", "crashes", "seeds"):
         (directory / name).mkdir(parents=True, exist_ok=True)
-    before = set((directory / "crashes").iterdir())
+    before, read_from = set((directory / "crashes").iterdir()), commit()
     with (directory / "log").open("w") as log:
         subprocess.run([sys.executable, __file__, "--child", "--seconds", str(seconds), "--seed", str(seed)],
                        stderr=log, stdout=log, check=False)
@@ -128,7 +128,7 @@ def report(directory: Path, seconds: int, seed: int) -> int:
     if executions is None or not covered:
         print(text[-2000:], file=sys.stderr)
         return 2
-    line = (time.strftime("%Y-%m-%d", time.gmtime()), commit(), platform.python_version(), version("atheris"), seed,
+    line = (time.strftime("%Y-%m-%d", time.gmtime()), read_from, platform.python_version(), version("atheris"), seed,
             seconds, executions[1], covered[-1], len(found))
     with RESULTS.open("a") as results:
         results.write("\t".join(map(str, line)) + "\n")
