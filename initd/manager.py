@@ -33,7 +33,7 @@ from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.options import Options
-from initd.shell import allowed, bootfiles, cgroup, limits, machine
+from initd.shell import allowed, bootfiles, cgroup, limits, machine, zones
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -113,6 +113,8 @@ class Manager:
         )
         self.spawner = Spawner(facts, self.cgroups)
         self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
+        self.engine.world.zones = zones  # type: ignore[assignment]
+        self.engine.world.machine_id = defaults.machine_id
         self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(

@@ -51,6 +51,22 @@ class ReadPidFile(Effect):
     path: str
 
 
+class ReadTimerStamp(Effect):
+    """When the timer last elapsed, in this container or in the one before; answered by TimerStampRead. Where there is no
+    such file, it is made."""
+
+    unit: str
+    path: str
+
+
+class TouchTimerStamp(Effect):
+    """The timer has elapsed at this time; None for now."""
+
+    unit: str
+    path: str
+    realtime_usec: int | None
+
+
 class WatchPid(Effect):
     """Attribute this process to the unit from now on, though it does not carry the unit's tag (PIDFile=, MAINPID=)."""
 

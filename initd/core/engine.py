@@ -12,7 +12,7 @@ What a request may do stands in `requests`, what a change of state means in `pro
 from __future__ import annotations
 
 from initd.core import events as ev
-from initd.core import propagation, requests, service, target
+from initd.core import propagation, requests, service, target, timer
 from initd.core.conditions import spell, verdict
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import (
@@ -223,6 +223,8 @@ class Engine:
             unit.invocation_id = self.world.next_invocation_id()
             if unit.type is UnitType.SERVICE:
                 self._announce(unit, JobType.START, turn)
+            if unit.type is UnitType.TIMER:
+                return timer.start(unit, self.world, turn)
             return service.start(unit, turn) if unit.type is UnitType.SERVICE else _plain(unit).start(unit, turn)
         return service.start(unit, turn) if unit.type is UnitType.SERVICE else Outcome.BEGUN
 
@@ -233,6 +235,8 @@ class Engine:
             if unit.active_state is not ActiveState.DEACTIVATING and unit.sub_state != "auto-restart":
                 self._announce(unit, JobType.STOP, turn)
             return service.stop(unit, turn)
+        if unit.type is UnitType.TIMER:
+            return timer.stop(unit, self.world, turn)
         return _plain(unit).stop(unit, turn)
 
     def _begin_reload(self, unit: Unit, turn: Turn) -> Outcome | JobResult:
@@ -283,8 +287,16 @@ class Engine:
         for wish in propagation.wishes_after(self.graph, unit, change, verdict.is_expected):
             self.world.grant(wish, turn)
         self._act_on_end(unit, change, turn)
+        self._tell_timers(unit, turn)
         self._consider_standing(unit)
         self._touch(unit)
+
+    def _tell_timers(self, unit: Unit, turn: Turn) -> None:
+        for name in sorted(unit.dependencies.get(Dependency.TRIGGERED_BY, ())):
+            other = self.graph.units.get(name)
+            if other is not None and other.type is UnitType.TIMER:
+                timer.on_other_changed(other, unit, self.world, turn)
+                self._touch(other)
 
     def _on_failed_start(self, name: str, turn: Turn) -> None:
         for wish in propagation.on_failure_wishes(self.graph.units[name]):
@@ -406,6 +418,12 @@ class Engine:
             service.on_event(unit, event, turn)
             self._touch(unit)
 
+    def _on_timer_stamp_read(self, event: ev.TimerStampRead, turn: Turn) -> None:
+        unit = self.graph.units.get(event.unit)
+        if unit is not None and unit.type is UnitType.TIMER:
+            timer.on_stamp_read(unit, event, self.world, turn)
+            self._touch(unit)
+
     def _on_processes_killed(self, event: ev.ProcessesKilled, turn: Turn) -> None:
         if event.unit:
             self._on_unit_event(event, turn)
@@ -511,6 +529,11 @@ class Engine:
         for definition in definitions:
             for diagnostic in definition.diagnostics:
                 turn.log(None, diagnostic.priority, str(diagnostic))
+        for unit in self.graph.units.values():
+            if unit.type is UnitType.TIMER:
+                timer.after_reload(unit, self.world, turn)
+                self._touch(unit)
+        self._work(turn)
         return turn.effects
 
     def _on_tick(self, event: ev.Tick, turn: Turn) -> None:
@@ -524,6 +547,8 @@ class Engine:
                 continue
             if unit.type is UnitType.SERVICE:
                 service.on_deadline(unit, turn)
+            elif unit.type is UnitType.TIMER:
+                timer.on_tick(unit, self.world, turn)
             self._check_job_timeout(unit, turn)
             self._touch(unit)
         if self.world.shutdown.deadline_usec <= now_usec:
@@ -559,6 +584,8 @@ class Engine:
 def _reset_failed(unit: Unit, turn: Turn) -> None:
     if unit.type is UnitType.SERVICE:
         service.reset_failed(unit, turn)
+    elif unit.type is UnitType.TIMER:
+        timer.reset_failed(unit, turn)
 
 
 def _on_world(handler: Callable[[World, ev.Event, Turn], None]) -> Callable[[Engine, ev.Event, Turn], None]:
@@ -571,6 +598,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.SignalReceived: Engine._on_signal,  # type: ignore[dict-item]
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: Engine._on_conditions_checked,  # type: ignore[dict-item]
+    ev.TimerStampRead: Engine._on_timer_stamp_read,  # type: ignore[dict-item]
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: Engine._on_job_request,  # type: ignore[dict-item]
     ev.ResetFailedRequest: Engine._on_reset_failed,  # type: ignore[dict-item]

@@ -82,6 +82,13 @@ class ProcessesListed(Event):
     processes: tuple[ProcessInfo, ...]
 
 
+class TimerStampRead(Event):
+    """Answers `ReadTimerStamp`; None where there was no such file."""
+
+    unit: str
+    realtime_usec: int | None
+
+
 class PidFileRead(Event):
     """Answers `ReadPidFile`. `process` is None where the file gave no live process, `problem` says why.
 

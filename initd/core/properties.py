@@ -14,7 +14,8 @@ from initd.core.objectpath import job_path
 from initd.core.record import Record
 from initd.core.service_record import ProcessRecord, ServiceMachine
 from initd.core.settings import TimerSettings
-from initd.core.states import ExecPhase, LoadState, UnitType
+from initd.core.states import ActiveState, ExecPhase, LoadState, UnitType
+from initd.core.timer import TimerMachine
 from initd.core.values import INFINITY, Now
 
 TYPE_CHECKING = False
@@ -217,7 +218,12 @@ def _of_machine(name: str, signature: str, default: Any, get: Callable[[ServiceM
                else default, True)
 
 
-_RESULT = (_of_machine("Result", "s", "success", lambda machine: machine.result.value),)
+def _result(unit: Unit, view: View) -> str:
+    machine = unit.machine
+    return machine.result.value if isinstance(machine, (ServiceMachine, TimerMachine)) else "success"
+
+
+_RESULT = (Row("Result", "s", _result, True),)
 
 
 def _id(position: int) -> Get:
@@ -236,12 +242,38 @@ _PROCESSES: tuple[Row, ...] = (
 #: Of sockets with Accept=yes; nothing listens yet.
 _SOCKET: tuple[Row, ...] = tuple(Row(name, "u", lambda unit, view: 0, True)
                                  for name in ("NConnections", "NAccepted", "NRefused"))
-#: Timers do not run yet, so none of them has a next time.
+
+
+def _of_timer(get: Callable[[TimerMachine], int]) -> Get:
+    def get_from_unit(unit: Unit, view: View) -> int:
+        assert isinstance(unit.machine, TimerMachine)
+        return get(unit.machine)
+
+    return get_from_unit
+
+
+def _elapses(unit: Unit, is_calendar: bool) -> list[tuple[str, Any, int]]:
+    """Each time of the unit, the last one first, with its next elapse; 0 where there is none."""
+    machine, settings = unit.machine, unit.definition.specific
+    assert isinstance(machine, TimerMachine)
+    if not isinstance(settings, TimerSettings):
+        return []
+    values: list[tuple[str, Any]] = [("OnCalendar", text) for text in settings.calendar] if is_calendar else [
+        (kind + "USec", usec) for kind, usec in settings.monotonic]
+    offset = len(settings.monotonic) if is_calendar else 0
+    elapses = machine.elapses[offset:] if machine.active_state is not ActiveState.INACTIVE else ()
+    rows = [(kind, value, (elapses[number] or 0) if number < len(elapses) else 0)
+            for number, (kind, value) in enumerate(values)]
+    return rows[::-1]
+
+
 _TIMER: tuple[Row, ...] = (
-    Row("NextElapseUSecRealtime", "t", lambda unit, view: 0, True),
-    Row("NextElapseUSecMonotonic", "t", lambda unit, view: _NO_VALUE, True),
-    Row("LastTriggerUSec", "t", lambda unit, view: 0, True),
-    Row("LastTriggerUSecMonotonic", "t", lambda unit, view: 0, True),
+    Row("NextElapseUSecRealtime", "t", _of_timer(lambda machine: machine.next_realtime_usec), True),
+    Row("NextElapseUSecMonotonic", "t", _of_timer(lambda machine: machine.next_monotonic_usec), True),
+    Row("LastTriggerUSec", "t", _of_timer(lambda machine: _realtime(machine.last_trigger)), True),
+    Row("LastTriggerUSecMonotonic", "t", _of_timer(lambda machine: _monotonic(machine.last_trigger)), True),
+    Row("TimersMonotonic", "a(stt)", lambda unit, view: _elapses(unit, False)),
+    Row("TimersCalendar", "a(sst)", lambda unit, view: _elapses(unit, True)),
 )
 
 

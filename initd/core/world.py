@@ -20,12 +20,33 @@ from initd.core.values import LOG_NOTICE, LOG_WARNING, Now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from initd.core.graph import MakeMachine
+    from initd.core.zone import Zone
+
+    class Zones(Protocol):
+        """Time zones by name, None for one that is not known, and the machine's own."""
+
+        def named(self, name: str) -> Zone | None: ...
+        def local(self) -> Zone: ...
 
 
 #: Units whose failures start each other must not keep the manager from everything else: no unit gets more jobs than this
 #: by what happens to others. Far above what a handler shared by many units needs.
 _GRANT_INTERVAL_USEC, _GRANT_BURST = 10_000_000, 500
+
+
+class UtcOnly:
+    """The time zones of a machine that nobody has told of: `shell.zones` has the real ones."""
+
+    def named(self, name: str) -> Zone | None:
+        return None
+
+    def local(self) -> Zone:
+        from initd.core.zone import UTC
+
+        return UTC
 
 
 class BootTimes(Record):
@@ -47,8 +68,11 @@ class World:
         "is_booting",
         "foreground",
         "was_exit_code_set",
+        "zones",
+        "machine_id",
         "_seed",
         "_invocations",
+        "_drawn",
     )
 
     def __init__(self, make_machine: MakeMachine, seed: int, budget_usec: int, now: Now) -> None:
@@ -63,14 +87,30 @@ class World:
         #: The unit whose end is the container's end (`pyinit -- COMMAND`), or "".
         self.foreground = ""
         self.was_exit_code_set = False
+        self.zones: Zones = UtcOnly()
+        #: What a delay that is to be the same after every boot is drawn from.
+        self.machine_id = ""
         self._seed = seed
         self._invocations = 0
+        self._drawn = 0
 
     def next_invocation_id(self) -> str:
         """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""
         self._invocations += 1
         mixed = (self._seed + self._invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
         return f"{mixed:032x}"
+
+    @property
+    def wake_offset_usec(self) -> int:
+        """Within the minute, where this manager's aligned wake-ups are: many containers need not all wake up at once."""
+        return self._seed % 60_000_000
+
+    def random_usec(self, most: int, key: str = "") -> int:
+        """Evenly drawn from 0 to `most`; for a key, the same on this machine each time."""
+        if key:
+            return _hash(self.machine_id + key) % (most + 1)
+        self._drawn += 1
+        return _hash(f"{self._seed} {self._drawn}") % (most + 1)
 
     def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
         """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""
@@ -126,6 +166,15 @@ class World:
             turn.log(target, LOG_WARNING, f"Cannot stop units in order, killing them instead: {refusal.text}")
             turn.effects += self.shutdown.enter_terminating(turn.now.monotonic_usec)
         return refusal
+
+
+def _hash(text: str) -> int:
+    """FNV-1a, 64 bits, and its bits once more mixed, as the last letters would hardly move the high ones."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode("utf-8", "surrogateescape"):
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD % 2**64
+    return value ^ value >> 33
 
 
 def refuse(request: int, refusal: Refusal, turn: Turn) -> None:

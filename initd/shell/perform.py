@@ -11,6 +11,7 @@ import os
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING
+from initd.shell import timerstamps
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
@@ -52,6 +53,8 @@ class Performer:
             ef.KillEverything: self._kill_everything,
             ef.ListProcesses: self._list_processes,
             ef.ReadPidFile: self._read_pid_file,
+            ef.ReadTimerStamp: self._read_timer_stamp,
+            ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
             ef.CheckConditions: self._check_conditions,
             ef.PrepareUnit: self._prepare_unit,
@@ -113,6 +116,19 @@ class Performer:
 
     def _read_pid_file(self, effect: ef.ReadPidFile) -> ev.Event:
         return read_pid_file(effect.unit, effect.path, self._tracker)
+
+    def _read_timer_stamp(self, effect: ef.ReadTimerStamp) -> ev.Event:
+        usec = timerstamps.read(effect.path)
+        if usec is None:
+            self._touch_timer_stamp(ef.TouchTimerStamp(effect.unit, effect.path, None))
+        return ev.TimerStampRead(effect.unit, usec)
+
+    def _touch_timer_stamp(self, effect: ef.TouchTimerStamp) -> None:
+        try:
+            timerstamps.touch(effect.path, effect.realtime_usec)
+        except OSError as error:
+            text = f"{effect.unit}: Cannot keep the time of the last elapse in {effect.path}: {error.strerror}"
+            self._log(ef.Log(LOG_WARNING, effect.unit, text))
 
     def _watch_pid(self, effect: ef.WatchPid) -> None:
         self._tracker.watch(effect.unit, effect.process)

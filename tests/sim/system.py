@@ -75,6 +75,8 @@ class FakeSystem:
         self.wall_offset = 1_700_000_000 * SEC
         self.processes: dict[int, Process] = {}
         self.pid_files: dict[str, int] = {}
+        #: Path → realtime.
+        self.stamps: dict[str, int] = {}
         self.behaviours: dict[tuple[str, ExecPhase], list[Behaviour]] = {}
         self.condition_results: dict[str, bool] = {}
         self.queue: list[tuple[int, int, Event]] = []
@@ -84,6 +86,8 @@ class FakeSystem:
         self.order = 0
         self.next_pid = 100
         self.spawned = self.reaped = 0
+        #: (unit, when) of every program of ExecStart=.
+        self.spawn_times: list[tuple[str, int]] = []
         self.results: list[tuple[str, JobResult]] = []
 
     # --- driving -----------------------------------------------------------------------------------------------
@@ -162,6 +166,12 @@ class FakeSystem:
                 effect.unit, (met,) * len(effect.conditions), (met,) * len(effect.asserts)))
         elif isinstance(effect, ef.ReadPidFile):
             self._read_pid_file(effect)
+        elif isinstance(effect, ef.ReadTimerStamp):
+            self._push(self.usec, ev.TimerStampRead(effect.unit, self.stamps.get(effect.path)))
+            self.stamps.setdefault(effect.path, self.now.realtime_usec)
+        elif isinstance(effect, ef.TouchTimerStamp):
+            assert effect.realtime_usec is not None
+            self.stamps[effect.path] = effect.realtime_usec
         elif isinstance(effect, ef.ListProcesses):
             infos = tuple(
                 ProcessInfo(process.pid, process.parent, 0, False)
@@ -193,6 +203,8 @@ class FakeSystem:
         return Behaviour(ready_after=30 * MSEC)
 
     def _spawn(self, effect: ef.Spawn) -> None:
+        if effect.request.phase is ExecPhase.START:
+            self.spawn_times.append((effect.request.unit, self.usec))
         request = effect.request
         if self.random.random() < self.faults.spawn_fails:
             status = self.random.choice((217, 203, 200))

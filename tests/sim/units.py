@@ -8,6 +8,7 @@ from initd.core.settings import (
     ExecSettings,
     KillSettings,
     ServiceSettings,
+    TimerSettings,
     UnitDefinition,
     UnitSettings,
 )
@@ -40,6 +41,20 @@ def service(name: str, defaults: bool = True, **words: object) -> UnitDefinition
         name, UnitType.SERVICE, LoadState.LOADED, (name,), dependencies=dependencies, unit=unit, specific=specific,
         exec=execution, kill=kill,
     )
+
+
+def timer(name: str, defaults: bool = True, **words: object) -> UnitDefinition:
+    """Keywords are dependencies or [Timer] settings; it starts the service of its name unless told otherwise."""
+    specific = TimerSettings()
+    specific.unit = name.replace(".timer", ".service")
+    specific.accuracy_usec = 0
+    dependencies = _dependencies(words, defaults)
+    for word, value in words.items():
+        assert hasattr(TimerSettings, word), word
+        setattr(specific, word, value)
+    triggers = (DependencyEntry(Dependency.TRIGGERS, specific.unit), DependencyEntry(Dependency.BEFORE, specific.unit))
+    return UnitDefinition(name, UnitType.TIMER, LoadState.LOADED, (name,), dependencies=(*dependencies, *triggers),
+                          specific=specific)
 
 
 def target(name: str, defaults: bool = True, **words: object) -> UnitDefinition:
