@@ -23,7 +23,7 @@ NAMESPACES = {
 }
 ALL_NAMESPACES = 0x7E020000
 #: systemd's marker for "kill the process" in SystemCallErrorNumber.
-_KILL = 2**31 - 2
+KILL = 2**31 - 2
 _MS_REC = 16384
 _MOUNT_FLAGS = {"shared": 1 << 20, "slave": 1 << 19, "private": 1 << 18}
 
@@ -94,7 +94,7 @@ _ERRNOS = {name: number for number, name in errno.errorcode.items()}
 
 def _system_call_error(context: Context, text: str) -> int:
     if text == "kill":
-        return _KILL
+        return KILL
     if text in _ERRNOS:
         return _ERRNOS[text]
     return parsers.integer(1, 4095, "error number")(context, text)
@@ -284,11 +284,10 @@ def _label(context: Context, text: str) -> str:
 
 _MOUNTS = "mount namespaces are not used yet"
 _SPACES = "namespaces are not used yet"
-_FILTER = "system call filters are not installed yet"
 _MODULE = "security modules are not spoken to"
 
 
-_CAPABILITIES_ONLY = "its capabilities are taken away, mount namespaces and system call filters are not used yet"
+_NO_MOUNTS = "its system calls and capabilities are taken away, mount namespaces are not used yet"
 
 
 def _box(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
@@ -344,22 +343,25 @@ SANDBOX: tuple[Directive, ...] = (
     _box("ProtectProc", "protect_proc", parsers.word_of(("noaccess", "invisible", "ptraceable", "default"),
          "/proc/ protection mode"), "s"),
     _box("ProcSubset", "proc_subset", parsers.word_of(("all", "pid"), "/proc/ subset mode"), "s"),
-    _box("SystemCallFilter", "system_call_filter", _system_calls, "", Merge.APPEND, _FILTER),
-    _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND, _FILTER),
-    _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD, _FILTER),
-    _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET, _FILTER,
-         _show_or("system_call_error_number", _KILL)),
-    _flag("MemoryDenyWriteExecute", "memory_deny_write_execute", _FILTER),
-    _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD, _FILTER,
-         _show_or("restrict_namespaces", ALL_NAMESPACES)),
-    _flag("RestrictRealtime", "restrict_realtime", _FILTER),
-    _flag("RestrictSUIDSGID", "restrict_suid_sgid", _FILTER),
+    _box("SystemCallFilter", "system_call_filter", _system_calls, "", Merge.APPEND, "",
+         fate=Fate.APPLIED),
+    _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND, "",
+         fate=Fate.APPLIED),
+    _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD, "",
+         fate=Fate.APPLIED),
+    _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET, "",
+         _show_or("system_call_error_number", KILL), Fate.APPLIED),
+    _flag("MemoryDenyWriteExecute", "memory_deny_write_execute", "", Fate.APPLIED),
+    _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD, "",
+         _show_or("restrict_namespaces", ALL_NAMESPACES), Fate.APPLIED),
+    _flag("RestrictRealtime", "restrict_realtime", "", Fate.APPLIED),
+    _flag("RestrictSUIDSGID", "restrict_suid_sgid", "", Fate.APPLIED),
     _box("RestrictAddressFamilies", "restrict_address_families",
-         _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD, _FILTER,
-         _show_allow_or_deny("restrict_address_families")),
+         _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD, "",
+         _show_allow_or_deny("restrict_address_families"), Fate.APPLIED),
     _box("RestrictFileSystems", "restrict_file_systems", _restrict_file_systems, "(bas)",
          Merge.FOLD, "BPF programs cannot be loaded here", _show_allow_or_deny("restrict_file_systems")),
-    _flag("LockPersonality", "lock_personality", _FILTER),
+    _flag("LockPersonality", "lock_personality", "", Fate.APPLIED),
     _box("Personality", "personality", parsers.word_of(
         ("x86", "x86-64", "ppc", "ppc-le", "ppc64", "ppc64-le", "s390", "s390x", "arm64", "riscv64"), "personality"),
         "s", _RESET, "", fate=Fate.APPLIED),
@@ -376,17 +378,17 @@ SANDBOX: tuple[Directive, ...] = (
          show=_show_bind_paths("bind_read_only_paths")),
     _box("TemporaryFileSystem", "temporary_file_system", _temporary_file_system, "a(ss)", Merge.APPEND),
     _flag("PrivateTmp", "private_tmp"),
-    _flag("PrivateDevices", "private_devices", _CAPABILITIES_ONLY, Fate.DEGRADED),
-    _flag("ProtectKernelTunables", "protect_kernel_tunables"),
-    _flag("ProtectKernelModules", "protect_kernel_modules", _CAPABILITIES_ONLY, Fate.DEGRADED),
-    _flag("ProtectKernelLogs", "protect_kernel_logs", _CAPABILITIES_ONLY, Fate.DEGRADED),
-    _flag("ProtectClock", "protect_clock", _CAPABILITIES_ONLY, Fate.DEGRADED),
+    _flag("PrivateDevices", "private_devices", _NO_MOUNTS, Fate.DEGRADED),
+    _flag("ProtectKernelTunables", "protect_kernel_tunables", _NO_MOUNTS, Fate.DEGRADED),
+    _flag("ProtectKernelModules", "protect_kernel_modules", _NO_MOUNTS, Fate.DEGRADED),
+    _flag("ProtectKernelLogs", "protect_kernel_logs", _NO_MOUNTS, Fate.DEGRADED),
+    _flag("ProtectClock", "protect_clock", _NO_MOUNTS, Fate.DEGRADED),
     _flag("ProtectControlGroups", "protect_control_groups"),
     _flag("PrivateNetwork", "private_network", _SPACES),
     _flag("PrivateUsers", "private_users", _SPACES),
     _flag("PrivateMounts", "private_mounts"),
     _flag("PrivateIPC", "private_ipc", _SPACES),
-    _flag("ProtectHostname", "protect_hostname", _SPACES),
+    _flag("ProtectHostname", "protect_hostname", "setting it is denied, namespaces are not used yet", Fate.DEGRADED),
     _box("NetworkNamespacePath", "network_namespace_path", parsers.path, "s", _RESET, _SPACES),
     _box("IPCNamespacePath", "ipc_namespace_path", parsers.path, "s", _RESET, _SPACES),
     _box("ProtectSystem", "protect_system", parsers.bool_or_word(("full", "strict"), "protect system value"), "s"),
@@ -414,15 +416,23 @@ def resolve_calls(entries: tuple[str, ...], always: str = "@default") -> tuple[b
     """
     allows = bool(entries) and not entries[0].startswith("~")
     calls = dict.fromkeys(syscalls.expand(always), "") if allows and always else {}
-    for entry in entries:
-        is_inverted = entry.startswith("~")
-        word, _, error = entry.removeprefix("~").partition(":")
-        for call in syscalls.expand(word) if word else ():
+    for is_inverted, word, error in words_of_list(entries):
+        for call in syscalls.expand(word):
             if is_inverted == allows:
                 calls.pop(call, None)
             else:
                 calls[call] = error
     return allows, calls
+
+
+def words_of_list(entries: tuple[str, ...]) -> list[tuple[bool, str, str]]:
+    """What SystemCallFilter= lists: whether its line had the "~", the call or group, and its own error name or ""."""
+    found = []
+    for entry in entries:
+        word, _, error = entry.removeprefix("~").partition(":")
+        if word:
+            found.append((entry.startswith("~"), word, error))
+    return found
 
 
 def _show_calls(entries: tuple[str, ...], always: str) -> tuple[bool, list[str]]:

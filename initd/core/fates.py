@@ -11,7 +11,8 @@ from __future__ import annotations
 from initd.core import capabilities
 from initd.core.directive import Directive, Group
 from initd.core.directives import TABLE
-from initd.core.record import Record
+from initd.core.fates_sandbox import SANDBOX_RULES
+from initd.core.judgement import Judgement, Rule
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.sources import Allowed
 from initd.core.states import Fate, ServiceType
@@ -38,20 +39,6 @@ NOT_RUN = {
 _QUIET_BY_DEFAULT = frozenset((Group.EXEC, Group.CGROUP))
 
 
-class Judgement(Record):
-    """`reason` is empty where the directive is applied as it stands."""
-
-    fate: Fate
-    reason: str = ""
-
-
-class Rule(Record):
-    """What a field's fate depends on. `needs` says it for the reader, `judge` decides: None where all is well."""
-
-    needs: str
-    judge: Callable[[Any, Allowed], Judgement | None]
-
-
 APPLIED = Judgement(Fate.APPLIED)
 
 
@@ -70,13 +57,15 @@ def judge(section: str, directive: Directive, definition: UnitDefinition | None,
             return APPLIED
         return Judgement(directive.fate, directive.reason)
     rule = rule_of(directive)
-    return rule and rule.judge(value, allowed) or APPLIED
+    return rule and rule.judge(settings if rule.is_of_unit else value, allowed) or APPLIED
 
 
 def rule_of(directive: Directive) -> Rule | None:
     """The rule of a directive that can be applied; None where nothing has to be allowed for it."""
     if directive.group is Group.EXEC and directive.field == "limits":
         return _limit_rule(directive.key.removeprefix("Limit").lower())
+    if directive.group is Group.EXEC and directive.field in SANDBOX_RULES:
+        return SANDBOX_RULES[directive.field]
     return _RULES.get((directive.group, directive.field))
 
 

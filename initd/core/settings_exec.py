@@ -199,6 +199,15 @@ class ExecSettings(Settings):
     utmp_mode: str = "init"
 
 
+#: What a system call filter depends on (`core.seccomp`). A unit that sets none of these has none.
+FILTER_FIELDS = (
+    "dynamic_user", "lock_personality", "memory_deny_write_execute", "personality", "private_devices", "protect_clock",
+    "protect_hostname", "protect_kernel_logs", "protect_kernel_modules", "protect_kernel_tunables",
+    "restrict_address_families", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
+    "system_call_architectures", "system_call_error_number", "system_call_filter", "system_call_log",
+)
+
+
 def has_device_policy(settings: CgroupSettings) -> bool:
     """Devices are allowed one by one: what a unit needs beyond what it names has to be added."""
     return settings.device_policy != "auto" or bool(settings.device_allow)

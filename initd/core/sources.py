@@ -134,13 +134,15 @@ class LoadFacts(Record):
 class Allowed(Record):
     """What the container lets us do, as far as the fate of a directive depends on it.
 
-    `capabilities` is a bit mask. `hard_limits`: by resource as `ExecSettings.limits` names it; None or missing: none.
+    `capabilities` is a bit mask. `has_seccomp_filter`: the container has one, `can_filter`: the kernel knows them.
+    `hard_limits`: by resource as `ExecSettings.limits` names it; None or missing: none.
     """
 
     uid: int = 0
     capabilities: int = ALL
     has_cgroups: bool = True
     has_seccomp_filter: bool = False
+    can_filter: bool = True
     hard_limits: dict[str, int | None] = {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from initd.core import fates, parsers, syntax
 from initd.core.directives import SECTIONS_OF, TABLE
-from initd.core.fates import Judgement
+from initd.core.judgement import Judgement
 from initd.core.record import Record
 from initd.core.settings import UnitDefinition
 from initd.core.sources import Allowed, UnitFiles, UnitText

@@ -57,7 +57,8 @@ enum tag {
     TAG_SEARCH_PATH = 33,      /* each: directory for a bare name */
     TAG_ARGUMENT = 34,         /* each: argv */
     TAG_ENVIRONMENT = 35,      /* each: NAME=value */
-    TAG_LAST = TAG_ENVIRONMENT
+    TAG_SECCOMP = 36,          /* 1 = with no new privileges where it needs that; "text": structs sock_filter */
+    TAG_LAST = TAG_SECCOMP
 };
 
 enum stream_kind {
@@ -132,6 +133,7 @@ void step_user(struct context *context);
 void step_capabilities_after_user(struct context *context);
 void step_secure_bits(struct context *context);
 void step_no_new_privileges(struct context *context);
+void step_seccomp(struct context *context);
 
 /* The other program this file is: see boot.c. */
 int boot_main(int argc, char **argv);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -161,4 +163,33 @@ void step_secure_bits(struct context *context) {
 void step_no_new_privileges(struct context *context) {
     if (context_find(context, TAG_NO_NEW_PRIVILEGES) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         FAIL(context, NO_NEW_PRIVILEGES, "");
+}
+
+static int may_filter_as_we_are(void) {
+    struct capabilities own;
+
+    return get_capabilities(&own) == 0 && (own.effective >> CAP_SYS_ADMIN & 1);
+}
+
+/* The last step: from here on only what the unit allows itself works. Without CAP_SYS_ADMIN a filter can only be had by
+ * who gives up new privileges (seccomp(2)); a unit that says it must not give them up goes without. */
+void step_seccomp(struct context *context) {
+    const struct record *record = context_find(context, TAG_SECCOMP);
+    struct sock_fprog program;
+
+    if (!record)
+        return;
+    if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+        report(context, 0, "SECCOMP", errno, ""); /* a kernel without */
+        return;
+    }
+    program.len = (unsigned short) (record->size / sizeof *program.filter);
+    program.filter = (struct sock_filter *) record_text(record);
+    if (record->number[0] && !may_filter_as_we_are() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        FAIL(context, NO_NEW_PRIVILEGES, "");
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0)
+        return;
+    if (errno != EACCES || record->number[0])
+        FAIL(context, SECCOMP, "");
+    report(context, 0, "SECCOMP", errno, "");
 }

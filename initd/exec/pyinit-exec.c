@@ -393,7 +393,10 @@ _Noreturn static void step_execute(struct context *context) {
     }
     if (!path)
         FAIL(context, EXEC, record_text(record));
+    /* Before the filter, which may forbid to write; after it, a failure can be seen by the exit status only, or by the
+     * signal that exit(2) gets. */
     report(context, 0, "EXEC", 0, "");
+    step_seccomp(context);
     execve(path, arguments, environment);
     FAIL(context, EXEC, path);
 }

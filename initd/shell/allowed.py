@@ -22,6 +22,7 @@ def probe(container: ContainerLimits) -> Allowed:
         capabilities=container.capabilities,
         has_cgroups=_has_cgroups(),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
+        can_filter=container.seccomp_mode is not None,
         hard_limits=container.hard_limits,
     )
 

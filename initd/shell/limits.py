@@ -25,7 +25,8 @@ class ContainerLimits(Record):
     capabilities: int
     bounding_set: int
     no_new_privileges: bool
-    seccomp_mode: int
+    #: seccomp(2), as /proc/PID/status shows it; None where the kernel does not know it.
+    seccomp_mode: int | None
     hard_limits: dict[str, int | None]
     own_limits: dict[str, tuple[int, int]]
     #: What tags start from, None where the hard RLIMIT_RTTIME leaves no room for them.
@@ -69,7 +70,7 @@ def probe() -> ContainerLimits:
         capabilities=int(status.get("CapEff", "0"), 16),
         bounding_set=int(status.get("CapBnd", "0"), 16),
         no_new_privileges=status.get("NoNewPrivs") == "1",
-        seccomp_mode=int(status.get("Seccomp", "0")),
+        seccomp_mode=int(status["Seccomp"]) if "Seccomp" in status else None,
         hard_limits=hard,
         own_limits={name: (_or_infinity(limit[0]), _or_infinity(limit[1])) for name, limit in limits.items()},
         tag_base=choose_tag_base(parse_tag(limits_text), hard.get("rttime")),

@@ -18,7 +18,7 @@ from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
 from initd.core.values import ExecCommand, SpawnRequest
-from initd.shell import environment, users
+from initd.shell import environment, sandbox, users
 from initd.shell.directories import plan_directories
 from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
 from initd.shell.streams import StreamFacts, StreamPlan, input_word, plan_streams
@@ -280,7 +280,7 @@ class Spawner:
         if request.apply_credentials and not command.no_setuid and not command.full_privileges:
             context = self._with_user(context, credentials)
         if not command.full_privileges:
-            context = _with_privileges(context, settings)
+            context = sandbox.with_filter(_with_privileges(context, settings), settings)
         return context, problems
 
     def _own_variables(

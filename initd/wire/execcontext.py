@@ -52,6 +52,7 @@ PROGRAM = 32
 SEARCH_PATH = 33
 ARGUMENT = 34
 ENVIRONMENT = 35
+SECCOMP = 36
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -158,6 +159,9 @@ class ExecContext(Record):
     ambient_set: int = 0
     secure_bits: int = 0
     no_new_privileges: bool = False
+    #: Structs sock_filter. Who may not load it gets no_new_privileges first, or else (False) goes without.
+    seccomp_program: bytes = b""
+    seccomp_implies_no_new_privileges: bool = True
     working_directory: str = ""
     working_directory_missing_ok: bool = False
     passed_fds: tuple[PassedFd, ...] = ()
@@ -292,6 +296,8 @@ def _privilege_records(context: ExecContext) -> list[bytes]:
         parts.append(record(GROUPS, context.groups))
     if context.no_new_privileges:
         parts.append(record(NO_NEW_PRIVILEGES))
+    if context.seccomp_program:
+        parts.append(record(SECCOMP, (int(context.seccomp_implies_no_new_privileges),), context.seccomp_program))
     return parts
 
 

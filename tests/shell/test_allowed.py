@@ -7,7 +7,7 @@ from initd.shell.limits import ContainerLimits, probe
 
 LIMITS = ContainerLimits(
     is_pid_1=True, uid=1000, gid=1000, capabilities=0b101, bounding_set=0b111, no_new_privileges=False, seccomp_mode=0,
-    hard_limits={"nofile": 4096, "core": None}, tag_base=None,
+    hard_limits={"nofile": 4096, "core": None}, own_limits={}, tag_base=None,
 )
 LINE = "31 23 0:{number} {top} {path} {options} - {type} cgroup {super}\n"
 

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -543,3 +544,84 @@ def test_program_name_that_is_no_helper_fails_as_spawn_error(facts, runner):
     runner.spawner = Spawner(facts.replace(helper="/nonexistent/pyinit-exec"))
     with pytest.raises(SpawnError, match="No such file"):
         runner.start("/bin/true")
+
+
+# --- system call filters: tests/core/test_seccomp.py has the verdicts, here are real ones --------------------------
+
+
+def python(runner: Runner, script: str, **options: object) -> tuple[str, int]:
+    output, status, _outcome = runner.run(sys.executable, "-ISc", script, **options)
+    return output, status
+
+
+def test_a_filter_is_loaded_and_refuses(runner):
+    output, status = python(runner, "import os\ntry: os.mkdir('/nonexistent/x')\nexcept OSError as e: print(e.errno)",
+                            system_call_filter=("~mkdir:ENOTTY",))
+    assert (output, status) == (f"{errno.ENOTTY}\n", 0)
+    assert status_field(runner, "Seccomp", system_call_filter=("~mkdir",)) == "2"
+
+
+def test_a_filter_kills_with_sigsys(runner):
+    assert python(runner, "import os; os.mkdir('/nonexistent/x')", system_call_filter=("~mkdir",))[1] == -signal.SIGSYS
+
+
+def test_a_list_of_what_is_allowed_is_enough_to_run(runner):
+    output, status = python(runner, "import socket\ntry: socket.socket(socket.AF_NETLINK)\nexcept OSError as e: print(e.errno)",
+                            system_call_filter=("@system-service",), restrict_address_families=(True, ("AF_UNIX",)))
+    assert (output, status) == (f"{errno.EAFNOSUPPORT}\n", 0)
+
+
+def test_a_filter_without_write_does_not_keep_us_from_saying_that_the_program_runs(runner):
+    assert runner.run("/bin/true", system_call_filter=("@default", "read", "openat", "newfstatat", "fstat", "close",
+                      "access", "pread64", "mmap"))[2].kind == "succeeded"
+
+
+def test_suid_realtime_personality_and_writable_code(runner):
+    script = """
+import errno, mmap, os
+def tried(call, *arguments):
+    try: call(*arguments)
+    except OSError as error: print(errno.errorcode[error.errno])
+    else: print("done")
+os.close(os.open("f", os.O_CREAT, 0o600))
+tried(os.chmod, "f", 0o4755)
+tried(os.chmod, "f", 0o755)
+tried(os.sched_setscheduler, 0, os.SCHED_RR, os.sched_param(1))
+tried(os.sched_setscheduler, 0, os.SCHED_BATCH, os.sched_param(0))
+tried(mmap.mmap, -1, 4096, mmap.MAP_PRIVATE, mmap.PROT_WRITE | mmap.PROT_EXEC)
+tried(mmap.mmap, -1, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+"""
+    output, _status = python(runner, script, restrict_suid_sgid=True, restrict_realtime=True, lock_personality=True,
+                             memory_deny_write_execute=True, working_directory=str(runner.output_path.parent))
+    assert output.split() == ["EPERM", "done", "EPERM", "done", "EPERM", "done"]
+
+
+def unprivileged() -> dict[str, object]:
+    return {"user": "www-data"} if os.getuid() == 0 else {}
+
+
+def test_who_may_not_filter_gives_up_new_privileges(runner):
+    assert status_field(runner, "NoNewPrivs", lock_personality=True, **unprivileged()) == "1"
+    assert status_field(runner, "NoNewPrivs", **unprivileged()) == "0"
+
+
+@needs_root
+def test_root_filters_and_keeps_new_privileges(runner):
+    text = runner.shell("grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status", lock_personality=True)
+    assert text.split() == ["NoNewPrivs:", "0", "Seccomp:", "2"]
+
+
+def test_who_keeps_new_privileges_goes_without_a_filter_it_may_not_load(runner):
+    runner.output_path.write_text("")
+    spawned = runner.start("/bin/grep", "-E", "^(NoNewPrivs|Seccomp):", "/proc/self/status", lock_personality=True,
+                           no_new_privileges=False, **unprivileged())
+    assert wait_for_outcome(spawned).kind == "succeeded"
+    os.waitpid(spawned.pid, 0)
+    runner.spawned.remove(spawned.pid)
+    assert [report.step for report in spawned.status.degraded] == ["SECCOMP"]
+    assert runner.output_path.read_text().split() == ["NoNewPrivs:", "0", "Seccomp:", "0"]
+
+
+def test_full_privileges_are_not_filtered(runner):
+    command = ExecCommand("/bin/grep", ("grep", "^Seccomp:", "/proc/self/status"), full_privileges=True)
+    assert runner.run(command=command, lock_personality=True)[0].split() == ["Seccomp:", "0"]

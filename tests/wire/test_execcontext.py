@@ -65,7 +65,7 @@ def test_fields_become_records():
     context = ExecContext(
         "p", ("a", ""), environment=("E=\udcff",), uid=0, gid=5, groups=(), umask=0, nice=-3, oom_score_adjust=0,
         streams=(Stream(execcontext.STREAM_NULL), Stream(execcontext.STREAM_FILE, 1, 0o644, "/f")),
-        limits=((7, 2**64 - 1, 2**64 - 1),), no_new_privileges=True,
+        limits=((7, 2**64 - 1, 2**64 - 1),), no_new_privileges=True, seccomp_program=bytes(16),
     )
     found = records(pack(context))
     for expected in [
@@ -74,6 +74,7 @@ def test_fields_become_records():
         (execcontext.STREAM, (0, execcontext.STREAM_NULL, 0, 0), b""),
         (execcontext.STREAM, (1, execcontext.STREAM_FILE, 1, 0o644), b"/f"),
         (execcontext.LIMIT, (7, -1, -1), b""), (execcontext.NO_NEW_PRIVILEGES, (), b""),
+        (execcontext.SECCOMP, (1,), bytes(16)),
         (execcontext.ARGUMENT, (), b""), (execcontext.ENVIRONMENT, (), b"E=\xff"),
     ]:
         assert expected in found

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from initd.core import fates
+from initd.core.directive import Group
+from initd.core.directives import TABLE
+from initd.core.fates_sandbox import SANDBOX_RULES
+from initd.core.sources import Allowed
+from initd.core.states import Fate
+from tests.core.test_load import load
+
+APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
+#: Everything, and what a container has without CAP_SYS_ADMIN.
+ALL = Allowed()
+PLAIN = Allowed(capabilities=0xA80425FB, has_seccomp_filter=True)
+
+FILTERS = (
+    "SystemCallFilter=@system-service", "SystemCallLog=mount", "SystemCallArchitectures=native", "LockPersonality=yes",
+    "SystemCallErrorNumber=EPERM", "MemoryDenyWriteExecute=yes", "RestrictNamespaces=yes", "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes", "RestrictAddressFamilies=AF_UNIX",
+)
+
+
+def fate_of(lines: str, allowed: Allowed) -> tuple[Fate, str]:
+    """Of the first line's directive."""
+    definition = load(f"[Service]\nExecStart=/bin/true\n{lines}\n")
+    return fates.judge("Service", TABLE["Service", lines.partition("=")[0]], definition, allowed)
+
+
+@pytest.mark.parametrize("line", FILTERS)
+def test_filters_need_no_privilege_but_new_ones(line):
+    assert fate_of(line, ALL).fate is fate_of(line, PLAIN).fate is APPLIED
+    keeping = f"{line}\nNoNewPrivileges=no"
+    assert fate_of(keeping, ALL).fate is APPLIED
+    assert fate_of(keeping, PLAIN).fate is IGNORED
+    assert fate_of(f"{keeping}\nUser=daemon", ALL).fate is IGNORED
+    assert fate_of(f"{keeping}\nUser=daemon\nAmbientCapabilities=CAP_SYS_ADMIN", ALL).fate is APPLIED
+    assert fate_of(line, ALL.replace(can_filter=False)).fate is IGNORED
+
+
+@pytest.mark.parametrize("field", SANDBOX_RULES)
+def test_every_rule_is_about_a_directive_that_can_be_applied(field):
+    assert any((item.group, item.field, item.fate) == (Group.EXEC, field, APPLIED) for item in TABLE.values())
