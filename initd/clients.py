@@ -32,6 +32,8 @@ class Clients:
         self._next_request = 1
         #: Request number → (client, serial of its call, what makes the answer).
         self._waiting: dict[int, tuple[int, int, Finish]] = {}
+        #: Units that have changed, and whose listeners have not heard of it yet.
+        self._changed: dict[str, None] = {}
 
     def on_call(self, client: int, uid: int, message: Message) -> Order | None:
         """Answer a call; an Order is for the caller to carry out, and to `answer`."""
@@ -60,7 +62,11 @@ class Clients:
             self._control.error(client, serial, answer.name, answer.text)
 
     def tell(self, effect: ef.Effect) -> None:
-        """Whoever waits for this effect, or listens for it, hears of it."""
+        """Whoever waits for this effect, or listens for it, hears of it.
+
+        That a unit has changed is told by `tell_changes`, once for all that an event leads to, as systemd does it: clients
+        do not see a state that was passed through without waiting. A job's end comes after its unit's change.
+        """
         if isinstance(effect, (ef.Reply, ef.Refused)):
             waiting = self._waiting.pop(effect.request, None)
             if waiting is not None:
@@ -69,8 +75,20 @@ class Clients:
                     self._send(client, serial, finish(effect.values, self._view))
                 else:
                     self._send(client, serial, Error(effect.error, effect.text))
-        elif self._control.client_count:
+        elif not self._control.client_count:
+            return
+        elif isinstance(effect, ef.UnitChanged):
+            self._changed[effect.unit] = None
+        else:
+            if isinstance(effect, ef.JobRemoved) and effect.unit in self._changed:
+                del self._changed[effect.unit]
+                self._signal(api_signals.signal_for(ef.UnitChanged(effect.unit), self._view))
             self._signal(api_signals.signal_for(effect, self._view))
+
+    def tell_changes(self) -> None:
+        changed, self._changed = self._changed, {}
+        for unit in changed:
+            self._signal(api_signals.signal_for(ef.UnitChanged(unit), self._view))
 
     def tell_reloading(self, is_active: bool) -> None:
         self._signal([api_signals.reloading(is_active)])

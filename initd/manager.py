@@ -180,6 +180,7 @@ class Manager:
                 self._handle(self._events.pop(0))
         finally:
             self._is_feeding = False
+        self.clients.tell_changes()
 
     def _handle(self, event: ev.Event) -> None:
         try:

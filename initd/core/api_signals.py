@@ -10,10 +10,12 @@ from initd.core.effects import (
     StartupFinished,
     UnitAdded,
     UnitChanged,
+    UnitPassed,
     UnitRemoved,
 )
 from initd.core.objectpath import ROOT, job_path, unit_path
 from initd.core.properties import PREFIX, tables_of, values
+from initd.core.unit import Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +69,15 @@ def signal_for(effect: Effect, view: View) -> list[Signal]:
 def _on_changed(effect: UnitChanged, view: View) -> list[Signal]:
     """What may have changed, in full, as systemd sends it: one signal for each of the unit's interfaces."""
     unit = view.engine.units.get(effect.unit)
-    if unit is None:
-        return []
+    return _changes_of(unit, view) if unit is not None else []
+
+
+def _on_passed(effect: UnitPassed, view: View) -> list[Signal]:
+    assert isinstance(effect.unit, Unit)
+    return _changes_of(effect.unit, view)
+
+
+def _changes_of(unit: Unit, view: View) -> list[Signal]:
     signals = []
     for interface, rows in tables_of(unit.type).items():
         announced = tuple(row for row in rows if row.is_announced)
@@ -87,6 +96,7 @@ _MAKERS: dict[type[Effect], Callable[[Any, View], list[Signal]]] = {
     UnitAdded: lambda effect, view: [_manager_signal("UnitNew", effect.unit, unit_path(effect.unit))],
     UnitRemoved: lambda effect, view: [_manager_signal("UnitRemoved", effect.unit, unit_path(effect.unit))],
     UnitChanged: _on_changed,
+    UnitPassed: _on_passed,
     JobAdded: lambda effect, view: [_manager_signal("JobNew", effect.job_id, job_path(effect.job_id), effect.unit)],
     JobRemoved: lambda effect, view: [
         _manager_signal("JobRemoved", effect.job_id, job_path(effect.job_id), effect.unit, effect.result.value)

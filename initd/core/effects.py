@@ -153,6 +153,15 @@ class UnitChanged(Effect):
     unit: str
 
 
+class UnitPassed(Effect):
+    """The unit went through a state and is in another one already: PropertiesChanged for what it was, `unit` as it was then.
+
+    So that clients can follow every state that was set, whatever else the same event led to.
+    """
+
+    unit: object
+
+
 class UnitAdded(Effect):
     """The UnitNew signal."""
 

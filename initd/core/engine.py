@@ -65,6 +65,9 @@ _WISH_INTERVAL_USEC, _WISH_BURST = 10_000_000, 16
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
+_ANSWERS = (
+    ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
+)
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
 
@@ -134,9 +137,10 @@ class Engine:
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
         turn = Turn(now)
-        if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot)):
+        if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, *_ANSWERS)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
-            # asked; and not before a request or the boot, for which units have just been loaded.
+            # asked; not before an answer, which belongs to the event before; and not before a request or the boot, for
+            # which units have just been loaded.
             self._collect_garbage(turn)
         handler = _HANDLERS.get(type(event))
         if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
@@ -332,6 +336,7 @@ class Engine:
             turn.log(unit, LOG_INFO, "Stop job pending for unit, skipping automatic restart.")
             return
         machine.n_restarts += 1
+        turn.touched.add(unit.name)
         machine.forget_restarts = False
         turn.announce(
             unit, f"{unit.name}: Scheduled restart job, restart counter is at {machine.n_restarts}.", LOG_INFO,
@@ -344,6 +349,8 @@ class Engine:
 
     def _propagate_reload(self, name: str, turn: Turn) -> None:
         unit = self.graph.units[name]
+        # An anchor for the others, as systemd has it: clients see its job come and go.
+        self.world.enqueue(unit, JobType.NOP, JobMode.FAIL, turn)
         for other in sorted(unit.dependencies.get(Dependency.PROPAGATES_RELOAD_TO, ())):
             self.world.grant(
                 propagation.Wish(other, JobType.TRY_RELOAD, JobMode.FAIL, f"{name} is reloading"), turn

@@ -8,7 +8,7 @@ module to start, stop or reload; its end comes from a state change, a timeout or
 from __future__ import annotations
 
 from initd.core.dependency import Facet
-from initd.core.effects import JobAdded, JobRemoved
+from initd.core.effects import JobAdded, JobRemoved, UnitChanged
 from initd.core.graph import Graph
 from initd.core.job import Job, is_conflicting, is_superset, merge_and_collapse
 from initd.core.messages import ended
@@ -65,6 +65,7 @@ class JobQueue:
         self.jobs[job.id] = unit.job = job
         self.runnable[unit.name] = None
         turn.ask(JobAdded(job.id, unit.name))
+        turn.ask(UnitChanged(unit.name))
 
     def _merge_into(self, queued: Job, job_type: JobType, unit: Unit) -> None:
         if queued.state is JobState.RUNNING and not (job_type in _LATE_MERGE and is_superset(queued.type, job_type)):
@@ -154,6 +155,7 @@ class JobQueue:
         del self.jobs[job.id]
         self.runnable.pop(unit.name, None)
         turn.ask(JobRemoved(job.id, unit.name, result))
+        turn.ask(UnitChanged(unit.name))
 
     def _jobs_to_fail(self, unit: Unit, job: Job, result: JobResult) -> list[Job]:
         facets: list[Facet] = []

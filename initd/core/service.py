@@ -203,7 +203,6 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         (FINAL, exits.on_exit_in_final),
     ],
     Input.EMPTY: [
-        ((_S.START, _S.START_POST), exits.on_empty_while_starting),
         ((_S.RUNNING,), exits.on_empty_while_running),
         (SIGNALLED, exits.on_empty_in_signalled),
         (FINAL, exits.on_empty_in_final),
@@ -321,7 +320,8 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
     elif isinstance(event, ProcessesListed):
         feed(unit, Input.LISTED, event, turn)
     elif isinstance(event, NotifyReceived):
-        for kind in notify.take_message(unit, event, turn):
+        kind = notify.take_message(unit, event, turn)
+        if kind:
             feed(unit, Input(kind), event, turn)
 
 

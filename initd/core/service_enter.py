@@ -7,7 +7,7 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 from __future__ import annotations
 
 from initd.core import restart
-from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn
+from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn, UnitPassed
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
 from initd.core.service_record import (
@@ -24,6 +24,7 @@ from initd.core.states import (
     ExecPhase,
     JobType,
     NotifyAccess,
+    ServiceExitType,
     ServiceResult,
     ServiceState,
     ServiceType,
@@ -39,10 +40,19 @@ def go(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY
        reload_failed: bool = False) -> None:
     """Set the state and when it has lasted too long; note the change. Nothing else."""
     machine = machine_of(unit)
-    old = machine.active_state
+    tell_before(unit, turn)
     machine.state = state
     machine.state_deadline_usec = after(turn, timeout_usec)
-    turn.changes.append(StateChange(unit.name, old, machine.active_state, will_restart, reload_failed))
+    old, machine.told_state = machine.told_state, machine.active_state
+    turn.changes.append(StateChange(unit.name, old, machine.told_state, will_restart, reload_failed))
+    turn.touched.add(unit.name)
+
+
+def tell_before(unit: Unit, turn: Turn) -> None:
+    """Clients hear of the state that was set in this turn before it is another."""
+    if unit.name in turn.touched:
+        turn.touched.discard(unit.name)
+        turn.ask(UnitPassed(unit.as_it_is()))
 
 
 def after(turn: Turn, span_usec: int) -> int:
@@ -147,8 +157,13 @@ def enter_start(unit: Unit, turn: Turn) -> None:
         go(unit, _S.START, turn)
         enter_start_post(unit, turn)
         return
-    is_simple = settings.type in (ServiceType.SIMPLE, ServiceType.IDLE)
-    go(unit, _S.START, turn, INFINITY if is_simple else settings.timeout_start_usec)
+    if settings.type in (ServiceType.SIMPLE, ServiceType.IDLE):
+        # The answer to Spawn makes it `running`, and only that is worth telling: nobody waits in between.
+        tell_before(unit, turn)
+        machine.state = _S.START
+        machine.state_deadline_usec = INFINITY
+    else:
+        go(unit, _S.START, turn, settings.timeout_start_usec)
     if settings.type is ServiceType.FORKING:
         spawn_control(unit, ExecPhase.START, 0, turn)
     else:
@@ -175,7 +190,9 @@ def start_watchdog(unit: Unit, turn: Turn) -> None:
 def is_good(unit: Unit) -> bool:
     """Something of the service is there to run: its main process, or any process where the main one is not known."""
     machine = machine_of(unit)
-    return machine.has_main if machine.main_known else machine.has_main or not machine.is_empty
+    if machine.main_known and service_settings(unit).exit_type is ServiceExitType.MAIN:
+        return machine.has_main
+    return machine.has_main or not machine.is_empty
 
 
 def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: bool = False) -> None:
@@ -187,7 +204,7 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
         if machine.is_stopping_itself:
             enter_stop_by_notify(unit, turn)
         elif machine.is_reloading_itself:
-            go(unit, _S.RELOAD, turn, settings.timeout_start_usec)
+            enter_reload_by_notify(unit, turn)
         else:
             if machine.runtime_deadline_usec >= INFINITY:
                 machine.runtime_deadline_usec = after(turn, settings.runtime_max_usec)
@@ -203,6 +220,12 @@ def enter_reload(unit: Unit, turn: Turn) -> None:
     machine.reload_result = ServiceResult.SUCCESS
     spawn_control(unit, ExecPhase.RELOAD, 0, turn)
     go(unit, _S.RELOAD, turn, settings.timeout_start_usec)
+
+
+def enter_reload_by_notify(unit: Unit, turn: Turn) -> None:
+    """The service said RELOADING=1. READY=1 ends it; time alone does not (systemd 252 says so in each TimeoutStartSec=)."""
+    go(unit, _S.RELOAD, turn, service_settings(unit).timeout_start_usec)
+    turn.propagated_reloads.append(unit.name)
 
 
 # --- going down ------------------------------------------------------------------------------------------------

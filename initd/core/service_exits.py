@@ -7,7 +7,7 @@ table names, then move the state. Handlers for ends get the `ServiceResult` of t
 from __future__ import annotations
 
 from initd.core import exitstatus, signals
-from initd.core.effects import KillProcesses, ListProcesses, ReadPidFile, WatchPid
+from initd.core.effects import KillProcesses, ListProcesses, ReadPidFile, UnitChanged, WatchPid
 from initd.core.events import (
     ExecSucceeded,
     PidFileRead,
@@ -24,7 +24,6 @@ from initd.core.service_enter import (
     enter_start,
     enter_start_post,
     enter_start_pre,
-    enter_stop,
     enter_stop_post,
     go,
     keep_first,
@@ -39,7 +38,7 @@ from initd.core.service_record import (
     machine_of,
     service_settings,
 )
-from initd.core.states import ExecPhase, KillMode, ServiceResult, ServiceState, ServiceType
+from initd.core.states import ExecPhase, KillMode, ServiceExitType, ServiceResult, ServiceState, ServiceType
 from initd.core.turn import Turn
 from initd.core.unit import Unit
 from initd.core.values import (
@@ -242,12 +241,12 @@ def judge_control(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult
     phase, index = machine.phase, machine.command_index
     lines = commands(settings, phase)
     command = lines[index] if index < len(lines) else None
-    is_clean = exitstatus.is_clean(event.end, is_daemon=False)
+    # The parent of a daemon is taken for one itself; what runs beside it has to come to its end.
+    is_daemon = phase is ExecPhase.START and settings.type is not ServiceType.ONESHOT
+    is_clean = exitstatus.is_clean(event.end, settings.success_exit_status, is_daemon)
     result = ServiceResult.SUCCESS if is_clean else _worth(event.end)
     if phase is ExecPhase.CONDITION and event.end.code == "exited" and 1 <= event.end.status <= 254:
         result = ServiceResult.EXEC_CONDITION
-    if phase is ExecPhase.START and event.end.code == "exited" and event.end.status in settings.success_exit_status[0]:
-        result, is_clean = ServiceResult.SUCCESS, True
     _record_command(unit, phase, index, machine.control.replace(exit_time=turn.now, end=event.end))
     machine.control = None
     if command is not None and command.ignore_failure:
@@ -287,10 +286,7 @@ def on_main_exited_in_start(unit: Unit, result: object, turn: Turn) -> None:
             enter_signal(unit, _S.STOP_SIGTERM, result, turn)
     elif settings.type in (ServiceType.NOTIFY, ServiceType.NOTIFY_RELOAD) and result is ServiceResult.SUCCESS:
         # Only READY=1 makes such a service run; going before that breaks the protocol (systemd.service(5), Type=notify).
-        if settings.remain_after_exit:
-            enter_running(unit, result, turn)
-        else:
-            enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.PROTOCOL, turn)
+        enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.PROTOCOL, turn)
     elif settings.type in (ServiceType.SIMPLE, ServiceType.IDLE):
         # It ended before its start was seen: the start counts (Type=simple asks for no more), then so does the end.
         enter_start_post(unit, turn)
@@ -300,6 +296,10 @@ def on_main_exited_in_start(unit: Unit, result: object, turn: Turn) -> None:
 
 def on_main_exited_in_running(unit: Unit, result: object, turn: Turn) -> None:
     assert isinstance(result, ServiceResult)
+    if service_settings(unit).exit_type is ServiceExitType.CGROUP:
+        # The last process to go takes the service with it: that comes as UnitEmpty.
+        turn.ask(UnitChanged(unit.name))
+        return
     enter_running(unit, result, turn)
 
 
@@ -310,7 +310,6 @@ def on_main_exited_while_control_runs(unit: Unit, result: object, turn: Turn) ->
     if machine.has_control:
         return
     if machine.state is _S.RELOAD:
-        machine.is_reloading_itself = False
         enter_running(unit, result, turn)
     elif machine.state is _S.STOP_POST:
         enter_signal(unit, _S.FINAL_SIGTERM, result, turn)
@@ -391,7 +390,6 @@ def on_reload_exited(unit: Unit, result: object, turn: Turn) -> None:
     if result is ServiceResult.SUCCESS and service_settings(unit).pid_file:
         turn.ask(ReadPidFile(unit.name, service_settings(unit).pid_file))
     machine = machine_of(unit)
-    machine.is_reloading_itself = False
     enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=machine.reload_result is not ServiceResult.SUCCESS)
 
 
@@ -405,16 +403,6 @@ def on_stop_post_exited(unit: Unit, result: object, turn: Turn) -> None:
 
 
 # --- no process left --------------------------------------------------------------------------------------------
-
-
-def on_empty_while_starting(unit: Unit, _: object, turn: Turn) -> None:
-    machine = machine_of(unit)
-    if machine.is_demanding_pid_file:
-        turn.log(unit, LOG_WARNING, "Daemon never wrote its PID file. Failing.")
-        if machine.state is _S.START:
-            enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.PROTOCOL, turn)
-        else:
-            enter_stop(unit, ServiceResult.PROTOCOL, turn)
 
 
 def on_empty_while_running(unit: Unit, _: object, turn: Turn) -> None:
@@ -459,9 +447,6 @@ def on_pid_file(unit: Unit, event: object, turn: Turn) -> None:
     problem = event.problem or f"New main PID {event.process.pid if event.process else 0} does not belong to service"
     if machine.state is _S.START and settings.exec_start_post:
         enter_start_post(unit, turn)  # ExecStartPost= may be what writes it
-    elif machine.is_empty:
-        turn.log(unit, LOG_WARNING, problem)
-        enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.PROTOCOL, turn)
     else:
         if not machine.is_demanding_pid_file:
             turn.log(unit, LOG_NOTICE, problem)

@@ -56,7 +56,6 @@ def on_reload_timeout(unit: Unit, _: object, turn: Turn) -> None:
         turn.ask(KillProcesses(unit.name, _SIGKILL, None, PidRef(machine.control.pid), False, announce=True))
         machine.control = None
     machine.reload_result = ServiceResult.TIMEOUT
-    machine.is_reloading_itself = False
     enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=True)
 
 

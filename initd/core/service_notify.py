@@ -9,11 +9,11 @@ from __future__ import annotations
 from initd.core.effects import UnitChanged, WatchPid
 from initd.core.events import NotifyReceived
 from initd.core.service_enter import (
+    enter_reload_by_notify,
     enter_running,
     enter_signal,
     enter_start_post,
     enter_stop_by_notify,
-    go,
     start_watchdog,
 )
 from initd.core.service_record import (
@@ -40,31 +40,34 @@ def may_speak(unit: Unit, pid: int) -> bool:
     return access is NotifyAccess.ALL
 
 
-def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> list[str]:
-    """Note what does not move the state; return the words that may ("READY=1", …), in the order to feed them."""
+#: Of these the last in a message counts, as for systemd 252 (conformance/services: notify-reload-at-once).
+_PROGRESS = ("READY=1", "RELOADING=1", "STOPPING=1")
+
+
+def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> str:
+    """Note what does not move the state; return the word that may ("READY=1", …), or ""."""
     if not may_speak(unit, event.pid):
         access = effective_notify_access(unit).value
         turn.log(
             unit, LOG_WARNING,
             f"Got notification message from PID {event.pid}, but reception is restricted by NotifyAccess={access}",
         )
-        return []
-    words: list[str] = []
+        return ""
+    word = ""
     changed = False
     for name, value in event.fields:
-        if f"{name}={value}" in ("READY=1", "RELOADING=1", "STOPPING=1"):
-            words.append(f"{name}={value}")
+        if f"{name}={value}" in _PROGRESS:
+            word = f"{name}={value}"
         else:
             changed |= _note(unit, name, value, turn)
-    machine = machine_of(unit)
-    if "READY=1" in words:
-        machine.is_ready = True
-    if "STOPPING=1" in words:
-        machine.is_stopping_itself = True
+    if word:
+        machine = machine_of(unit)
+        machine.is_ready = word == "READY=1"
+        machine.is_reloading_itself = word == "RELOADING=1"
+        machine.is_stopping_itself = word == "STOPPING=1"
     if changed:
         turn.ask(UnitChanged(unit.name))
-    # A service may say RELOADING and READY in one breath; it has then reloaded already.
-    return sorted(words, key=("STOPPING=1", "RELOADING=1", "READY=1").index)
+    return word
 
 
 def _note(unit: Unit, name: str, value: str, turn: Turn) -> bool:
@@ -128,16 +131,12 @@ def on_ready_in_start(unit: Unit, _: object, turn: Turn) -> None:
 
 def on_ready_in_reload(unit: Unit, _: object, turn: Turn) -> None:
     """Ends a reload that the service announced; one that ExecReload= does ends with that process."""
-    machine = machine_of(unit)
-    if machine.is_reloading_itself and not machine.has_control:
-        machine.is_reloading_itself = False
+    if not machine_of(unit).has_control:
         enter_running(unit, ServiceResult.SUCCESS, turn)
 
 
 def on_reloading(unit: Unit, _: object, turn: Turn) -> None:
-    machine_of(unit).is_reloading_itself = True
-    go(unit, _S.RELOAD, turn, service_settings(unit).timeout_start_usec)
-    turn.propagated_reloads.append(unit.name)
+    enter_reload_by_notify(unit, turn)
 
 
 def on_stopping(unit: Unit, _: object, turn: Turn) -> None:

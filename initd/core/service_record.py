@@ -58,6 +58,7 @@ class ServiceMachine(Machine):
 
     __slots__ = (
         "state",
+        "told_state",
         "is_idle_type",
         "result",
         "reload_result",
@@ -93,6 +94,8 @@ class ServiceMachine(Machine):
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.state = ServiceState.DEAD
+        #: The ActiveState that jobs and other units have heard of last.
+        self.told_state = ActiveState.INACTIVE
         self.is_idle_type = settings.type is ServiceType.IDLE
         #: The first failure since the last start; later ones do not replace it.
         self.result = ServiceResult.SUCCESS

@@ -52,7 +52,7 @@ class AutomaticRestart(Record):
 class Turn:
     """Handed to everything that decides; dead when `handle` returns."""
 
-    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads", "granted")
+    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched")
 
     def __init__(self, now: Now) -> None:
         self.now = now
@@ -62,6 +62,8 @@ class Turn:
         self.propagated_reloads: deque[str] = deque()
         #: Wishes granted in this turn: units whose failures call for each other must not keep the turn from ending.
         self.granted: set[Hashable] = set()
+        #: Units that have changed in this turn: their state is told before they go on to another.
+        self.touched: set[str] = set()
 
     def ask(self, effect: Effect) -> None:
         self.effects.append(effect)

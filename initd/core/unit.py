@@ -13,7 +13,22 @@ from initd.core.settings import UnitDefinition, UnitSettings
 from initd.core.states import ActiveState, JobType, LoadState, UnitType
 from initd.core.values import Diagnostic, Now
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
+
 _NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
+
+
+def _twin(record: _T) -> _T:
+    """A second one with the same fields."""
+    twin: _T = object.__new__(type(record))
+    for kind in type(record).__mro__:
+        for field in getattr(kind, "__slots__", ()):
+            setattr(twin, field, getattr(record, field))
+    return twin
 
 
 class Machine:
@@ -100,6 +115,12 @@ class Unit:
         #: The shell was asked to give the unit a cgroup, and not yet to take it away.
         self.is_prepared = False
         self.runtime_diagnostics: tuple[Diagnostic, ...] = ()
+
+    def as_it_is(self) -> Unit:
+        """What does not change when the unit does: for a client that is to hear of this very state."""
+        twin = _twin(self)
+        twin.machine = _twin(self.machine)
+        return twin
 
     def __repr__(self) -> str:
         return f"Unit({self.name}, {self.active_state.value})"

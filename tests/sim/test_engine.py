@@ -509,6 +509,7 @@ def test_a_unit_that_nobody_names_is_unloaded_when_it_is_down() -> None:
     ask(system, B, JobType.STOP)
     ask(system, A, JobType.STOP)
     run(system)
+    system.send(ev.Tick())
     last = [effect for effect in system.trace if isinstance(effect, ef.UnitChanged) and effect.unit == B][-1]
     assert system.trace.index(last) < system.trace.index(ef.UnitRemoved(B))
     assert A in system.engine.units and B not in system.engine.units and C not in system.engine.units
