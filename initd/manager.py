@@ -27,6 +27,7 @@ from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
+from initd.core.socket import instance_name
 from initd.core.sources import LoadFacts, UnitFiles
 from initd.core.states import LoadState
 from initd.core.unit import Unit
@@ -56,6 +57,8 @@ from initd.wire.dbus import Message
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from initd.shell.fds import OwnedFd
 
 #: Signal number → the name the engine knows it by. systemd(1), SIGNALS, plus those a foreground command may want.
 _SIGRTMIN = 34
@@ -126,8 +129,10 @@ class Manager:
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
         self.clients = Clients(self.control, self.view, self.feed)
         self.performer = Performer(
-            self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups
+            self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
+            self._on_connection,
         )
+        self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
         self._is_feeding = False
@@ -262,6 +267,16 @@ class Manager:
         if not unitfates.is_strict(files, self.options.is_strict):
             return definition
         return unitfates.refuse(definition, unitfates.judge_unit(files, definition, self.allowed))
+
+    def _on_connection(self, unit: str, connection: OwnedFd, peer: str) -> None:
+        """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""
+        self._last_connection += 1
+        number = self._last_connection
+        self.performer.connections[number] = connection
+        machine = self.engine.units[unit].machine
+        name = instance_name(unit, getattr(machine, "n_accepted", 0), peer)
+        self.load(name)
+        self.feed(ev.ConnectionAccepted(unit, number, name))
 
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""

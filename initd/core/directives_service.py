@@ -177,7 +177,6 @@ def _open_file(context: Context, text: str) -> tuple[tuple[str, str, tuple[str, 
     return ((parsers.check_path(context, path), name or path.rpartition("/")[2], words),)
 
 
-_NO_SOCKETS = "socket units are not run yet"
 _OOM_POLICIES = ("continue", "stop", "kill")
 _RESET = Merge.REPLACE_OR_RESET
 _failure_mode = parsers.member_of(TimeoutFailureMode, "timeout failure mode")
@@ -226,13 +225,13 @@ SERVICE: tuple[Directive, ...] = (
     _status_directive("RestartPreventExitStatus", "restart_prevent_exit_status"),
     _status_directive("RestartForceExitStatus", "restart_force_exit_status"),
     _status_directive("SuccessExitStatus", "success_exit_status"),
-    _service("NonBlocking", "non_blocking", parsers.boolean, "b", fate=Fate.IGNORED, reason=_NO_SOCKETS),
+    _service("NonBlocking", "non_blocking", parsers.boolean, "b"),
     _service("BusName", "bus_name", _bus_name, "s", _RESET, fate=Fate.DEGRADED,
              reason="the bus is not watched yet: the service counts as up once its program runs"),
     _service("FileDescriptorStoreMax", "file_descriptor_store_max", parsers.unsigned, "u", fate=Fate.IGNORED,
              reason="file descriptors are not kept yet"),
     _service("NotifyAccess", "notify_access", parsers.member_of(NotifyAccess, "notify access specifier"), "s"),
-    _service("Sockets", "sockets", _sockets, "", Merge.APPEND, fate=Fate.IGNORED, reason=_NO_SOCKETS),
+    _service("Sockets", "sockets", _sockets, "", Merge.APPEND),
     _service("USBFunctionDescriptors", "usb_function_descriptors", parsers.path, "s", _RESET, fate=Fate.IGNORED,
              reason="a container has no USB gadgets"),
     _service("USBFunctionStrings", "usb_function_strings", parsers.path, "s", _RESET, fate=Fate.IGNORED,

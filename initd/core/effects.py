@@ -51,6 +51,35 @@ class ReadPidFile(Effect):
     path: str
 
 
+class OpenSockets(Effect):
+    """Answered by SocketsOpened. `settings` is the unit's `SocketSettings`."""
+
+    unit: str
+    settings: object
+
+
+class WatchSockets(Effect):
+    """Tell when somebody comes (SocketReady, ConnectionAccepted), or tell no more. `flushes`: drop who waits now."""
+
+    unit: str
+    is_wanted: bool
+    flushes: bool = False
+
+
+class CloseSockets(Effect):
+    """`removes_nodes`: and take away what they are in the file system."""
+
+    unit: str
+    removes_nodes: bool
+
+
+class CloseConnection(Effect):
+    """The manager's end of an accepted connection; the service has its own."""
+
+    unit: str
+    connection: int
+
+
 class ReadTimerStamp(Effect):
     """When the timer last elapsed, in this container or in the one before; answered by TimerStampRead. Where there is no
     such file, it is made."""

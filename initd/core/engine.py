@@ -12,7 +12,7 @@ What a request may do stands in `requests`, what a change of state means in `pro
 from __future__ import annotations
 
 from initd.core import events as ev
-from initd.core import propagation, requests, service, target, timer
+from initd.core import propagation, requests, service, socket, target, timer
 from initd.core.conditions import spell, verdict
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import (
@@ -54,6 +54,7 @@ from initd.core.world import BootTimes, World
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 #: Signals that go on to the foreground command (`pyinit -- COMMAND`), by name and number.
 _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
@@ -67,6 +68,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
+    ev.TimerStampRead, ev.SocketsOpened,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -137,10 +139,10 @@ class Engine:
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
         turn = Turn(now)
-        if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, *_ANSWERS)):
+        if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, ev.ConnectionAccepted, *_ANSWERS)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
-            # asked; not before an answer, which belongs to the event before; and not before a request or the boot, for
-            # which units have just been loaded.
+            # asked; not before an answer, which belongs to the event before; and not before a request, a
+            # connection or the boot, for which units have just been loaded.
             self._collect_garbage(turn)
         handler = _HANDLERS.get(type(event))
         if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
@@ -227,8 +229,9 @@ class Engine:
             unit.invocation_id = self.world.next_invocation_id()
             if unit.type is UnitType.SERVICE:
                 self._announce(unit, JobType.START, turn)
-            if unit.type is UnitType.TIMER:
-                return timer.start(unit, self.world, turn)
+            if unit.type in _TRIGGERS:
+                begun: Outcome = _TRIGGERS[unit.type].start(unit, self.world, turn)
+                return begun
             return service.start(unit, turn) if unit.type is UnitType.SERVICE else _plain(unit).start(unit, turn)
         return service.start(unit, turn) if unit.type is UnitType.SERVICE else Outcome.BEGUN
 
@@ -239,8 +242,9 @@ class Engine:
             if unit.active_state is not ActiveState.DEACTIVATING and unit.sub_state != "auto-restart":
                 self._announce(unit, JobType.STOP, turn)
             return service.stop(unit, turn)
-        if unit.type is UnitType.TIMER:
-            return timer.stop(unit, self.world, turn)
+        if unit.type in _TRIGGERS:
+            ended: Outcome = _TRIGGERS[unit.type].stop(unit, self.world, turn)
+            return ended
         return _plain(unit).stop(unit, turn)
 
     def _begin_reload(self, unit: Unit, turn: Turn) -> Outcome | JobResult:
@@ -291,16 +295,23 @@ class Engine:
         for wish in propagation.wishes_after(self.graph, unit, change, verdict.is_expected):
             self.world.grant(wish, turn)
         self._act_on_end(unit, change, turn)
-        self._tell_timers(unit, turn)
+        self._tell_triggers(unit, turn)
         self._consider_standing(unit)
         self._touch(unit)
 
-    def _tell_timers(self, unit: Unit, turn: Turn) -> None:
+    def _tell_triggers(self, unit: Unit, turn: Turn) -> None:
+        """Timers and sockets hear of what they start."""
         for name in sorted(unit.dependencies.get(Dependency.TRIGGERED_BY, ())):
             other = self.graph.units.get(name)
             if other is not None and other.type is UnitType.TIMER:
                 timer.on_other_changed(other, unit, self.world, turn)
                 self._touch(other)
+            elif other is not None and other.type is UnitType.SOCKET and not unit.connection:
+                socket.on_service_changed(other, unit, self.world, turn)
+        if unit.connection and unit.active_state.is_down and unit.job is None:
+            listener = self.graph.units.get(unit.connection_of)
+            if listener is not None:
+                socket.on_connection_over(listener, unit, turn)
 
     def _on_failed_start(self, name: str, turn: Turn) -> None:
         for wish in propagation.on_failure_wishes(self.graph.units[name]):
@@ -425,10 +436,12 @@ class Engine:
             service.on_event(unit, event, turn)
             self._touch(unit)
 
-    def _on_timer_stamp_read(self, event: ev.TimerStampRead, turn: Turn) -> None:
-        unit = self.graph.units.get(event.unit)
-        if unit is not None and unit.type is UnitType.TIMER:
-            timer.on_stamp_read(unit, event, self.world, turn)
+    def _on_trigger_event(self, event: ev.Event, turn: Turn) -> None:
+        """What the shell tells timers and sockets."""
+        unit = self.graph.units.get(getattr(event, "unit", ""))
+        kind, handler = _TRIGGER_EVENTS[type(event)]
+        if unit is not None and unit.type is kind:
+            handler(unit, event, self.world, turn)
             self._touch(unit)
 
     def _on_processes_killed(self, event: ev.ProcessesKilled, turn: Turn) -> None:
@@ -591,8 +604,18 @@ class Engine:
 def _reset_failed(unit: Unit, turn: Turn) -> None:
     if unit.type is UnitType.SERVICE:
         service.reset_failed(unit, turn)
-    elif unit.type is UnitType.TIMER:
-        timer.reset_failed(unit, turn)
+    elif unit.type in _TRIGGERS:
+        _TRIGGERS[unit.type].reset_failed(unit, turn)
+
+
+#: Types whose units start others, and do it by the world's means.
+_TRIGGERS: dict[UnitType, Any] = {UnitType.TIMER: timer, UnitType.SOCKET: socket}
+_TRIGGER_EVENTS: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn], None]]] = {
+    ev.TimerStampRead: (UnitType.TIMER, timer.on_stamp_read),
+    ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),
+    ev.SocketReady: (UnitType.SOCKET, socket.on_ready),
+    ev.ConnectionAccepted: (UnitType.SOCKET, socket.on_connection),
+}
 
 
 def _on_world(handler: Callable[[World, ev.Event, Turn], None]) -> Callable[[Engine, ev.Event, Turn], None]:
@@ -605,7 +628,10 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.SignalReceived: Engine._on_signal,  # type: ignore[dict-item]
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: Engine._on_conditions_checked,  # type: ignore[dict-item]
-    ev.TimerStampRead: Engine._on_timer_stamp_read,  # type: ignore[dict-item]
+    ev.TimerStampRead: Engine._on_trigger_event,
+    ev.SocketsOpened: Engine._on_trigger_event,
+    ev.SocketReady: Engine._on_trigger_event,
+    ev.ConnectionAccepted: Engine._on_trigger_event,
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: Engine._on_job_request,  # type: ignore[dict-item]
     ev.ResetFailedRequest: Engine._on_reset_failed,  # type: ignore[dict-item]

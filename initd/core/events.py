@@ -82,6 +82,28 @@ class ProcessesListed(Event):
     processes: tuple[ProcessInfo, ...]
 
 
+class SocketsOpened(Event):
+    """Answers `OpenSockets`. `failure` is why there are none, "" where they are open; `problems` what they lack."""
+
+    unit: str
+    failure: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class SocketReady(Event):
+    """Somebody is there: a connection to accept, a datagram to read."""
+
+    unit: str
+
+
+class ConnectionAccepted(Event):
+    """Accept=yes. `connection` is the number of the descriptor's place with the shell, `service` the unit to serve it."""
+
+    unit: str
+    connection: int
+    service: str
+
+
 class TimerStampRead(Event):
     """Answers `ReadTimerStamp`; None where there was no such file."""
 

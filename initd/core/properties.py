@@ -14,6 +14,7 @@ from initd.core.objectpath import job_path
 from initd.core.record import Record
 from initd.core.service_record import ProcessRecord, ServiceMachine
 from initd.core.settings import TimerSettings
+from initd.core.socket import SocketMachine
 from initd.core.states import ActiveState, ExecPhase, LoadState, UnitType
 from initd.core.timer import TimerMachine
 from initd.core.values import INFINITY, Now
@@ -220,7 +221,7 @@ def _of_machine(name: str, signature: str, default: Any, get: Callable[[ServiceM
 
 def _result(unit: Unit, view: View) -> str:
     machine = unit.machine
-    return machine.result.value if isinstance(machine, (ServiceMachine, TimerMachine)) else "success"
+    return machine.result.value if isinstance(machine, (ServiceMachine, TimerMachine, SocketMachine)) else "success"
 
 
 _RESULT = (Row("Result", "s", _result, True),)
@@ -239,9 +240,21 @@ _PROCESSES: tuple[Row, ...] = (
     Row("UID", "u", _id(0), True),
     Row("GID", "u", _id(1), True),
 )
-#: Of sockets with Accept=yes; nothing listens yet.
-_SOCKET: tuple[Row, ...] = tuple(Row(name, "u", lambda unit, view: 0, True)
-                                 for name in ("NConnections", "NAccepted", "NRefused"))
+
+
+def _of_socket(get: Callable[[SocketMachine], int]) -> Get:
+    def get_from_unit(unit: Unit, view: View) -> int:
+        assert isinstance(unit.machine, SocketMachine)
+        return get(unit.machine)
+
+    return get_from_unit
+
+
+_SOCKET: tuple[Row, ...] = (
+    Row("NConnections", "u", _of_socket(lambda machine: len(machine.connections)), True),
+    Row("NAccepted", "u", _of_socket(lambda machine: machine.n_accepted), True),
+    Row("NRefused", "u", _of_socket(lambda machine: machine.n_refused), True),
+)
 
 
 def _of_timer(get: Callable[[TimerMachine], int]) -> Get:

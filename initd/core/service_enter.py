@@ -7,6 +7,7 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 from __future__ import annotations
 
 from initd.core import restart
+from initd.core.dependency import Dependency
 from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn, UnitPassed
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
@@ -103,10 +104,17 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         is_idle=is_start and settings.type is ServiceType.IDLE,
         may_notify=may_notify,
         watchdog_usec=machine.watchdog_usec if is_start else 0,
+        sockets=_sockets(unit) if is_start and not unit.connection else (),
+        connection=unit.connection if is_start else 0,
+        non_blocking=settings.non_blocking,
         apply_root_directory=is_start or not settings.root_directory_start_only,
         apply_credentials=not command.full_privileges and (is_start or not settings.permissions_start_only),
     )
     turn.ask(Spawn(request))
+
+
+def _sockets(unit: Unit) -> tuple[str, ...]:
+    return tuple(sorted(name for name in unit.dependencies.get(Dependency.TRIGGERED_BY, ()) if name.endswith(".socket")))
 
 
 def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:

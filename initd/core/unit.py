@@ -82,6 +82,8 @@ class Unit:
         "inactive_enter_time",
         "is_prepared",
         "runtime_diagnostics",
+        "connection",
+        "connection_of",
     )
 
     def __init__(self, definition: UnitDefinition, number: int, machine: Machine) -> None:
@@ -115,6 +117,9 @@ class Unit:
         #: The shell was asked to give the unit a cgroup, and not yet to take it away.
         self.is_prepared = False
         self.runtime_diagnostics: tuple[Diagnostic, ...] = ()
+        #: The accepted connection that this service was started for, and the socket unit it came from; 0 and "" for none.
+        self.connection = 0
+        self.connection_of = ""
 
     def as_it_is(self) -> Unit:
         """What does not change when the unit does: for a client that is to hear of this very state."""

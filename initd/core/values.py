@@ -132,6 +132,11 @@ class SpawnRequest(Record):
     #: The process may talk to /run/systemd/notify ($NOTIFY_SOCKET is set).
     may_notify: bool = False
     watchdog_usec: int = 0
+    #: The socket units whose descriptors it gets ($LISTEN_FDS).
+    sockets: tuple[str, ...] = ()
+    #: The accepted connection that it serves; 0 for none.
+    connection: int = 0
+    non_blocking: bool = False
     #: RootDirectoryStartOnly=, PermissionsStartOnly= and the `+` and `!` prefixes, resolved by the engine.
     apply_root_directory: bool = True
     apply_credentials: bool = True

@@ -10,16 +10,19 @@ import os
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING
+from initd.core.settings import SocketSettings
+from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
+from initd.shell.fds import OwnedFd
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
 from initd.shell.pidfile import read_pid_file
-from initd.shell.spawn import ExecStatus, Spawner, SpawnError
+from initd.shell.sockets import Sockets
+from initd.shell.spawn import ExecStatus, SocketFds, Spawner, SpawnError
 from initd.shell.track import Tracker
 
 TYPE_CHECKING = False
@@ -39,6 +42,7 @@ class Performer:
         journal: Journal,
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
+        on_connection: Callable[[str, OwnedFd, str], None],
     ) -> None:
         self._loop = loop
         self._spawner = spawner
@@ -47,12 +51,19 @@ class Performer:
         self._journal = journal
         self._feed = feed
         self._cgroups = cgroups
+        self.sockets = Sockets(loop, feed, on_connection)
+        #: Accepted connections by their number, until their service has ended.
+        self.connections: dict[int, OwnedFd] = {}
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
             ef.KillEverything: self._kill_everything,
             ef.ListProcesses: self._list_processes,
             ef.ReadPidFile: self._read_pid_file,
+            ef.OpenSockets: self._open_sockets,
+            ef.WatchSockets: self._watch_sockets,
+            ef.CloseSockets: self._close_sockets,
+            ef.CloseConnection: self._close_connection,
             ef.ReadTimerStamp: self._read_timer_stamp,
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
@@ -71,7 +82,7 @@ class Performer:
     def _spawn(self, effect: ef.Spawn) -> ev.Event:
         request = effect.request
         try:
-            spawned = self._spawner.spawn(request)
+            spawned = self._spawner.spawn(request, self._passed(request))
         except SpawnError as error:
             return ev.SpawnFailed(request.unit, request.phase, error.exit_status, error.reason)
         self._tracker.add_child(request.unit, spawned.pid)
@@ -116,6 +127,30 @@ class Performer:
 
     def _read_pid_file(self, effect: ef.ReadPidFile) -> ev.Event:
         return read_pid_file(effect.unit, effect.path, self._tracker)
+
+    def _open_sockets(self, effect: ef.OpenSockets) -> ev.Event:
+        assert isinstance(effect.settings, SocketSettings)
+        return self.sockets.open(effect.unit, effect.settings)
+
+    def _watch_sockets(self, effect: ef.WatchSockets) -> None:
+        self.sockets.watch(effect.unit, effect.is_wanted, effect.flushes)
+
+    def _close_sockets(self, effect: ef.CloseSockets) -> None:
+        self.sockets.close(effect.unit, effect.removes_nodes)
+
+    def _close_connection(self, effect: ef.CloseConnection) -> None:
+        connection = self.connections.pop(effect.connection, None)
+        if connection is not None:
+            connection.close()
+
+    def _passed(self, request: SpawnRequest) -> SocketFds:
+        """The descriptors a service starts with."""
+        connection = self.connections.get(request.connection)
+        if connection is not None:
+            fd = connection.fileno()
+            return SocketFds((fd,), ("connection",), fd, request.non_blocking)
+        fds, names = self.sockets.of(request.sockets)
+        return SocketFds(tuple(fds), tuple(names), fds[0] if len(fds) == 1 else None, request.non_blocking)
 
     def _read_timer_stamp(self, effect: ef.ReadTimerStamp) -> ev.Event:
         usec = timerstamps.read(effect.path)

@@ -1,0 +1,250 @@
+"""Socket units (systemd.socket(5)): listening for others, and starting them when somebody comes.
+
+A socket unit is `listening` while it waits, and `running` while its service is up and looks after the sockets itself.
+With Accept=yes it accepts each connection itself and stays listening: every connection gets an instance of the service's
+template. The descriptors are the shell's, known here by the unit's name; a connection is known by a number.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from initd.core import unitname
+from initd.core.effects import CloseConnection, CloseSockets, OpenSockets, WatchSockets
+from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
+from initd.core.ratelimit import RateLimit
+from initd.core.settings import SocketSettings, UnitDefinition
+from initd.core.states import ActiveState, JobMode, JobType
+from initd.core.transaction import Refusal
+from initd.core.turn import Outcome, StateChange, Turn
+from initd.core.unit import Machine, Unit
+from initd.core.values import LOG_ERR, LOG_WARNING
+from initd.core.world import World
+
+
+class SocketState(Enum):
+    DEAD = "dead"
+    #: The shell was asked to open the sockets, and has not answered.
+    START = "start-pre"
+    LISTENING = "listening"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+class SocketResult(Enum):
+    """`Result=` of a socket (org.freedesktop.systemd1(5))."""
+
+    SUCCESS = "success"
+    RESOURCES = "resources"
+    TRIGGER_LIMIT_HIT = "trigger-limit-hit"
+    SERVICE_START_LIMIT_HIT = "service-start-limit-hit"
+
+
+_ACTIVE_STATES = {
+    SocketState.DEAD: ActiveState.INACTIVE, SocketState.START: ActiveState.ACTIVATING,
+    SocketState.FAILED: ActiveState.FAILED,
+}
+#: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
+_BURST, _BURST_ACCEPTING = 20, 200
+
+
+class SocketMachine(Machine):
+    """The record. `connections`: the number of each one that has a service now → the service's name."""
+
+    __slots__ = ("state", "result", "trigger_limit", "connections", "n_accepted", "n_refused")
+
+    def __init__(self) -> None:
+        self.state = SocketState.DEAD
+        self.result = SocketResult.SUCCESS
+        self.trigger_limit = RateLimit()
+        self.connections: dict[int, str] = {}
+        self.n_accepted = 0
+        self.n_refused = 0
+
+    @property
+    def active_state(self) -> ActiveState:
+        return _ACTIVE_STATES.get(self.state, ActiveState.ACTIVE)
+
+    @property
+    def sub_state(self) -> str:
+        return self.state.value
+
+    @property
+    def can_start(self) -> bool:
+        return True
+
+
+def make(definition: UnitDefinition) -> SocketMachine:
+    return SocketMachine()
+
+
+def machine_of(unit: Unit) -> SocketMachine:
+    assert isinstance(unit.machine, SocketMachine)
+    return unit.machine
+
+
+def settings_of(unit: Unit) -> SocketSettings:
+    assert isinstance(unit.definition.specific, SocketSettings)
+    return unit.definition.specific
+
+
+# --- start and stop -------------------------------------------------------------------------------------------------
+
+
+def start(unit: Unit, world: World, turn: Turn) -> Outcome:
+    machine, settings = machine_of(unit), settings_of(unit)
+    if not settings.accept:
+        other = world.graph.get(settings.service)
+        if other is None or not other.is_loaded:
+            turn.log(unit, LOG_ERR, f"{unit.name}: Socket service {settings.service} not loaded, refusing.")
+            return Outcome.FAILED
+        if not other.active_state.is_down:
+            turn.log(unit, LOG_ERR, f"{unit.name}: Socket service {settings.service} already active, refusing.")
+            return Outcome.FAILED
+    machine.result = SocketResult.SUCCESS
+    _set_state(unit, SocketState.START, turn)
+    turn.ask(OpenSockets(unit.name, settings))
+    return Outcome.BEGUN
+
+
+def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
+    if unit.active_state.is_down:
+        return Outcome.ALREADY
+    _enter_dead(unit, SocketResult.SUCCESS, turn)
+    return Outcome.BEGUN
+
+
+def reset_failed(unit: Unit, turn: Turn) -> None:
+    machine = machine_of(unit)
+    machine.result = SocketResult.SUCCESS
+    machine.trigger_limit.reset()
+    if machine.state is SocketState.FAILED:
+        _set_state(unit, SocketState.DEAD, turn)
+
+
+def on_opened(unit: Unit, event: SocketsOpened, world: World, turn: Turn) -> None:
+    if machine_of(unit).state is not SocketState.START:
+        return
+    for problem in event.problems:
+        turn.log(unit, LOG_WARNING, f"{unit.name}: {problem}")
+    if event.failure:
+        turn.log(unit, LOG_ERR, f"{unit.name}: {event.failure}")
+        _enter_dead(unit, SocketResult.RESOURCES, turn)
+    else:
+        _enter_listening(unit, turn)
+
+
+def _enter_listening(unit: Unit, turn: Turn, is_again: bool = False) -> None:
+    settings = settings_of(unit)
+    turn.ask(WatchSockets(unit.name, True, is_again and settings.flush_pending))
+    _set_state(unit, SocketState.LISTENING, turn)
+
+
+def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
+    machine, settings = machine_of(unit), settings_of(unit)
+    if machine.result is SocketResult.SUCCESS:
+        machine.result = result
+    turn.ask(CloseSockets(unit.name, settings.remove_on_stop))
+    is_failed = machine.result is not SocketResult.SUCCESS
+    if is_failed:
+        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed with result '{machine.result.value}'.")
+    _set_state(unit, SocketState.FAILED if is_failed else SocketState.DEAD, turn)
+
+
+# --- somebody comes -------------------------------------------------------------------------------------------------
+
+
+def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
+    """There is something to read, or to accept, and no service yet."""
+    machine, settings = machine_of(unit), settings_of(unit)
+    if machine.state is not SocketState.LISTENING or not _may_trigger(unit, turn):
+        return
+    other = world.graph.get(settings.service)
+    refusal: object = f"Unit {settings.service} not found."
+    if other is not None:
+        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
+    if isinstance(refusal, (str, Refusal)):
+        text = refusal if isinstance(refusal, str) else refusal.text
+        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed to queue service startup job: {text}")
+        _enter_dead(unit, SocketResult.RESOURCES, turn)
+        return
+    _enter_running(unit, turn)
+
+
+def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Turn) -> None:
+    """Accept=yes: the shell has accepted a connection, and the instance for it is loaded."""
+    machine, settings = machine_of(unit), settings_of(unit)
+    machine.n_accepted += 1
+    is_one_too_many = len(machine.connections) >= settings.max_connections
+    if machine.state is not SocketState.LISTENING or is_one_too_many or not _may_trigger(unit, turn):
+        if is_one_too_many:
+            machine.n_refused += 1
+            turn.log(unit, LOG_WARNING, f"{unit.name}: Too many incoming connections ({len(machine.connections)}), "
+                                        "dropping connection.")
+        turn.ask(CloseConnection(unit.name, event.connection))
+        return
+    other = world.graph.get(event.service)
+    refusal: object = f"Unit {event.service} not found."
+    if other is not None:
+        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
+    if isinstance(refusal, (str, Refusal)):
+        text = refusal if isinstance(refusal, str) else refusal.text
+        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed to queue service startup job: {text}")
+        turn.ask(CloseConnection(unit.name, event.connection))
+        return
+    machine.connections[event.connection] = event.service
+    assert other is not None
+    other.connection = event.connection
+    other.connection_of = unit.name
+
+
+def _may_trigger(unit: Unit, turn: Turn) -> bool:
+    machine, settings = machine_of(unit), settings_of(unit)
+    if unit.is_stop_pending():
+        return False
+    burst = settings.trigger_limit_burst
+    if burst is None:
+        burst = _BURST_ACCEPTING if settings.accept else _BURST
+    if machine.trigger_limit.is_within(settings.trigger_limit_interval_usec, burst, turn.now.monotonic_usec):
+        return True
+    turn.log(unit, LOG_WARNING, f"{unit.name}: Trigger limit hit, refusing further activation.")
+    _enter_dead(unit, SocketResult.TRIGGER_LIMIT_HIT, turn)
+    return False
+
+
+def _enter_running(unit: Unit, turn: Turn) -> None:
+    turn.ask(WatchSockets(unit.name, False))
+    _set_state(unit, SocketState.RUNNING, turn)
+
+
+def on_service_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> None:
+    """The service of a socket that does not accept has changed its state."""
+    machine = machine_of(unit)
+    if machine.state is SocketState.LISTENING and not service.active_state.is_down:
+        # Started by somebody else: it has the sockets, and answers.
+        _enter_running(unit, turn)
+    elif machine.state is SocketState.RUNNING and service.active_state.is_down and service.job is None:
+        if getattr(getattr(service.machine, "result", None), "value", "") == "start-limit-hit":
+            _enter_dead(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
+        else:
+            _enter_listening(unit, turn, is_again=True)
+
+
+def on_connection_over(unit: Unit, service: Unit, turn: Turn) -> None:
+    """The service of a connection has ended."""
+    machine = machine_of(unit)
+    if machine.connections.pop(service.connection, None) is not None:
+        turn.ask(CloseConnection(unit.name, service.connection))
+    service.connection, service.connection_of = 0, ""
+
+
+def instance_name(unit_name: str, number: int, peer: str) -> str:
+    """The unit that serves a connection (systemd.socket(5), Accept=)."""
+    return unitname.instantiate(unitname.prefix(unit_name) + "@.service", f"{number}-{peer}" if peer else str(number))
+
+
+def _set_state(unit: Unit, state: SocketState, turn: Turn) -> None:
+    machine = machine_of(unit)
+    old = machine.active_state
+    machine.state = state
+    turn.changes.append(StateChange(unit.name, old, machine.active_state))

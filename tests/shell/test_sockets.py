@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+import pytest
+
+from initd.core.events import SocketReady
+from initd.core.settings import SocketSettings
+from initd.shell.fds import OwnedFd
+from initd.shell.loop import Loop
+from initd.shell.sockets import Sockets
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.ready: list[str] = []
+        self.connections: list[tuple[str, OwnedFd, str]] = []
+        self.sockets = Sockets(self.loop, self._on_event, lambda *each: self.connections.append(each))
+
+    def _on_event(self, event: object) -> None:
+        assert isinstance(event, SocketReady)
+        self.ready.append(event.unit)
+        self.sockets.watch(event.unit, False)
+
+    def open(self, **words: object):
+        settings = SocketSettings()
+        for word, value in words.items():
+            assert hasattr(SocketSettings, word), word
+            setattr(settings, word, value)
+        return self.sockets.open("a.socket", settings)
+
+
+@pytest.fixture
+def watcher():
+    made = Watcher()
+    yield made
+    made.sockets.close("a.socket", True)
+    for _, fd, _ in made.connections:
+        fd.close()
+    made.loop.close()
+
+
+def port_of(fd: int) -> int:
+    sock = socket.socket(fileno=os.dup(fd))
+    with sock:
+        return sock.getsockname()[1]
+
+
+def test_a_path_gets_its_mode_and_directories_and_goes_when_it_is_told_to(watcher, tmp_path):
+    path = tmp_path / "a/b/sock"
+    assert watcher.open(listen=(("Stream", str(path)),), socket_mode=0o600, directory_mode=0o700).failure == ""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.is_socket()
+    assert stat.S_IMODE((tmp_path / "a/b").stat().st_mode) == 0o700
+    watcher.sockets.close("a.socket", False)
+    assert path.is_socket()
+    assert watcher.open(listen=(("Stream", str(path)),)).failure == ""  # over the one that was left
+    watcher.sockets.close("a.socket", True)
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_socket_stays_and_fails_the_unit(watcher, tmp_path):
+    (tmp_path / "sock").write_text("mine")
+    failure = watcher.open(listen=(("Stream", str(tmp_path / "sock")),)).failure
+    assert failure == f"Failed to create listening socket ({tmp_path}/sock): Address already in use"
+    assert (tmp_path / "sock").read_text() == "mine"
+    assert watcher.sockets.of(("a.socket",)) == ([], [])
+
+
+def test_whoever_comes_is_told_of_once_watched(watcher, tmp_path):
+    watcher.open(listen=(("Stream", str(tmp_path / "s")), ("FIFO", str(tmp_path / "f"))))
+    client = socket.socket(socket.AF_UNIX)
+    with client:
+        client.connect(str(tmp_path / "s"))
+        watcher.loop.run_once(0)
+        assert watcher.ready == []
+        watcher.sockets.watch("a.socket", True)
+        watcher.loop.run_once(0)
+        assert watcher.ready == ["a.socket"]
+
+
+def test_who_waits_is_dropped_where_the_unit_says_so(watcher, tmp_path):
+    watcher.open(listen=(("Stream", str(tmp_path / "s")),))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "s"))
+        watcher.sockets.watch("a.socket", True, flushes=True)
+        watcher.loop.run_once(0)
+        assert watcher.ready == []
+        assert client.recv(1) == b""
+
+
+def test_connections_are_accepted_and_named(watcher):
+    watcher.open(listen=(("Stream", "127.0.0.1:0"),), accept=True)
+    watcher.sockets.watch("a.socket", True)
+    port = port_of(watcher.sockets.of(("a.socket",))[0][0])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        watcher.loop.run_once(0)
+        ((unit, connection, peer),) = watcher.connections
+        assert (unit, peer) == ("a.socket", f"127.0.0.1:{port}-127.0.0.1:{client.getsockname()[1]}")
+        assert not os.get_inheritable(connection.fileno())
+        os.write(connection.fileno(), b"x")
+        assert client.recv(1) == b"x"
+
+
+def test_local_peers_are_named_by_process_and_user(watcher, tmp_path):
+    watcher.open(listen=(("Stream", str(tmp_path / "s")),), accept=True)
+    watcher.sockets.watch("a.socket", True)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "s"))
+        watcher.loop.run_once(0)
+    assert watcher.connections[0][2] == f"{os.getpid()}-{os.getuid()}"
+
+
+def test_options_are_set_or_told_of(watcher):
+    answer = watcher.open(
+        listen=(("Stream", "127.0.0.1:0"),), keep_alive=True, keep_alive_time_usec=60_000_000, no_delay=True,
+        reuse_port=True, priority=3, tcp_congestion="nosuch",
+    )
+    assert [problem.partition("=")[0] for problem in answer.problems] == ["TCPCongestion"]
+    with socket.socket(fileno=os.dup(watcher.sockets.of(("a.socket",))[0][0])) as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY) == 3
+
+
+def test_a_service_is_given_them_in_order_with_their_names(watcher, tmp_path):
+    watcher.open(listen=(("Datagram", "@abstract-of-a-test"), ("FIFO", str(tmp_path / "f"))), file_descriptor_name="mine")
+    fds, names = watcher.sockets.of(("a.socket", "unknown.socket"))
+    assert names == ["mine", "mine"] and len(fds) == 2
+    assert stat.S_ISSOCK(os.fstat(fds[0]).st_mode) and stat.S_ISFIFO(os.fstat(fds[1]).st_mode)
+
+
+def test_links_lead_to_the_node(watcher, tmp_path):
+    watcher.open(listen=(("Stream", str(tmp_path / "s")),), symlinks=(str(tmp_path / "d/link"),))
+    assert os.readlink(tmp_path / "d/link") == str(tmp_path / "s")
+
+
+def test_an_unknown_user_fails_it(watcher, tmp_path):
+    failure = watcher.open(listen=(("Stream", str(tmp_path / "s")),), socket_user="no-such-user").failure
+    assert "no-such-user is not known" in failure
