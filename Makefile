@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs fuzz deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,6 +39,10 @@ figures: tools
 # The page of all directives.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
+
+# How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
+escape: tools
+	$(PYTHON) tests/container/escape.py --tries 200 --write
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

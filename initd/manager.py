@@ -48,7 +48,7 @@ from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
-from initd.shell.reap import reap
+from initd.shell.reap import AT_ONCE, reap
 from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
@@ -140,6 +140,8 @@ class Manager:
         self._journal_starts = RateLimit()
         self._journal_retry_usec: int | None = None
         self._is_watching_journal = False
+        #: Not all dead children were reaped in this wake-up.
+        self._has_more_children = False
 
     def _configure(self) -> ManagerConfig:
         """The facts of the machine, and what system.conf makes of the defaults."""
@@ -340,7 +342,11 @@ class Manager:
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self._watch_journal()
         self.tracker.forget()
-        self.loop.run_once(timeout)
+        if self._has_more_children:
+            self.loop.run_once(0)
+            self._on_children()
+        else:
+            self.loop.run_once(timeout)
         self._look_for_empty_units()
         if self._journal_retry_usec is not None and self._journal_retry_usec <= now().monotonic_usec:
             self._start_journal()
@@ -431,12 +437,14 @@ class Manager:
             notification.close()
 
     def _on_children(self) -> None:
-        for pid, end, unit in reap(self.tracker):
+        dead = list(reap(self.tracker))
+        for pid, end, unit in dead:
             if pid == self.journal.pid:
                 self._on_journal_exit()
             elif unit is not None:
                 self._reaped_units.add(unit)
                 self.feed(ev.ProcessExited(unit, pid, end))
+        self._has_more_children = len(dead) >= AT_ONCE
 
     def _on_journal_exit(self) -> None:
         self.journal.pid = 0

@@ -24,7 +24,7 @@ NOT_AT_START = {
 }
 #: Of `core`, the vocabulary: values and small grammars, no decisions about units.
 VOCABULARY = {
-    "record", "states", "values", "events", "effects", "settings", "unitname", "words", "timespan", "calendar",
+    "record", "states", "values", "events", "effects", "settings", "settings_exec", "unitname", "words", "timespan", "calendar",
     "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency",
     "messages", "sources", "zone", "caldate",
 }

@@ -22,7 +22,7 @@ from initd.core.directive import (
     shows,
     shows_fact,
 )
-from initd.core.settings_exec import inherits_nothing
+from initd.core.settings_exec import inherits_nothing, is_credential_name
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY, LOG_WARNING, Diagnostic
@@ -322,12 +322,28 @@ _level = _name_or_number(LEVELS, "log level")
 # --- credentials --------------------------------------------------------------------------------------------------
 
 
+def _credential_name(context: Context, text: str) -> str:
+    name = context.expand(text)
+    if not is_credential_name(name):
+        raise BadValue(f'Credential name "{name}" not valid, ignoring.')
+    return name
+
+
+def _import_credential(context: Context, text: str) -> tuple[str, ...]:
+    """One name, which may end in "*" (systemd.exec(5) of systemd 254)."""
+    pattern = context.expand(text)
+    name = pattern.removesuffix("*")
+    if any(char in name for char in "*?[") or not is_credential_name(name or "x"):
+        raise BadValue(f'Credential name or glob "{pattern}" not valid, ignoring.')
+    return (pattern,)
+
+
 def _set_credential(context: Context, text: str) -> tuple[tuple[str, bytes], ...]:
     name, colon, value = text.partition(":")
     if not colon or not name:
         raise BadValue(f"Invalid syntax, ignoring: {text}")
     data = words.unescape(value).encode("utf-8", "surrogateescape")
-    return ((context.expand(name), data),)
+    return ((_credential_name(context, name), data),)
 
 
 def _set_credential_encrypted(context: Context, text: str) -> tuple[tuple[str, bytes], ...]:
@@ -335,7 +351,7 @@ def _set_credential_encrypted(context: Context, text: str) -> tuple[tuple[str, b
     if not colon or not name:
         raise BadValue(f"Invalid syntax, ignoring: {text}")
     try:
-        return ((context.expand(name), a2b_base64(value.encode())),)
+        return ((_credential_name(context, name), a2b_base64(value.encode())),)
     except (Base64Error, ValueError):
         raise BadValue(f"Encrypted credential data not valid Base64 data, ignoring: {text}") from None
 
@@ -344,16 +360,18 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
     name, _, path = text.partition(":")
     if not name:
         raise BadValue(f"Invalid syntax, ignoring: {text}")
-    name = context.expand(name)
-    return ((name, context.expand(path) if path else name),)
+    name = _credential_name(context, name)
+    source = context.expand(path) if path else name
+    if not is_credential_name(source) and (not source.startswith("/") or parsers.path_problem(source)):
+        raise BadValue(f'Credential source "{source}" not valid, ignoring.')
+    return ((name, source),)
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _NEEDS_PAM = "there is no PAM session here"
-_NO_RESET = "terminals are given as they are"
+_BEFORE_ONLY = "before the program runs, and not behind its end"
 _ALL_LOGGED = "the journal keeps every line yet"
-_NO_CREDENTIALS = "credentials are not handed over yet"
 
 
 def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE,
@@ -400,14 +418,12 @@ EXEC: tuple[Directive, ...] = (
     Directive("StandardInputData", Group.EXEC, "standard_input_data", _input_data, Merge.FOLD,
               (shows("StandardInputData", "ay", "standard_input_data"),)),
     _exec("TTYPath", "tty_path", parsers.path, "s", _RESET),
-    _exec("TTYReset", "tty_reset", parsers.boolean, "b", fate=Fate.IGNORED, reason=_NO_RESET),
-    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b", fate=Fate.IGNORED, reason=_NO_RESET),
+    _exec("TTYReset", "tty_reset", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
+    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
     _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b", fate=Fate.IGNORED,
           reason="a container has no virtual terminals"),
-    _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535, fate=Fate.IGNORED,
-          reason=_NO_RESET),
-    _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535, fate=Fate.IGNORED,
-          reason=_NO_RESET),
+    _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
+    _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
     _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET),
     _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i"),
     _exec("SyslogLevel", "syslog_level", _level, "i"),
@@ -433,12 +449,12 @@ EXEC: tuple[Directive, ...] = (
           parsers.bool_or_word(("restart",), "exec preserve mode"), "s"),
     _exec("TimeoutCleanSec", "timeout_clean_usec", parsers.seconds(zero=INFINITY), "t",
           property_name="TimeoutCleanUSec", fate=Fate.IGNORED, reason="\"systemctl clean\" is not there yet"),
-    _exec("SetCredential", "set_credential", _set_credential, "a(say)", Merge.APPEND, fate=Fate.IGNORED,
-          reason=_NO_CREDENTIALS),
+    _exec("SetCredential", "set_credential", _set_credential, "a(say)", Merge.APPEND),
     _exec("SetCredentialEncrypted", "set_credential_encrypted", _set_credential_encrypted, "a(say)", Merge.APPEND,
           fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
-    _exec("LoadCredential", "load_credential", _load_credential, "a(ss)", Merge.APPEND, fate=Fate.IGNORED,
-          reason=_NO_CREDENTIALS),
+    _exec("LoadCredential", "load_credential", _load_credential, "a(ss)", Merge.APPEND),
+    # Of systemd 254: what it asks for is cheap to give.
+    _exec("ImportCredential", "import_credential", _import_credential, "", Merge.APPEND),
     _exec("LoadCredentialEncrypted", "load_credential_encrypted", _load_credential, "a(ss)", Merge.APPEND,
           fate=Fate.IGNORED, reason="encrypted credentials need a host key"),
     _exec("UtmpIdentifier", "utmp_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,

@@ -337,7 +337,7 @@ SANDBOX: tuple[Directive, ...] = (
     _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND),
     _flag("DynamicUser", "dynamic_user", "its user number is its own, the files around it are not protected",
           Fate.DEGRADED, parsers.fatal_boolean),
-    _flag("RemoveIPC", "remove_ipc", "IPC objects are not removed yet"),
+    _flag("RemoveIPC", "remove_ipc", "", Fate.APPLIED),
     _box("KeyringMode", "keyring_mode", parsers.word_of(("inherit", "private", "shared"), "keyring mode"), "s",
          reason="", fate=Fate.APPLIED),
     _box("ProtectProc", "protect_proc", parsers.word_of(("noaccess", "invisible", "ptraceable", "default"),

@@ -125,6 +125,10 @@ class ReleaseUnit(Effect):
     cgroup: str
     directories: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    #: A terminal that the unit had as its own: it gets back to root.
+    terminal: str = ""
+    #: The unit's `ExecSettings`, where the IPC objects of its user and group go as well (RemoveIPC=).
+    remove_ipc: object = None
 
 
 class CloseConnections(Effect):

@@ -11,6 +11,7 @@ from initd.core.dependency import Dependency
 from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn, UnitPassed
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
+from initd.core.released import released_paths, released_terminal
 from initd.core.service_record import (
     ServiceMachine,
     commands,
@@ -341,16 +342,14 @@ def enter_dead(unit: Unit, result: ServiceResult, turn: Turn, may_restart: bool 
 def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     """Give back what the run took: cgroup, runtime directories, PID file (systemd.exec(5), RuntimeDirectoryPreserve=)."""
     machine, settings, execution = machine_of(unit), service_settings(unit), exec_settings(unit)
-    keeps = execution.runtime_directory_preserve
-    directories: tuple[str, ...] = ()
-    if keeps == "no" or (keeps == "restart" and not will_restart):
-        directories = tuple(
-            "/run/" + name for path, links in execution.runtime_directory for name in (path, *links)
-        )
+    directories = released_paths(unit.name, execution, will_restart)
     machine.main = machine.control = None
     unit.is_prepared = False
     turn.ask(CloseConnections(unit.name))
-    turn.ask(ReleaseUnit(unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else ()))
+    turn.ask(ReleaseUnit(
+        unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else (),
+        released_terminal(execution), execution if execution.remove_ipc else None,
+    ))
 
 
 def _log_end(unit: Unit, turn: Turn) -> None:

@@ -145,6 +145,8 @@ class ExecSettings(Settings):
     load_credential: tuple[tuple[str, str], ...] = ()
     load_credential_encrypted: tuple[tuple[str, str], ...] = ()
     set_credential: tuple[tuple[str, bytes], ...] = ()
+    #: Patterns of names.
+    import_credential: tuple[str, ...] = ()
     set_credential_encrypted: tuple[tuple[str, bytes], ...] = ()
     # Sandboxing. Words are kept as written ("yes", "full", "strict", "read-only", …).
     protect_system: str = "no"
@@ -206,6 +208,14 @@ FILTER_FIELDS = (
     "restrict_address_families", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
     "system_call_architectures", "system_call_error_number", "system_call_filter", "system_call_log",
 )
+
+
+def has_credentials(settings: ExecSettings) -> bool:
+    return bool(settings.load_credential or settings.set_credential or settings.import_credential)
+
+
+def is_credential_name(name: str) -> bool:
+    return 0 < len(name) <= 255 and name.isascii() and name.isprintable() and "/" not in name and name not in (".", "..")
 
 
 def has_device_policy(settings: CgroupSettings) -> bool:

@@ -20,6 +20,8 @@ static const unsigned char least_numbers[TAG_LAST + 1] = {
     [TAG_SYMLINK] = 1, [TAG_UMASK] = 1, [TAG_KEYRING] = 1, [TAG_LIMIT] = 3, [TAG_GID] = 1, [TAG_UID] = 1,
     [TAG_BOUNDING_SET] = 1, [TAG_AMBIENT_SET] = 1, [TAG_SECURE_BITS] = 1, [TAG_WORKING_DIRECTORY] = 1,
     [TAG_PASS_FD] = 2, [TAG_PROGRAM] = 1, [TAG_SECCOMP] = 1,
+    [TAG_CREDENTIAL_DIRECTORY] = 1, [TAG_CREDENTIAL] = 2, [TAG_TERMINAL] = 3,
+    [TAG_MOVE] = 1, [TAG_REMOVE_IPC] = 2,
 };
 
 static size_t record_length(const struct record *record) {

@@ -58,14 +58,21 @@ enum tag {
     TAG_ARGUMENT = 34,         /* each: argv */
     TAG_ENVIRONMENT = 35,      /* each: NAME=value */
     TAG_SECCOMP = 36,          /* 1 = with no new privileges where it needs that; "text": structs sock_filter */
-    TAG_LAST = TAG_SECCOMP
+    TAG_CREDENTIAL_DIRECTORY = 50, /* owner's uid; text: path, the last part of which is the unit */
+    TAG_CREDENTIAL = 51,       /* each: 0 = value, 1 = file, directory or socket to read, then 1 = missing is fine;
+                                  text: name NUL value or path */
+    TAG_TERMINAL = 52,         /* 1 = reset + 2 = hang up, rows, columns (0: leave); text: path */
+    TAG_MOVE = 53,             /* each: exit status; text: path NUL the path it gets, which may be a link by now */
+    TAG_REMOVE_IPC = 54,       /* each: 0 message queue, 1 semaphores, 2 shared memory, then its id. No program follows */
+    TAG_LAST = TAG_REMOVE_IPC
 };
 
 enum stream_kind {
     STREAM_NULL = 0,
     STREAM_FD = 1,             /* fd */
     STREAM_FILE = 2,           /* open(2) flags, mode; text: path of a file, or of a socket to connect to */
-    STREAM_TTY = 3,            /* 0 no controlling terminal, 1 wait for it, 2 take it by force, 3 fail if it is taken */
+    STREAM_TTY = 3,            /* 0 no controlling terminal, 1 wait for it, 2 take it by force, 3 fail if it is taken;
+                                  open(2) flags */
     STREAM_JOURNAL = 4,        /* text: path of the socket */
     STREAM_SAME_AS = 5,        /* the stream to duplicate */
     STREAM_LEAVE = 6           /* the manager's own */
@@ -91,7 +98,7 @@ enum exit_status {
     EXIT_STDIN, EXIT_STDOUT, EXIT_CHROOT, EXIT_IOPRIO, EXIT_TIMERSLACK, EXIT_SECUREBITS, EXIT_SETSCHEDULER,
     EXIT_CPUAFFINITY, EXIT_GROUP, EXIT_USER, EXIT_CAPABILITIES, EXIT_CGROUP, EXIT_SETSID, EXIT_CONFIRM, EXIT_STDERR,
     EXIT_PAM = 224, EXIT_NETWORK, EXIT_NAMESPACE, EXIT_NO_NEW_PRIVILEGES, EXIT_SECCOMP, EXIT_SELINUX_CONTEXT,
-    EXIT_PERSONALITY, EXIT_RUNTIME_DIRECTORY = 233, EXIT_KEYRING = 237
+    EXIT_PERSONALITY, EXIT_RUNTIME_DIRECTORY = 233, EXIT_KEYRING = 237, EXIT_CREDENTIALS = 243
 };
 
 /* What goes through the status pipe, in one write each. status 0: set-up is done, exec comes next. */
@@ -125,9 +132,15 @@ void report(const struct context *context, int status, const char *step, int err
 
 #define FAIL(context, name, detail) fail((context), EXIT_##name, #name, errno, (detail))
 
+/* What steps share. -1 and errno where it fails. */
+int write_all(int fd, const char *data, size_t size);
+int make_parents(const char *path);
+
 /* The steps, each in its own file; all of them fail() or return. */
 void step_streams(struct context *context);
+void step_terminals(struct context *context);
 void step_directories(struct context *context);
+void step_credentials(struct context *context);
 void step_capabilities_before_user(struct context *context);
 void step_user(struct context *context);
 void step_capabilities_after_user(struct context *context);

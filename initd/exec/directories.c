@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ static const char *step_name(int status) {
     }
 }
 
-static int make_parents(const char *path) {
+int make_parents(const char *path) {
     char partial[PATH_MAX];
 
     if (strlen(path) >= sizeof partial) {
@@ -124,8 +125,24 @@ static int prepare_link(const struct record *record) {
     return -1;
 }
 
+/* A directory that changes between being private and not (DynamicUser=) takes the place of the link to it. */
+static int move(const struct record *record) {
+    const char *from = record_text(record), *to = from + strlen(from) + 1;
+    struct stat st;
+
+    if (make_parents(to) < 0)
+        return -1;
+    if (lstat(to, &st) == 0 && S_ISLNK(st.st_mode) && unlink(to) < 0)
+        return -1;
+    return rename(from, to);
+}
+
 void step_directories(struct context *context) {
     const struct record *record = NULL;
+
+    while ((record = context_next(context, TAG_MOVE, record)))
+        if (move(record) < 0)
+            fail(context, (int) record->number[0], step_name((int) record->number[0]), errno, record_text(record));
 
     while ((record = context_next(context, TAG_DIRECTORY, record)))
         if (prepare_directory(record) < 0)

@@ -19,9 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/msg.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -267,6 +270,23 @@ static void step_root_directory(struct context *context) {
         FAIL(context, CHROOT, record_text(record));
 }
 
+/* RemoveIPC=: only their owner may, or CAP_SYS_ADMIN, which a container's manager does not have. */
+static void step_remove_ipc(struct context *context) {
+    const struct record *record = NULL;
+    int failed = 0;
+
+    if (!context_find(context, TAG_REMOVE_IPC))
+        return;
+    while ((record = context_next(context, TAG_REMOVE_IPC, record))) {
+        int id = (int) record->number[1];
+
+        failed |= (record->number[0] == 0   ? msgctl(id, IPC_RMID, NULL)
+                   : record->number[0] == 1 ? semctl(id, 0, IPC_RMID)
+                                            : shmctl(id, IPC_RMID, NULL)) < 0;
+    }
+    _exit(failed);
+}
+
 static void step_working_directory(struct context *context) {
     const struct record *record = context_find(context, TAG_WORKING_DIRECTORY);
 
@@ -415,6 +435,7 @@ static int exec_main(int argc, char **argv) {
     step_session(&context);
     step_known_failure(&context);
     step_cgroup(&context);
+    step_terminals(&context);
     step_streams(&context);
     step_oom_score_adjust(&context);
     step_coredump_filter(&context);
@@ -425,12 +446,14 @@ static int exec_main(int argc, char **argv) {
     step_timer_slack(&context);
     step_personality(&context);
     step_directories(&context);
+    step_credentials(&context);
     step_umask(&context);
     step_keyring(&context);
     step_limits(&context);
     step_root_directory(&context);
     step_capabilities_before_user(&context);
     step_user(&context);
+    step_remove_ipc(&context);
     step_capabilities_after_user(&context);
     step_working_directory(&context);
     step_secure_bits(&context);

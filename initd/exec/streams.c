@@ -38,7 +38,7 @@ static int connect_stream(const char *path) {
     return fd;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
+int write_all(int fd, const char *data, size_t size) {
     while (size > 0) {
         ssize_t written = write(fd, data, size);
 
@@ -118,14 +118,20 @@ static int take_terminal(int fd, const char *path, int how) {
     return r;
 }
 
-static int open_terminal(const struct record *stream) {
-    int fd = open(record_text(stream), O_RDWR | O_NOCTTY | O_CLOEXEC), how = (int) stream->number[2];
+static int open_terminal(struct context *context, const struct record *stream) {
+    const struct record *uid = context_find(context, TAG_UID);
+    int fd = open(record_text(stream), (int) stream->number[3] | O_NOCTTY | O_CLOEXEC), how = (int) stream->number[2];
 
     if (fd >= 0 && how > 0 && take_terminal(fd, record_text(stream), how) < 0) {
         int saved = errno;
 
         close(fd);
         errno = saved;
+        return -1;
+    }
+    /* Whoever has it as their own may open it again; the manager takes it back. */
+    if (fd >= 0 && how > 0 && uid && fchown(fd, (uid_t) uid->number[0], (gid_t) -1) < 0 && errno != EPERM) {
+        close(fd);
         return -1;
     }
     return fd;
@@ -141,7 +147,7 @@ static int open_stream(struct context *context, const struct record *stream) {
     case STREAM_FILE:
         return open_file(stream);
     case STREAM_TTY:
-        return open_terminal(stream);
+        return open_terminal(context, stream);
     case STREAM_JOURNAL:
         return open_journal(context, stream);
     case STREAM_LEAVE:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Looks per order. Whoever forks faster than this is met again by the next one; SIGKILL insists.
 _PASSES = 5
 _PASSES_KILL = 100
+_QUIET_PASSES = 2
 
 
 class Killed(Record):
@@ -54,7 +55,9 @@ class Killer:
                 if self._tracker.kill_cgroup(order.unit):
                     return _answer(order.unit, met)
                 met.clear()
-            self._signal_until_still(order, met)
+                self._chase(order, met)
+            else:
+                self._signal_until_still(order, met)
         return _answer(order.unit, met)
 
     def kill_everything(self, order: KillEverything) -> Killed:
@@ -65,6 +68,36 @@ class Killer:
             if not self._signal(self._everybody(), as_kill, met):
                 break
         return _answer("", met)
+
+    def _chase(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:
+        """SIGKILL to each as soon as it is seen, until two looks in a row find nobody, nor anybody who has just gone.
+
+        Who forks and is gone within a millisecond is no longer there when a list of all processes is complete.
+        """
+        strangers = set(self.spared)
+        quiet = 0
+        for _ in range(_PASSES_KILL):
+            quiet = 0 if self._chase_once(order, met, strangers) else quiet + 1
+            if quiet == _QUIET_PASSES:
+                return
+
+    def _chase_once(
+        self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo], strangers: set[int]
+    ) -> bool:
+        """Whether anybody was hit, or got away from being looked at. Others' processes are looked at once."""
+        is_moving = False
+        for pid in sorted([int(name) for name in os.listdir("/proc") if name.isdigit()]):
+            if pid in strangers:
+                continue
+            owner, info = self._tracker.unit_of(pid), _look_at(pid)
+            if info is None:
+                is_moving = True
+            elif owner != order.unit or info.is_zombie:
+                strangers.add(pid)
+            elif send(info, order.signal):
+                met[info.pid, info.start_ticks] = info
+                is_moving = True
+        return is_moving
 
     def _signal_until_still(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:
         for _ in range(_passes(order.signal)):

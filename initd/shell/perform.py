@@ -10,7 +10,7 @@ import os
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.settings import SocketSettings
+from initd.core.settings import ExecSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
 from initd.shell.cgroup import Cgroups
@@ -184,6 +184,11 @@ class Performer:
 
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._tracker.release(effect.unit, effect.cgroup)
+        if isinstance(effect.remove_ipc, ExecSettings):
+            self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
+        if effect.terminal:
+            _give_back(effect.terminal)
+        self._spawner.dynamic_users.release(effect.unit)
         for path in effect.files:
             _unlink(path)
         for path, errno in remove_directories(effect.directories):
@@ -194,6 +199,13 @@ class Performer:
 
     def _log(self, effect: ef.Log) -> None:
         self._journal.write(effect)
+
+
+def _give_back(terminal: str) -> None:
+    try:
+        os.chown(terminal, 0, -1)
+    except OSError:
+        pass  # gone, or never ours to give
 
 
 def _unlink(path: str) -> None:

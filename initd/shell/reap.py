@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 _CODES = {os.CLD_EXITED: "exited", os.CLD_KILLED: "killed", os.CLD_DUMPED: "dumped"}
 
 
+#: Reaped in one go: whoever forks for ever must not keep everybody else waiting.
+AT_ONCE = 256
+
+
 def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
-    """Reaps every dead child: (pid, end, unit). A process two units care for comes twice; nobody's has None."""
-    while True:
+    """Reaps dead children, the first `AT_ONCE`: (pid, end, unit). A process two units care for comes twice; nobody's
+    has None."""
+    for _ in range(AT_ONCE):
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -30,7 +35,7 @@ def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
             return
         pid = dead.si_pid
         units = tracker.units_of(pid)
-        tracker.account(pid)
+        tracker.account(pid, units)
         os.waitpid(pid, os.WNOHANG)
         tracker.remove(pid)
         end = ProcessEnd(_CODES[dead.si_code], dead.si_status)

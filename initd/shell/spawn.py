@@ -18,10 +18,11 @@ from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
 from initd.core.values import ExecCommand, SpawnRequest
-from initd.shell import environment, sandbox, users
+from initd.shell import environment, ipc, sandbox, users
+from initd.shell.credentials import directories_of_container, plan_credentials
 from initd.shell.directories import plan_directories
 from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
-from initd.shell.streams import StreamFacts, StreamPlan, input_word, plan_streams
+from initd.shell.streams import DEFAULT_TERMINAL, StreamError, StreamFacts, StreamPlan, input_word, plan_streams, plan_terminal
 from initd.wire import execcontext
 from initd.wire.execcontext import ExecContext, ExecReport, Failure, PassedFd
 from initd.wire.journal import StreamHeader, encode_header
@@ -35,6 +36,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: DefaultLimitNOFILE= and DefaultLimitMEMLOCK= of systemd 252; the hard limit of the container may be lower.
 DEFAULT_LIMITS = {"nofile": (1024, 524288), "memlock": (8388608, 8388608)}
 
+#: ioprio_set(2): the class that a priority alone means, and its priority where nothing is set.
+_IO_BEST_EFFORT, _IO_PRIORITY = 2, 4
 _EXIT_CHDIR = 200
 _ENOTDIR = 20
 
@@ -156,6 +159,7 @@ class Spawner:
     def __init__(self, facts: SpawnFacts, cgroups: Cgroups | None = None) -> None:
         self.facts = facts
         self.cgroups = cgroups
+        self.dynamic_users = users.DynamicUsers()
         self.manager_environment: dict[str, str] = {"LANG": "C.UTF-8", "PATH": DEFAULT_PATH}
         self._idle_reader: OwnedFd | None = None
         self._idle_writer: OwnedFd | None = None
@@ -167,6 +171,8 @@ class Spawner:
         opened: list[OwnedFd] = []
         try:
             return self._spawn(request, settings, sockets, opened)
+        except StreamError as error:
+            raise SpawnError(str(error)) from None
         except environment.EnvironmentFileError as error:
             raise SpawnError(f"Failed to load environment files: {os.strerror(error.errno)}") from None
         except OSError as error:
@@ -180,7 +186,7 @@ class Spawner:
     ) -> Spawned:
         data_fd = None
         if input_word(settings, request.is_control) == "data":
-            opened.append(open_memory_file("stdin", settings.standard_input_data))
+            opened.append(open_memory_file("data-fd", settings.standard_input_data))
             data_fd = opened[-1].fileno()
         streams = plan_streams(settings, self._stream_facts(request, sockets, data_fd))
         context, problems = self._context(request, settings, sockets, streams)
@@ -205,6 +211,19 @@ class Spawner:
         # dup2(2) of a descriptor to itself: posix_spawn takes close-on-exec off in the child, and only there.
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
+
+    def remove_ipc(self, unit: str, settings: ExecSettings) -> None:
+        """What the unit's user and group left behind of IPC objects. Asks for the user before the unit is released."""
+        try:
+            found = users.resolve(settings, unit, self.dynamic_users)
+        except users.UserError:
+            return  # a user that does not exist owns nothing
+        uid, gid = found.uid or 0, found.gid or 0
+        ipc.remove_files(uid, gid)
+        for owner, objects in ipc.owned_objects(uid, gid).items():
+            context = ExecContext("", (), uid=owner or None, remove_ipc=tuple(objects))
+            with open_memory_file("remove-ipc", execcontext.pack(context)) as file:
+                self._start(file.fileno(), context)
 
     # --- Type=idle -------------------------------------------------------------------------------------------------
 
@@ -239,13 +258,17 @@ class Spawner:
         failure = None
         credentials = users.Credentials()
         try:
-            credentials = users.resolve(settings, request.unit)
+            credentials = users.resolve(settings, request.unit, self.dynamic_users)
         except users.UserError as error:
             failure = Failure(error.exit_status, error.errno, error.step)
         directories = plan_directories(settings, credentials.uid, credentials.gid)
         files, problems = environment.read_files(settings.environment_files)
         own = self._own_variables(request, settings, sockets, streams, credentials)
         own.update(directories.environment)
+        secrets = plan_credentials(
+            settings, request.unit, directories_of_container(self.facts.container_environment))
+        if secrets.directory:
+            own["CREDENTIALS_DIRECTORY"] = secrets.directory
         engine = list(request.environment)
         if request.may_notify:
             engine.append(f"NOTIFY_SOCKET={self.facts.notify_path}")
@@ -268,9 +291,14 @@ class Spawner:
             journal_header=encode_header(_header(request, settings, streams)) if streams.uses_journal else b"",
             directories=directories.directories,
             symlinks=directories.symlinks,
+            moves=directories.moves,
+            credential_directory=secrets.directory,
+            credential_owner=-1 if credentials.uid is None else credentials.uid,
+            credentials=secrets.credentials,
+            terminal=plan_terminal(settings, request.is_control),
             umask=settings.umask,
             keyring={"inherit": 0, "shared": 2}.get(settings.keyring_mode, 1),
-            limits=self._limits(settings),
+            limits=() if command.full_privileges else self._limits(settings),
             root_directory=settings.root_directory if request.apply_root_directory else "",
             working_directory=home,
             working_directory_missing_ok=settings.working_directory_missing_ok,
@@ -279,6 +307,8 @@ class Spawner:
         context = _with_scheduling(context, settings)
         if request.apply_credentials and not command.no_setuid and not command.full_privileges:
             context = self._with_user(context, credentials)
+        elif self.facts.uid == 0:
+            context = context.replace(groups=credentials.groups)  # systemd leaves only the change of user out
         if not command.full_privileges:
             context = sandbox.with_filter(_with_privileges(context, settings), settings)
         return context, problems
@@ -299,14 +329,17 @@ class Spawner:
         if request.watchdog_usec:
             variables["WATCHDOG_PID"] = execcontext.OWN_PID
             variables["WATCHDOG_USEC"] = str(request.watchdog_usec)
-        if credentials.home:
-            variables["HOME"] = credentials.home
+        home = "/root" if settings.working_directory == "~" and not credentials.name else credentials.home
+        if home:
+            variables["HOME"] = home
         if credentials.name:
             variables["LOGNAME"] = variables["USER"] = credentials.name
         if credentials.shell:
             variables["SHELL"] = credentials.shell
-        if streams.uses_terminal:
-            variables["TERM"] = self.facts.container_environment.get("TERM", "vt220")
+        if streams.terminal:
+            # Of the console whoever started the container knows the kind; of any other terminal nobody does.
+            is_console = streams.terminal == DEFAULT_TERMINAL
+            variables["TERM"] = is_console and self.facts.container_environment.get("TERM") or "vt220"
         if streams.uses_journal:
             variables["JOURNAL_STREAM"] = execcontext.JOURNAL_STREAM
         if settings.log_namespace:
@@ -372,8 +405,9 @@ def _with_scheduling(context: ExecContext, settings: ExecSettings) -> ExecContex
         reset = int(settings.cpu_scheduling_reset_on_fork)
         policy = (settings.cpu_scheduling_policy, settings.cpu_scheduling_priority, reset)
     io_priority = None
-    if settings.io_scheduling_class is not None:
-        io_priority = (settings.io_scheduling_class, settings.io_scheduling_priority)
+    if settings.io_scheduling_class is not None or settings.io_scheduling_priority != _IO_PRIORITY:
+        io_class = _IO_BEST_EFFORT if settings.io_scheduling_class is None else settings.io_scheduling_class
+        io_priority = (io_class, settings.io_scheduling_priority)
     return context.replace(
         oom_score_adjust=settings.oom_score_adjust,
         coredump_filter=settings.coredump_filter,

@@ -9,6 +9,7 @@ import os
 
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
+from initd.core.settings_exec import inherits_nothing
 from initd.wire.execcontext import (
     STREAM_FD,
     STREAM_FILE,
@@ -17,11 +18,13 @@ from initd.wire.execcontext import (
     STREAM_SAME_AS,
     STREAM_TTY,
     Stream,
+    Terminal,
 )
 
 #: The words for output that goes to the journal; kmsg is the journal's business as well.
 _JOURNAL = frozenset(("journal", "journal+console", "kmsg", "kmsg+console", "syslog", "syslog+console"))
 _TERMINAL_INPUT = {"tty": 1, "tty-force": 2, "tty-fail": 3}
+DEFAULT_TERMINAL = "/dev/console"
 _FILES = {
     "file": os.O_CREAT,
     "append": os.O_CREAT | os.O_APPEND,
@@ -41,11 +44,16 @@ class StreamFacts(Record):
     data_fd: int | None = None
 
 
+class StreamError(Exception):
+    """A stream is to come from a socket that the unit does not have: there is no process."""
+
+
 class StreamPlan(Record):
     streams: tuple[Stream, ...]
     #: The words that came out of it, for $JOURNAL_STREAM, $TERM and the journal's header.
     uses_journal: bool
-    uses_terminal: bool
+    #: The terminal that $TERM is of, "" for none.
+    terminal: str
     to_console: bool
     to_kmsg: bool
 
@@ -59,26 +67,44 @@ def plan_streams(settings: ExecSettings, facts: StreamFacts) -> StreamPlan:
     return StreamPlan(
         streams=(stdin, stdout, stderr),
         uses_journal=bool(journals),
-        uses_terminal=any(stream.kind == STREAM_TTY for stream in (stdin, stdout, stderr)),
+        terminal=_terminal(settings, words),
         to_console=any("+console" in word for word in journals),
         to_kmsg=any(word.startswith("kmsg") for word in journals),
     )
 
 
+def _terminal(settings: ExecSettings, words: tuple[str, str, str]) -> str:
+    is_used = words[0] in _TERMINAL_INPUT or any(word == "tty" or word.endswith("+console") for word in words[1:])
+    return settings.tty_path or (DEFAULT_TERMINAL if is_used else "")
+
+
+def plan_terminal(settings: ExecSettings, is_control: bool) -> Terminal | None:
+    """What is done to the terminal first. Its size is that of what is read from: systemd 252 leaves others alone."""
+    reads = input_word(settings, is_control) in _TERMINAL_INPUT
+    rows, columns = (settings.tty_rows or 0, settings.tty_columns or 0) if reads else (0, 0)
+    if not (settings.tty_reset or settings.tty_vhangup or rows or columns):
+        return None
+    return Terminal(settings.tty_path or DEFAULT_TERMINAL, settings.tty_reset, settings.tty_vhangup, rows, columns)
+
+
 def input_word(settings: ExecSettings, is_control: bool) -> str:
     """StandardInput= as it counts: only the main process gets the terminal."""
     word = settings.standard_input or "null"
-    if word == "null" and settings.standard_input_data:
-        word = "data"
+    if word in ("null", "data"):
+        word = "data" if settings.standard_input_data else "null"
     return "null" if is_control and word in _TERMINAL_INPUT else word
 
 
 def _words(settings: ExecSettings, facts: StreamFacts) -> tuple[str, str, str]:
     stdin = input_word(settings, facts.is_control)
     if stdin == "socket" and facts.socket_fd is None:
+        if not facts.is_control:
+            raise StreamError("Got no socket.")
         stdin = "null"
     follows_input = settings.standard_input in _TERMINAL_INPUT or settings.standard_input in ("socket", "fd")
     stdout = settings.standard_output or ("inherit" if follows_input else facts.default_output)
+    if inherits_nothing(settings):
+        stdout = facts.default_output
     stderr = settings.standard_error or facts.default_error
     if facts.socket_fd is None:
         stdout = "inherit" if stdout == "socket" else stdout
@@ -88,7 +114,7 @@ def _words(settings: ExecSettings, facts: StreamFacts) -> tuple[str, str, str]:
 
 def _input(word: str, settings: ExecSettings, facts: StreamFacts) -> Stream:
     if word in _TERMINAL_INPUT:
-        return Stream(STREAM_TTY, _TERMINAL_INPUT[word], 0, settings.tty_path or "/dev/console")
+        return Stream(STREAM_TTY, _TERMINAL_INPUT[word], os.O_RDWR, settings.tty_path or DEFAULT_TERMINAL)
     if word == "manager":  # the foreground command's own word: what the container was started with
         return Stream(STREAM_FD, 0)
     if word == "socket":
@@ -97,14 +123,20 @@ def _input(word: str, settings: ExecSettings, facts: StreamFacts) -> Stream:
     if word == "data" and facts.data_fd is not None:
         return Stream(STREAM_FD, facts.data_fd)
     if word == "fd":
-        fd = facts.named_fds.get(settings.standard_input_path or "stdin")
-        return Stream(STREAM_NULL) if fd is None else Stream(STREAM_FD, fd)
+        return _named(facts, settings.standard_input_path or "stdin")
     if word == "file":
         path = settings.standard_input_path
         # The same file for input and output is opened once, for both.
         is_shared = (settings.standard_output, settings.standard_output_path) == ("file", path)
         return Stream(STREAM_FILE, os.O_RDWR | os.O_CREAT if is_shared else os.O_RDONLY, _file_mode(settings), path)
     return Stream(STREAM_NULL)
+
+
+def _named(facts: StreamFacts, name: str) -> Stream:
+    fd = facts.named_fds.get(name)
+    if fd is None and not facts.is_control:
+        raise StreamError(f"No file descriptor named {name}")
+    return Stream(STREAM_NULL) if fd is None else Stream(STREAM_FD, fd)
 
 
 def _output(
@@ -124,13 +156,12 @@ def _output(
     if word == "tty":
         if words[0] in _TERMINAL_INPUT:
             return Stream(STREAM_SAME_AS, 0)
-        return Stream(STREAM_TTY, 0, 0, settings.tty_path or "/dev/console")
+        return Stream(STREAM_TTY, 0, os.O_WRONLY, settings.tty_path or DEFAULT_TERMINAL)
     if word == "socket":
         assert facts.socket_fd is not None
         return Stream(STREAM_FD, facts.socket_fd)
     if word == "fd":
-        fd = facts.named_fds.get(path or ("stdout" if target == 1 else "stderr"))
-        return Stream(STREAM_NULL) if fd is None else Stream(STREAM_FD, fd)
+        return _named(facts, path or ("stdout" if target == 1 else "stderr"))
     if word in _FILES:
         if words[0] == "file" and word == "file" and path == settings.standard_input_path:
             return Stream(STREAM_SAME_AS, 0)

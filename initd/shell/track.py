@@ -96,10 +96,10 @@ class Tracker:
         """A new wake-up: the next question looks again."""
         self._scan = None
 
-    def account(self, pid: int) -> None:
-        """A child is dead and about to be reaped: keep what it used up."""
-        unit = self.unit_of(pid)
-        if unit is not None and (stat := read_stat(pid)) is not None:
+    def account(self, pid: int, units: tuple[str, ...]) -> None:
+        """A child of these units is dead and about to be reaped: keep what it used up, for the first."""
+        if units and (stat := read_stat(pid)) is not None:
+            unit = units[0]
             ticks = stat.cpu_ticks + stat.children_cpu_ticks
             self._ended_cpu_ticks[unit] = self._ended_cpu_ticks.get(unit, 0) + ticks
 

@@ -9,6 +9,7 @@ import errno
 import grp
 import os
 import pwd
+from binascii import crc32
 
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
@@ -42,15 +43,51 @@ class UserError(Exception):
         self.errno = errno.ESRCH
 
 
-def resolve(settings: ExecSettings, unit: str = "") -> Credentials:
+class DynamicUsers:
+    """Who has which number of DynamicUser= while a unit with it runs. Units that name the same user share it."""
+
+    def __init__(self) -> None:
+        self._uids: dict[str, int] = {}
+        self._units: dict[str, set[str]] = {}
+
+    def allocate(self, name: str, unit: str) -> int:
+        """The number is the name's own, so that what the unit keeps needs no new owner; the next one if it is taken."""
+        uid = self._uids.get(name)
+        if uid is None:
+            uid = self._uids[name] = self._choose(name)
+        self._units.setdefault(name, set()).add(unit)
+        return uid
+
+    def look_up(self, name: str) -> int | None:
+        return self._uids.get(name)
+
+    def release(self, unit: str) -> None:
+        """The unit is down: its number is free where no other unit has it."""
+        for name, units in list(self._units.items()):
+            units.discard(unit)
+            if not units:
+                del self._units[name], self._uids[name]
+
+    def _choose(self, name: str) -> int:
+        size = _DYNAMIC_LAST - _DYNAMIC_FIRST + 1
+        start = crc32(name.encode("utf-8", "surrogateescape")) % size
+        taken = set(self._uids.values())
+        for step in range(size):
+            uid = _DYNAMIC_FIRST + (start + step) % size
+            if uid not in taken and not _is_known(uid):
+                return uid
+        raise UserError(EXIT_USER, "USER", name)
+
+
+def resolve(settings: ExecSettings, unit: str = "", dynamic: DynamicUsers | None = None) -> Credentials:
     """UserError where a name cannot be found."""
     user = settings.user
     found = Credentials()
     if settings.dynamic_user:
-        found = _dynamic_user(user or unit.rsplit(".", 1)[0])
+        found = _dynamic_user(user or unit.rsplit(".", 1)[0], settings.group, unit, dynamic or DynamicUsers())
     elif user:
         found = _find_user(user)
-    if settings.group:
+    if settings.group and not (settings.dynamic_user and settings.group == found.name):
         found = found.replace(gid=_find_group(settings.group))
     return found.replace(groups=_groups(found, settings.supplementary_groups))
 
@@ -98,18 +135,27 @@ def _groups(found: Credentials, supplementary: tuple[str, ...]) -> tuple[int, ..
     return tuple(groups) if groups or found.uid is not None or found.gid is not None else None
 
 
-def _dynamic_user(name: str) -> Credentials:
-    """A user of that name if there is one, else a number of its own, the same at every start."""
+def _dynamic_user(name: str, group: str, unit: str, dynamic: DynamicUsers) -> Credentials:
+    """A user of that name if there is one, else one that exists while the unit runs."""
     try:
         return _find_user(name)
     except UserError:
-        pass
-    size = _DYNAMIC_LAST - _DYNAMIC_FIRST + 1
-    seed = int.from_bytes(name.encode("utf-8", "surrogateescape"), "little") * 2654435761 % (1 << 61) % size
-    for step in range(size):
-        uid = _DYNAMIC_FIRST + (seed + step) % size
+        uid = dynamic.allocate(name, unit)
+    gid = uid
+    if group in ("", name):
         try:
-            pwd.getpwuid(uid)
+            gid = _find_group(name)
+        except UserError:
+            pass  # a group of its own, of the same number
+    return Credentials(uid, gid, None, name)
+
+
+def _is_known(number: int) -> bool:
+    """Somebody else's number, as a user or as a group."""
+    for look_up in (pwd.getpwuid, grp.getgrgid):
+        try:
+            look_up(number)
         except KeyError:
-            return Credentials(uid, uid, None, name)
-    raise UserError(EXIT_USER, "USER", name)
+            continue
+        return True
+    return False

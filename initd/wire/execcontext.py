@@ -53,6 +53,11 @@ SEARCH_PATH = 33
 ARGUMENT = 34
 ENVIRONMENT = 35
 SECCOMP = 36
+CREDENTIAL_DIRECTORY = 50
+CREDENTIAL = 51
+TERMINAL = 52
+MOVE = 53
+REMOVE_IPC = 54
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -103,6 +108,33 @@ class Symlink(Record):
     target: str
 
 
+class Move(Record):
+    """A directory that gets another path, where a link to it may stand by now."""
+
+    exit_status: int
+    path: str
+    target: str
+
+
+class Credential(Record):
+    """`source` is the value, or the path of a file, directory or socket that is read for it."""
+
+    name: str
+    source: bytes
+    is_path: bool
+    missing_ok: bool = False
+
+
+class Terminal(Record):
+    """What is done to a terminal before it is opened. 0 rows or columns: leave."""
+
+    path: str
+    reset: bool = False
+    hang_up: bool = False
+    rows: int = 0
+    columns: int = 0
+
+
 class Failure(Record):
     """A step the manager found to be impossible: `pyinit-exec` reports it in its turn and exits with the status."""
 
@@ -146,6 +178,14 @@ class ExecContext(Record):
     personality: int | None = None
     directories: tuple[Directory, ...] = ()
     symlinks: tuple[Symlink, ...] = ()
+    moves: tuple[Move, ...] = ()
+    #: "" where there are no credentials; they belong to this uid.
+    credential_directory: str = ""
+    credential_owner: int = -1
+    credentials: tuple[Credential, ...] = ()
+    terminal: Terminal | None = None
+    #: (kind, id) each, of System V objects that the user owns; the process ends when they are removed.
+    remove_ipc: tuple[tuple[int, int], ...] = ()
     umask: int | None = None
     #: 0 leave, 1 private, 2 shared
     keyring: int = 0
@@ -191,6 +231,7 @@ def pack(context: ExecContext) -> bytes:
     parts += _process_records(context)
     parts += _stream_records(context)
     parts += _file_system_records(context)
+    parts += _credential_records(context)
     parts += _privilege_records(context)
     parts += _program_records(context)
     return b"".join(parts)
@@ -266,6 +307,10 @@ def _stream_records(context: ExecContext) -> list[bytes]:
     for passed in context.passed_fds:
         how = 2 if passed.non_blocking is None else int(passed.non_blocking)
         parts.append(record(PASS_FD, (passed.fd, how)))
+    if context.terminal is not None:
+        tty = context.terminal
+        numbers = (int(tty.reset) | int(tty.hang_up) << 1, tty.rows, tty.columns)
+        parts.append(record(TERMINAL, numbers, encode_text(tty.path)))
     return parts
 
 
@@ -274,6 +319,8 @@ def _file_system_records(context: ExecContext) -> list[bytes]:
         record(DIRECTORY, (d.exit_status, d.mode, d.uid, d.gid, int(d.adopt)), encode_text(d.path))
         for d in context.directories
     ]
+    for move in context.moves:
+        parts.append(record(MOVE, (move.exit_status,), encode_text(move.path) + b"\0" + encode_text(move.target)))
     for link in context.symlinks:
         parts.append(record(SYMLINK, (link.exit_status,), encode_text(link.path) + b"\0" + encode_text(link.target)))
     if context.root_directory:
@@ -281,6 +328,16 @@ def _file_system_records(context: ExecContext) -> list[bytes]:
     if context.working_directory:
         missing_ok = int(context.working_directory_missing_ok)
         parts.append(record(WORKING_DIRECTORY, (missing_ok,), encode_text(context.working_directory)))
+    return parts
+
+
+def _credential_records(context: ExecContext) -> list[bytes]:
+    if not context.credential_directory:
+        return []
+    parts = [record(CREDENTIAL_DIRECTORY, (context.credential_owner,), encode_text(context.credential_directory))]
+    for each in context.credentials:
+        numbers = (int(each.is_path), int(each.missing_ok))
+        parts.append(record(CREDENTIAL, numbers, encode_text(each.name) + b"\0" + each.source))
     return parts
 
 
@@ -294,6 +351,7 @@ def _privilege_records(context: ExecContext) -> list[bytes]:
     )
     if context.groups is not None:
         parts.append(record(GROUPS, context.groups))
+    parts += [record(REMOVE_IPC, each) for each in context.remove_ipc]
     if context.no_new_privileges:
         parts.append(record(NO_NEW_PRIVILEGES))
     if context.seccomp_program:

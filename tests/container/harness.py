@@ -154,14 +154,17 @@ class Container(Machine):
     def _enter(self, with_stdin: bool) -> list[str]:
         return [*self.podman, "exec", *(["--interactive"] if with_stdin else []), self.id]
 
+    def put_file(self, path: str, source: Path) -> Container:
+        run([*self.podman, "cp", str(source), f"{self.id}:{path}"])
+        return self
+
     def put(self, path: str, text: str, mode: int = 0o644) -> Container:
         """Write a file before the start."""
         with tempfile.TemporaryDirectory(prefix="pyinit-put-") as directory:
             source = Path(directory, "file")
             source.write_text(text)
             source.chmod(mode)
-            run([*self.podman, "cp", str(source), f"{self.id}:{path}"])
-        return self
+            return self.put_file(path, source)
 
     def logs(self) -> str:
         done = subprocess.run([*self.podman, "logs", self.id], capture_output=True, text=True, errors="replace",

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from initd.core.settings import ExecSettings
-from initd.shell.directories import plan_directories, remove_directories, runtime_paths
+from initd.shell.directories import plan_directories, remove_directories
 from initd.wire.execcontext import Directory, Symlink
 
 from .conftest import needs_root
@@ -27,13 +27,12 @@ def test_plan_names_owner_mode_links_and_variables():
     plan = plan_directories(unit, 5, 6)
     assert plan.directories == (
         Directory(233, "/run/a", 0o750, 5, 6), Directory(233, "/run/e/f", 0o750, 5, 6),
-        Directory(238, "/var/lib/s", 0o755, 5, 6), Directory(241, "/etc/conf", 0o755, -1, -1, False),
+        Directory(238, "/var/lib/s", 0o755, 5, 6), Directory(241, "/etc/conf", 0o755, 5, 6, False),
     )
     assert plan.symlinks == (Symlink(233, "/run/b", "a"), Symlink(233, "/run/c/d", "../a"))
     assert dict(plan.environment) == {
         "RUNTIME_DIRECTORY": "/run/a:/run/e/f", "STATE_DIRECTORY": "/var/lib/s", "CONFIGURATION_DIRECTORY": "/etc/conf",
     }
-    assert runtime_paths(unit) == ("/run/a", "/run/b", "/run/c/d", "/run/e/f")
 
 
 def test_without_a_user_nobody_is_given_anything():

@@ -22,7 +22,7 @@ def constants(pattern: str) -> dict[str, int]:
 def test_tags_are_those_of_the_header():
     in_c = constants(r"\bTAG_(\w+) = (\d+)")
     assert in_c == {name: getattr(execcontext, name) for name in in_c}
-    assert sorted(in_c.values()) == list(range(1, len(in_c) + 1))
+    assert len(set(in_c.values())) == len(in_c)
 
 
 def test_stream_kinds_are_those_of_the_header():

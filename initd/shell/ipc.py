@@ -1,0 +1,62 @@
+"""RemoveIPC=: the IPC objects of a user and group go when their unit ends (systemd.exec(5)).
+
+What stands in the file system, POSIX shared memory and message queues, is unlinked here. System V objects may only be
+removed by their owner, so `pyinit-exec` becomes that user for them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from initd.shell.fds import read_small
+
+#: As `pyinit-exec` counts them: the file below /proc/sysvipc of each kind.
+_KINDS = ("msg", "sem", "shm")
+_ID_OF = {"msg": "msqid", "sem": "semid", "shm": "shmid"}
+_FILE_SYSTEMS = ("/dev/shm", "/dev/mqueue")
+_TABLE_MAX = 4 * 1024 * 1024
+
+
+def remove_files(uid: int, gid: int, places: tuple[str, ...] = _FILE_SYSTEMS) -> None:
+    """Everything of the user or group in there. What cannot be removed stays: nothing depends on it."""
+    for place in places:
+        _remove_below(place, uid, gid)
+
+
+def _remove_below(directory: str, uid: int, gid: int) -> None:
+    try:
+        entries = [(entry.path, entry.stat(follow_symlinks=False)) for entry in os.scandir(directory)]
+    except OSError:
+        return  # not mounted here, or gone meanwhile
+    for path, info in entries:
+        is_directory = stat.S_ISDIR(info.st_mode)
+        if is_directory:
+            _remove_below(path, uid, gid)
+        if _is_theirs(info.st_uid, info.st_gid, uid, gid):
+            try:
+                os.rmdir(path) if is_directory else os.unlink(path)
+            except OSError:
+                pass  # see remove_files
+
+
+def _is_theirs(owner: int, group: int, uid: int, gid: int) -> bool:
+    """Root's objects are never taken for a service's."""
+    return owner == uid != 0 or group == gid != 0
+
+
+def owned_objects(uid: int, gid: int, proc: str = "/proc/sysvipc") -> dict[int, list[tuple[int, int]]]:
+    """Owner → (kind, id) of every System V object of the user or group."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for kind, name in enumerate(_KINDS):
+        try:
+            lines = read_small(f"{proc}/{name}", _TABLE_MAX).decode("ascii", "replace").splitlines()
+        except OSError:
+            continue  # a kernel without System V IPC
+        columns = lines[0].split() if lines else []
+        for line in lines[1:]:
+            row = dict(zip(columns, line.split()))
+            owner, group, number = int(row["uid"]), int(row["gid"]), int(row[_ID_OF[name]])
+            if _is_theirs(owner, group, uid, gid):
+                found.setdefault(owner, []).append((kind, number))
+    return found

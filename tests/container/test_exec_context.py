@@ -1,0 +1,65 @@
+"""What a process of a unit finds itself to be, one directive at a time, is what real systemd made of it there.
+
+The services are tests/conformance/exec/cases.py, and systemd's answers stand beside them.
+"""
+
+from __future__ import annotations
+
+import pytest
+from harness import SERVICES, Container
+
+from tests.conformance.exec.cases import CASES
+from tests.conformance.exec.run import OPTIONS, read_answers, run_cases
+
+#: Where ours is another answer, and why: key → our value, None for one that is not there.
+_RUNS = {"start": 0, "ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainCode": "0",
+         "ExecMainStatus": "0"}
+OURS: dict[str, tuple[str, dict[str, object]]] = {
+    "sched-rr": ("running late is better than not running; `pyinit check` says so", _RUNS),
+    "io-realtime": ("running late is better than not running; `pyinit check` says so", _RUNS),
+    "state-directory-linked": (
+        "a link to a volume is the administrator's choice",
+        _RUNS | {"after": ["/srv/s6 d 755 1 1 ", "/var/lib/s6 l 777 0 0 /srv/s6"]}),
+    "credential-user": (
+        "what belongs to the user needs no access list",
+        {"credentials": "500 1 0", "credential:/run/credentials/case-credential-user.service/a": "400 1 0 746f700a"}),
+    "remove-ipc": ("System V objects are removed as their owner, which needs no CAP_SYS_ADMIN", {"after": ["0"]}),
+    "root-directory-missing": ("the root is changed without a mount namespace", {"ExecMainStatus": "210"}),
+}
+
+
+@pytest.fixture(scope="module")
+def ours(request):
+    container = Container(SERVICES, "/sbin/init", options=OPTIONS)
+    try:
+        yield run_cases(container.start())
+    finally:
+        print(container.logs()[-4000:])
+        container.remove()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_process_is_set_up_as_systemd_sets_it_up(ours, name):
+    wanted, found = read_answers()[name], ours[name]
+    changed = OURS.get(name, ("", {}))[1]
+    # A service that runs only here has nothing to be compared with.
+    seen = _seen(wanted) if _seen(wanted) or changed.get("start") != 0 else _seen(found)
+    expected = {key: value for key, value in ({**_outcome(wanted), **seen} | changed).items() if value is not None}
+    assert {**_outcome(found), **_seen(found)} == expected
+
+
+def test_every_difference_is_one():
+    """No line of the table above outlives its reason."""
+    for name, (reason, values) in OURS.items():
+        recorded = {**_outcome(read_answers()[name]), **_seen(read_answers()[name])}
+        assert reason and any(recorded.get(key) != value for key, value in values.items()), name
+
+
+def _outcome(answer: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in answer.items() if key != "seen"}
+
+
+def _seen(answer: dict[str, object]) -> dict[str, object]:
+    seen = answer.get("seen", {})
+    assert isinstance(seen, dict)
+    return seen

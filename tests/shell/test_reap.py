@@ -1,0 +1,33 @@
+"""Dead children are reaped in portions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: In a process of its own, whose children are nobody else's.
+SCRIPT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from initd.shell.reap import AT_ONCE, reap
+from initd.shell.track import Tracker
+tracker = Tracker({})
+for number in range(AT_ONCE + 3):
+    if (pid := os.fork()) == 0:
+        os._exit(number % 7)
+    tracker.add_child("a.service", pid)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+print(AT_ONCE)
+for _ in range(3):
+    found = list(reap(tracker))
+    print(len(found), {unit for _, _, unit in found}, {end.code for _, end, _ in found})
+"""
+
+
+def test_whoever_forks_for_ever_keeps_nobody_waiting():
+    done = subprocess.run([sys.executable, "-c", SCRIPT, ROOT], capture_output=True, text=True, check=True)
+    at_once, *found = done.stdout.splitlines()
+    assert found == [f"{at_once} {{'a.service'}} {{'exited'}}", "3 {'a.service'} {'exited'}", "0 set() set()"]
