@@ -64,8 +64,8 @@ class Clients:
     def tell(self, effect: ef.Effect) -> None:
         """Whoever waits for this effect, or listens for it, hears of it.
 
-        That a unit has changed is told by `tell_changes`, once for all that an event leads to, as systemd does it: clients
-        do not see a state that was passed through without waiting. A job's end comes after its unit's change.
+        That a unit has changed is told by `tell_changes`, once for all that an event leads to, as systemd does it; what it
+        was in between is told by UnitPassed where clients should see it.
         """
         if isinstance(effect, (ef.Reply, ef.Refused)):
             waiting = self._waiting.pop(effect.request, None)
@@ -80,10 +80,13 @@ class Clients:
         elif isinstance(effect, ef.UnitChanged):
             self._changed[effect.unit] = None
         else:
-            if isinstance(effect, ef.JobRemoved) and effect.unit in self._changed:
-                del self._changed[effect.unit]
-                self._signal(api_signals.signal_for(ef.UnitChanged(effect.unit), self._view))
+            if isinstance(effect, ef.UnitPassed):
+                self._changed.pop(effect.unit, None)
             self._signal(api_signals.signal_for(effect, self._view))
+
+    @property
+    def are_there(self) -> bool:
+        return self._control.client_count > 0
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}

@@ -191,6 +191,7 @@ class Manager:
 
     def _handle(self, event: ev.Event) -> None:
         try:
+            self.engine.is_heard = self.clients.are_there
             effects = self.engine.handle(event, now())
         except Exception as error:  # a bug must not end PID 1, and must be told
             self._report_bug(type(event).__name__, error)

@@ -73,8 +73,8 @@ def _on_changed(effect: UnitChanged, view: View) -> list[Signal]:
 
 
 def _on_passed(effect: UnitPassed, view: View) -> list[Signal]:
-    assert isinstance(effect.unit, Unit)
-    return _changes_of(effect.unit, view)
+    assert isinstance(effect.as_it_was, Unit)
+    return _changes_of(effect.as_it_was, view)
 
 
 def _changes_of(unit: Unit, view: View) -> list[Signal]:

@@ -187,12 +187,13 @@ class UnitChanged(Effect):
 
 
 class UnitPassed(Effect):
-    """The unit went through a state and is in another one already: PropertiesChanged for what it was, `unit` as it was then.
+    """The unit went through a state and is in another one already: PropertiesChanged for what it was, `as_it_was` a `Unit`.
 
     So that clients can follow every state that was set, whatever else the same event led to.
     """
 
-    unit: object
+    unit: str
+    as_it_was: object
 
 
 class UnitAdded(Effect):

@@ -84,6 +84,8 @@ class Engine:
         self.pinned: frozenset[str] = frozenset()
         self._may_hold_garbage = False
         self._is_idle_released = False
+        #: Somebody listens to signals: set by whoever sends them.
+        self.is_heard = True
 
     # --- what others may read --------------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class Engine:
 
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
-        turn = Turn(now)
+        turn = Turn(now, self.is_heard)
         if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, ev.ConnectionAccepted, *_ANSWERS)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
             # asked; not before an answer, which belongs to the event before; and not before a request, a
@@ -158,7 +160,7 @@ class Engine:
 
     def collect_garbage(self, now: Now) -> list[Effect]:
         """Unload what nobody needs. Asked at the end of a wake-up: units that were only asked about are gone by then."""
-        turn = Turn(now)
+        turn = Turn(now, self.is_heard)
         self._collect_garbage(turn)
         return turn.effects
 
@@ -184,6 +186,11 @@ class Engine:
         if job is None:
             return False
         unit = self.graph.units[job.unit]
+        if not turn.has_run_jobs:
+            # What led to the jobs is told before the first of them runs; what they do to each other is one step.
+            turn.has_run_jobs = True
+            for name in sorted(turn.touched):
+                turn.tell(self.graph.units[name])
         job.state = JobState.RUNNING
         job.running_usec = turn.now.monotonic_usec
         self._end_by_outcome(unit, job, self._begin_job(unit, job, turn), turn)
@@ -217,6 +224,7 @@ class Engine:
             return Outcome.BEGUN
         unit.condition_result = unit.assert_result = True
         unit.condition_time = unit.assert_time = turn.now
+        turn.touched.add(unit.name)
         return self._start_now(unit, turn)
 
     def _start_now(self, unit: Unit, turn: Turn) -> Outcome | JobResult:
@@ -360,8 +368,7 @@ class Engine:
 
     def _propagate_reload(self, name: str, turn: Turn) -> None:
         unit = self.graph.units[name]
-        # An anchor for the others, as systemd has it: clients see its job come and go.
-        self.world.enqueue(unit, JobType.NOP, JobMode.FAIL, turn)
+        self.world.queue.pass_anchor(unit, turn)
         for other in sorted(unit.dependencies.get(Dependency.PROPAGATES_RELOAD_TO, ())):
             self.world.grant(
                 propagation.Wish(other, JobType.TRY_RELOAD, JobMode.FAIL, f"{name} is reloading"), turn
@@ -413,8 +420,8 @@ class Engine:
             turn.ask(StartupFinished(usec))
 
     def _collect_garbage(self, turn: Turn) -> None:
-        """Unload what is down and named by nobody (systemd.unit(5), CollectMode=), once the queue is empty."""
-        if not self._may_hold_garbage or self.world.queue.jobs or self.graph.missing():
+        """Unload what is down and named by nobody (systemd.unit(5), CollectMode=). A boot is not kept waiting by it."""
+        if not self._may_hold_garbage or self._is_booting() or self.graph.missing():
             return
         self._may_hold_garbage = False
         for unit in self.graph.unreferenced(self._is_in_use):
@@ -422,11 +429,16 @@ class Engine:
             self._timed.pop(unit.name, None)
             turn.ask(UnitRemoved(unit.name))
 
+    def _is_booting(self) -> bool:
+        return self.world.boot_times.finish is None and bool(self.world.queue.jobs)
+
     def _is_in_use(self, unit: Unit) -> bool:
         state = unit.active_state
         if state is ActiveState.FAILED:
             return unit.settings.collect_mode is CollectMode.INACTIVE
-        return not state.is_down or unit.job is not None or unit.definition.is_perpetual or bool(self.pinned & unit.names)
+        if not state.is_down or unit.job is not None or unit.machine.has_processes:
+            return True
+        return unit.definition.is_perpetual or bool(self.pinned & unit.names)
 
     # --- events ----------------------------------------------------------------------------------------------------
 
@@ -434,6 +446,7 @@ class Engine:
         unit = self.graph.units.get(getattr(event, "unit", ""))
         if unit is not None and unit.type is UnitType.SERVICE:
             service.on_event(unit, event, turn)
+            self._may_hold_garbage |= isinstance(event, ev.UnitEmpty)
             self._touch(unit)
 
     def _on_trigger_event(self, event: ev.Event, turn: Turn) -> None:
@@ -459,6 +472,7 @@ class Engine:
         unit.condition_result = _all_met(unit.settings.conditions, event.conditions)
         unit.assert_result = _all_met(unit.settings.asserts, event.asserts)
         turn.ask(UnitChanged(unit.name))
+        turn.touched.add(unit.name)
         job = unit.job
         if job is None or job.type is not JobType.START or job.state is not JobState.RUNNING:
             return
@@ -539,7 +553,7 @@ class Engine:
 
     def reload(self, definitions: list[UnitDefinition], now: Now) -> list[Effect]:
         """daemon-reload: all units say what their files say now; what runs goes on (systemctl(1))."""
-        turn = Turn(now)
+        turn = Turn(now, self.is_heard)
 
         def keep(unit: Unit) -> bool:
             return unit.job is not None or not unit.active_state.is_down or unit.definition.is_perpetual

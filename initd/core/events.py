@@ -127,12 +127,17 @@ class PidFileRead(Event):
 
 
 class NotifyReceived(Event):
-    """A datagram on /run/systemd/notify from a process of this unit; `fields` in order, as sd_notify(3) names them."""
+    """A datagram on /run/systemd/notify from a process of this unit; `fields` in order, as sd_notify(3) names them.
+
+    `main` is the living process that MAINPID= names, or None; `main_is_ours`: it belongs to the unit.
+    """
 
     unit: str
     pid: int
     uid: int
     fields: tuple[tuple[str, str], ...]
+    main: PidRef | None = None
+    main_is_ours: bool = False
 
 
 class ConditionsChecked(Event):

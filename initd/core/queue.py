@@ -66,6 +66,7 @@ class JobQueue:
         self.runnable[unit.name] = None
         turn.ask(JobAdded(job.id, unit.name))
         turn.ask(UnitChanged(unit.name))
+        turn.touched.add(unit.name)
 
     def _merge_into(self, queued: Job, job_type: JobType, unit: Unit) -> None:
         if queued.state is JobState.RUNNING and not (job_type in _LATE_MERGE and is_superset(queued.type, job_type)):
@@ -76,6 +77,12 @@ class JobQueue:
         if queued.state is JobState.WAITING and merged is not None:
             queued.type = merged
             self.runnable[unit.name] = None
+
+    def pass_anchor(self, unit: Unit, turn: Turn) -> None:
+        """The anchor of jobs that a unit gives to others (a nop job, for systemd): clients see it come and go."""
+        turn.ask(JobAdded(self._next_id, unit.name))
+        turn.ask(JobRemoved(self._next_id, unit.name, JobResult.DONE))
+        self._next_id += 1
 
     # --- running -----------------------------------------------------------------------------------------------
 
@@ -154,6 +161,7 @@ class JobQueue:
         unit.job = None
         del self.jobs[job.id]
         self.runnable.pop(unit.name, None)
+        turn.tell(unit)
         turn.ask(JobRemoved(job.id, unit.name, result))
         turn.ask(UnitChanged(unit.name))
 

@@ -109,7 +109,7 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
         refuse(event.request, Refusal(_ERROR + "NoSuchProcess", f"No {word} process to kill"), turn)
         return
     everyone = not wants_main and not wants_control
-    if everyone and unit.active_state.is_down and not main and not control and machine is not None:
+    if who is KillWho.ALL_FAIL and unit.active_state.is_down and not main and not control and machine is not None:
         refuse(event.request, Refusal(_ERROR + "NoSuchProcess", "No matching processes to kill"), turn)
         return
     turn.ask(

@@ -18,6 +18,7 @@ from enum import Enum
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
+from initd.core.effects import UnitChanged
 from initd.core.events import (
     ExecFailed,
     ExecSucceeded,
@@ -60,6 +61,7 @@ class Input(Enum):
     MAIN_EXITED = "main process exited"
     CONTROL_EXITED = "control process exited"
     EMPTY = "no process left"
+    KILLED = "processes signalled"
     NOBODY_KILLED = "nobody to signal"
     PID_FILE = "PID file read"
     LISTED = "processes listed"
@@ -207,6 +209,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         (SIGNALLED, exits.on_empty_in_signalled),
         (FINAL, exits.on_empty_in_final),
     ],
+    Input.KILLED: [((*SIGNALLED, *FINAL), exits.on_killed)],
     Input.NOBODY_KILLED: [((*SIGNALLED, *FINAL), exits.on_nobody_killed)],
     Input.PID_FILE: [
         ((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), exits.on_pid_file),
@@ -221,7 +224,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         (FINAL, limits.on_final_timeout),
         ((_S.AUTO_RESTART,), limits.on_restart_delay_over),
     ],
-    Input.WATCHDOG: [((_S.START_POST, _S.RUNNING, _S.RELOAD), _watchdog)],
+    Input.WATCHDOG: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), _watchdog)],
     Input.READY: [
         ((_S.START,), notify.on_ready_in_start),
         ((_S.RELOAD,), notify.on_ready_in_reload),
@@ -241,6 +244,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
     for kind, reason in (
         (Input.EXECUTED, "only Type=exec waits for it, in start"),
         (Input.EMPTY, _REST),
+        (Input.KILLED, "it was asked for by a client, or for a control process"),
         (Input.NOBODY_KILLED, "a control process was killed, or the processes have gone on by themselves"),
         (Input.PID_FILE, "the answer came after the state had moved on"),
         (Input.LISTED, "the answer came after the state had moved on"),
@@ -313,8 +317,7 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
             machine.is_empty = True
             feed(unit, Input.EMPTY, event, turn)
     elif isinstance(event, ProcessesKilled):
-        if event.count == 0:
-            feed(unit, Input.NOBODY_KILLED, event, turn)
+        feed(unit, Input.NOBODY_KILLED if event.count == 0 else Input.KILLED, event, turn)
     elif isinstance(event, PidFileRead):
         feed(unit, Input.PID_FILE, event, turn)
     elif isinstance(event, ProcessesListed):
@@ -349,6 +352,8 @@ def reset_failed(unit: Unit, turn: Turn) -> None:
     if machine.state is _S.FAILED:
         go(unit, _S.DEAD, turn)
     machine.result = machine.reload_result = ServiceResult.SUCCESS
+    if machine.n_restarts:
+        turn.ask(UnitChanged(unit.name))
     machine.n_restarts = 0
     machine.forget_restarts = False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from initd.core import restart
 from initd.core.dependency import Dependency
-from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn, UnitPassed
+from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
 from initd.core.released import released_paths, released_terminal
@@ -41,20 +41,23 @@ _S = ServiceState
 def go(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY, will_restart: bool = False,
        reload_failed: bool = False) -> None:
     """Set the state and when it has lasted too long; note the change. Nothing else."""
+    go_quietly(unit, state, turn, timeout_usec)
+    announce(unit, turn, will_restart, reload_failed)
+
+
+def go_quietly(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY) -> None:
+    """The same, when an answer that comes at once decides whether it stays so: nobody is to hear of it before."""
     machine = machine_of(unit)
-    tell_before(unit, turn)
+    turn.tell_touched(unit)
     machine.state = state
     machine.state_deadline_usec = after(turn, timeout_usec)
-    old, machine.told_state = machine.told_state, machine.active_state
-    turn.changes.append(StateChange(unit.name, old, machine.told_state, will_restart, reload_failed))
+
+
+def announce(unit: Unit, turn: Turn, will_restart: bool = False, reload_failed: bool = False) -> None:
+    machine = machine_of(unit)
+    old, machine.told = machine.active_state_in(machine.told), machine.state
+    turn.changes.append(StateChange(unit.name, old, machine.active_state, will_restart, reload_failed))
     turn.touched.add(unit.name)
-
-
-def tell_before(unit: Unit, turn: Turn) -> None:
-    """Clients hear of the state that was set in this turn before it is another."""
-    if unit.name in turn.touched:
-        turn.touched.discard(unit.name)
-        turn.ask(UnitPassed(unit.as_it_is()))
 
 
 def after(turn: Turn, span_usec: int) -> int:
@@ -167,10 +170,7 @@ def enter_start(unit: Unit, turn: Turn) -> None:
         enter_start_post(unit, turn)
         return
     if settings.type in (ServiceType.SIMPLE, ServiceType.IDLE):
-        # The answer to Spawn makes it `running`, and only that is worth telling: nobody waits in between.
-        tell_before(unit, turn)
-        machine.state = _S.START
-        machine.state_deadline_usec = INFINITY
+        go_quietly(unit, _S.START, turn)  # the answer to Spawn makes it `running`
     else:
         go(unit, _S.START, turn, settings.timeout_start_usec)
     if settings.type is ServiceType.FORKING:
@@ -220,8 +220,11 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
             go(unit, _S.RUNNING, turn, reload_failed=reload_failed)
     elif settings.remain_after_exit and machine.result is ServiceResult.SUCCESS:
         go(unit, _S.EXITED, turn, reload_failed=reload_failed)
-    else:
+    elif machine.result is ServiceResult.SUCCESS:
         enter_stop(unit, ServiceResult.SUCCESS, turn)
+    else:
+        # ExecStop= is for a service that still works (conformance/services: lines-stop-on-failure).
+        enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.SUCCESS, turn)
 
 
 def enter_reload(unit: Unit, turn: Turn) -> None:
@@ -288,7 +291,7 @@ def enter_signal(unit: Unit, state: ServiceState, result: ServiceResult, turn: T
     timeout = settings.timeout_stop_usec
     if operation is KillOperation.WATCHDOG and settings.timeout_abort_usec is not None:
         timeout = settings.timeout_abort_usec
-    go(unit, state, turn, timeout)
+    go_quietly(unit, state, turn, timeout)  # whether anybody is there to be waited for, the answer says
     turn.ask(order)
 
 

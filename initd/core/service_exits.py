@@ -18,6 +18,7 @@ from initd.core.events import (
 )
 from initd.core.messages import ID_PROCESS_EXIT
 from initd.core.service_enter import (
+    announce,
     enter_dead,
     enter_running,
     enter_signal,
@@ -223,6 +224,7 @@ def judge_main(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult | 
         if command.ignore_failure:
             result = ServiceResult.SUCCESS
     _log_exit(unit, "Main process", event.end, is_clean, command, turn)
+    turn.ask(UnitChanged(unit.name))
     if machine.state in (_S.DEAD, _S.FAILED, _S.AUTO_RESTART):
         return result
     keep_first(machine, result)
@@ -245,7 +247,8 @@ def judge_control(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult
     is_daemon = phase is ExecPhase.START and settings.type is not ServiceType.ONESHOT
     is_clean = exitstatus.is_clean(event.end, settings.success_exit_status, is_daemon)
     result = ServiceResult.SUCCESS if is_clean else _worth(event.end)
-    if phase is ExecPhase.CONDITION and event.end.code == "exited" and 1 <= event.end.status <= 254:
+    is_skip = event.end.code == "exited" and 1 <= event.end.status <= 254
+    if phase is ExecPhase.CONDITION and is_skip and not is_clean:
         result = ServiceResult.EXEC_CONDITION
     _record_command(unit, phase, index, machine.control.replace(exit_time=turn.now, end=event.end))
     machine.control = None
@@ -256,6 +259,7 @@ def judge_control(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult
         machine.reload_result = result if machine.reload_result is ServiceResult.SUCCESS else machine.reload_result
     elif result is not ServiceResult.EXEC_CONDITION and machine.state not in (_S.DEAD, _S.FAILED, _S.AUTO_RESTART):
         keep_first(machine, result)
+    turn.ask(UnitChanged(unit.name))
     is_current = _PHASE_OF.get(machine.state) is phase
     if is_current and result is ServiceResult.SUCCESS and index + 1 < len(lines):
         timeout = machine_timeout(unit)
@@ -297,9 +301,7 @@ def on_main_exited_in_start(unit: Unit, result: object, turn: Turn) -> None:
 def on_main_exited_in_running(unit: Unit, result: object, turn: Turn) -> None:
     assert isinstance(result, ServiceResult)
     if service_settings(unit).exit_type is ServiceExitType.CGROUP:
-        # The last process to go takes the service with it: that comes as UnitEmpty.
-        turn.ask(UnitChanged(unit.name))
-        return
+        return  # the last process to go takes the service with it: that comes as UnitEmpty
     enter_running(unit, result, turn)
 
 
@@ -417,6 +419,13 @@ def on_empty_in_final(unit: Unit, _: object, turn: Turn) -> None:
     enter_dead(unit, ServiceResult.SUCCESS, turn)
 
 
+def on_killed(unit: Unit, _: object, turn: Turn) -> None:
+    """There is somebody to wait for: now the state is one that lasts."""
+    machine = machine_of(unit)
+    if machine.told is not machine.state:
+        announce(unit, turn)
+
+
 def on_nobody_killed(unit: Unit, _: object, turn: Turn) -> None:
     """The signal reached nobody worth waiting for. A process whose end is still to be reported is waited for."""
     machine = machine_of(unit)
@@ -426,6 +435,8 @@ def on_nobody_killed(unit: Unit, _: object, turn: Turn) -> None:
         machine.main = None
     if not machine.has_main and not machine.has_control:
         skip_signal(unit, machine.state, turn)
+    else:
+        on_killed(unit, None, turn)
 
 
 # --- finding the main process --------------------------------------------------------------------------------------

@@ -81,7 +81,11 @@ def on_signal_timeout(unit: Unit, _: object, turn: Turn) -> None:
 
 
 def on_stop_post_timeout(unit: Unit, _: object, turn: Turn) -> None:
-    if service_settings(unit).timeout_stop_failure_mode is TimeoutFailureMode.KILL and kill_settings(unit).send_sigkill:
+    mode = service_settings(unit).timeout_stop_failure_mode
+    if mode is TimeoutFailureMode.ABORT:
+        turn.log(unit, LOG_WARNING, "State 'stop-post' timed out. Aborting.")
+        enter_signal(unit, _S.FINAL_WATCHDOG, ServiceResult.TIMEOUT, turn)
+    elif mode is TimeoutFailureMode.KILL and kill_settings(unit).send_sigkill:
         turn.log(unit, LOG_WARNING, "State 'stop-post' timed out. Killing.")
         enter_signal(unit, _S.FINAL_SIGKILL, ServiceResult.TIMEOUT, turn)
     else:

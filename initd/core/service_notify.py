@@ -25,7 +25,7 @@ from initd.core.service_record import (
 from initd.core.states import NotifyAccess, ServiceResult, ServiceState, ServiceType
 from initd.core.turn import Turn
 from initd.core.unit import Unit
-from initd.core.values import INFINITY, LOG_WARNING, PidRef
+from initd.core.values import INFINITY, LOG_WARNING
 
 _S = ServiceState
 
@@ -59,7 +59,7 @@ def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> str:
         if f"{name}={value}" in _PROGRESS:
             word = f"{name}={value}"
         else:
-            changed |= _note(unit, name, value, turn)
+            changed |= _note(unit, name, value, event, turn)
     if word:
         machine = machine_of(unit)
         machine.is_ready = word == "READY=1"
@@ -70,7 +70,7 @@ def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> str:
     return word
 
 
-def _note(unit: Unit, name: str, value: str, turn: Turn) -> bool:
+def _note(unit: Unit, name: str, value: str, event: NotifyReceived, turn: Turn) -> bool:
     """One field that leaves the state alone. True when `systemctl show` prints something new."""
     machine = machine_of(unit)
     if name == "STATUS":
@@ -84,7 +84,7 @@ def _note(unit: Unit, name: str, value: str, turn: Turn) -> bool:
         machine.bus_error = value
         return True
     if name == "MAINPID" and value.isdigit():
-        return _take_main_pid(unit, int(value), turn)
+        return _take_main_pid(unit, int(value), event, turn)
     if name == "NOTIFYACCESS" and value in {access.value for access in NotifyAccess}:
         machine.notify_access = NotifyAccess(value)
         return True
@@ -101,15 +101,23 @@ def _note(unit: Unit, name: str, value: str, turn: Turn) -> bool:
     return False
 
 
-def _take_main_pid(unit: Unit, pid: int, turn: Turn) -> bool:
+def _take_main_pid(unit: Unit, pid: int, event: NotifyReceived, turn: Turn) -> bool:
+    """A process outside of the unit becomes its main process only on root's word."""
     machine = machine_of(unit)
-    if pid <= 1 or pid == machine.main_pid or machine.state not in (
+    if pid == machine.main_pid or machine.state not in (
         _S.START, _S.START_POST, _S.RUNNING, _S.RELOAD, _S.STOP, _S.STOP_SIGTERM,
     ):
         return False
+    if event.main is None or event.main.pid != pid:
+        turn.log(unit, LOG_WARNING, f"New main PID {pid} does not exist or is a zombie.")
+        return False
+    if not event.main_is_ours and event.uid != 0:
+        turn.log(unit, LOG_WARNING, f"New main PID {pid} does not belong to service, refusing.")
+        return False
     machine.main = machine.last_main = ProcessRecord(pid, turn.now)
     machine.main_known = True
-    turn.ask(WatchPid(unit.name, PidRef(pid)))
+    machine.main_is_foreign = not event.main_is_ours
+    turn.ask(WatchPid(unit.name, event.main))
     return True
 
 

@@ -58,7 +58,7 @@ class ServiceMachine(Machine):
 
     __slots__ = (
         "state",
-        "told_state",
+        "told",
         "is_idle_type",
         "result",
         "reload_result",
@@ -94,8 +94,8 @@ class ServiceMachine(Machine):
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.state = ServiceState.DEAD
-        #: The ActiveState that jobs and other units have heard of last.
-        self.told_state = ActiveState.INACTIVE
+        #: The state that jobs, other units and clients have heard of last.
+        self.told = ServiceState.DEAD
         self.is_idle_type = settings.type is ServiceType.IDLE
         #: The first failure since the last start; later ones do not replace it.
         self.result = ServiceResult.SUCCESS
@@ -141,7 +141,10 @@ class ServiceMachine(Machine):
 
     @property
     def active_state(self) -> ActiveState:
-        return (ACTIVE_STATE_IDLE if self.is_idle_type else ACTIVE_STATE)[self.state]
+        return self.active_state_in(self.state)
+
+    def active_state_in(self, state: ServiceState) -> ActiveState:
+        return (ACTIVE_STATE_IDLE if self.is_idle_type else ACTIVE_STATE)[state]
 
     @property
     def sub_state(self) -> str:
@@ -150,6 +153,10 @@ class ServiceMachine(Machine):
     @property
     def can_start(self) -> bool:
         return True
+
+    @property
+    def has_processes(self) -> bool:
+        return not self.is_empty
 
     @property
     def main_pid(self) -> int:

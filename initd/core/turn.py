@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
-from initd.core.effects import Effect, Log
+from initd.core.effects import Effect, Log, UnitPassed
 from initd.core.record import Record
 from initd.core.states import ActiveState, JobResult, ServiceResult
 from initd.core.unit import Unit
@@ -52,10 +52,14 @@ class AutomaticRestart(Record):
 class Turn:
     """Handed to everything that decides; dead when `handle` returns."""
 
-    __slots__ = ("now", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched")
+    __slots__ = (
+        "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
+    )
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: Now, is_heard: bool = True) -> None:
         self.now = now
+        #: Somebody listens to what becomes of units.
+        self.is_heard = is_heard
         self.effects: list[Effect] = []
         self.changes: deque[StateChange] = deque()
         self.restarts: deque[AutomaticRestart] = deque()
@@ -64,9 +68,21 @@ class Turn:
         self.granted: set[Hashable] = set()
         #: Units that have changed in this turn: their state is told before they go on to another.
         self.touched: set[str] = set()
+        self.has_run_jobs = False
 
     def ask(self, effect: Effect) -> None:
         self.effects.append(effect)
+
+    def tell(self, unit: Unit) -> None:
+        """Clients hear what the unit is now, before it is something else."""
+        self.touched.discard(unit.name)
+        if self.is_heard:
+            self.effects.append(UnitPassed(unit.name, unit.as_it_is()))
+
+    def tell_touched(self, unit: Unit) -> None:
+        """The same, where there is news."""
+        if unit.name in self.touched:
+            self.tell(unit)
 
     def log(self, unit: Unit | None, priority: int, text: str, **fields: str) -> None:
         """One line for the journal; with a unit, the line starts with its name as systemd's do."""

@@ -53,6 +53,11 @@ class Machine:
     def can_start(self) -> bool:
         return False
 
+    @property
+    def has_processes(self) -> bool:
+        """Some may be left though it is down."""
+        return False
+
 
 class Unit:
     """See the module's docstring. `name` is the Id; `names` has every alias too."""

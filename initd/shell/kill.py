@@ -49,12 +49,13 @@ class Killer:
                 if info.is_zombie and info.parent_pid == os.getpid():
                     met[info.pid, info.start_ticks] = info  # dead already, and its exit is still to be heard
         if order.everyone:
+            named = dict(met)
             if order.signal == _signal.SIGKILL:
                 self._tracker.forget()
                 met.update({(info.pid, info.start_ticks): info for info in self._tracker.live(order.unit)})
                 if self._tracker.kill_cgroup(order.unit):
                     return _answer(order.unit, met)
-                met.clear()
+                met = named
                 self._chase(order, met)
             else:
                 self._signal_until_still(order, met)

@@ -12,7 +12,9 @@ import struct
 
 from initd.core.events import NotifyReceived
 from initd.core.record import Record
+from initd.core.values import PidRef
 from initd.shell.fds import OwnedFd
+from initd.shell.track import read_stat
 from initd.wire import notify as wire
 
 TYPE_CHECKING = False
@@ -105,7 +107,19 @@ def _notification(data: bytes, control: list[tuple[int, int, bytes]], flags: int
     unit = tracker.unit_of(pid)
     if unit is None:
         return Notification(None, fds, f"Cannot find unit for notify message of PID {pid}, ignoring.")
-    return Notification(NotifyReceived(unit, pid, uid, fields), fds)
+    main = _main_process(fields)
+    is_ours = main is not None and tracker.unit_of(main.pid) == unit
+    return Notification(NotifyReceived(unit, pid, uid, fields, main, is_ours), fds)
+
+
+def _main_process(fields: tuple[tuple[str, str], ...]) -> PidRef | None:
+    """The process that MAINPID= names, if it lives and is not the manager."""
+    named = [value for name, value in fields if name == "MAINPID" and value.isdecimal() and len(value) < 10]
+    pid = int(named[-1]) if named else 0
+    if pid <= 1 or pid == os.getpid():
+        return None
+    process = read_stat(pid)
+    return PidRef(pid, process.start_ticks) if process is not None and not process.is_zombie else None
 
 
 def _parse_control(

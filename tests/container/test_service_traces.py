@@ -18,6 +18,8 @@ from tests.conformance.services.record import ANSWERS, PYINIT, differences, play
 
 RECORDED = json.loads(ANSWERS.read_text())["cases"]
 NAMES = [case.name for case in cases.every()]
+#: The cases are timed in tenths of seconds, and a machine under load stretches them: what differs is played again, by itself.
+TRIES = 2
 #: How processes are told apart: by their tag, as in a default container, or by a cgroup of their own.
 WAYS = {"tag": {}, "cgroup": {"prefix": IN_CGROUP2, "options": ("--systemd=always",)}}
 
@@ -30,7 +32,12 @@ def traces(request):
     container = Container(PYINIT, options=options, prefix=way.get("prefix"))
     try:
         container.start().wait_until_booted()
-        yield play(container, cases.every())
+        found = play(container, cases.every())
+        for _ in range(TRIES):
+            again = [case for case in cases.every() if found[case.name] != RECORDED.get(case.name)]
+            print(f"played once more: {[case.name for case in again]}")
+            found |= play(container, again, at_once=2)
+        yield found
     finally:
         print(container.logs()[-20000:])
         container.remove()

@@ -44,9 +44,16 @@ def only(receiver, tracker):
 
 
 def test_fields_arrive_in_order_with_the_senders_identity(receiver, client, tracker):
-    client.send(b"READY=1\nSTATUS=a = b\nnonsense\n\nMAINPID=7\0")
-    fields = (("READY", "1"), ("STATUS", "a = b"), ("MAINPID", "7"))
+    client.send(b"READY=1\nSTATUS=a = b\nnonsense\n\nMAINPID=999999999\0")
+    fields = (("READY", "1"), ("STATUS", "a = b"), ("MAINPID", "999999999"))
     assert only(receiver, tracker).event == NotifyReceived("test.service", os.getpid(), os.getuid(), fields)
+
+
+def test_a_main_process_that_lives_is_told_with_what_identifies_it(receiver, client, tracker):
+    parent = os.getppid()
+    client.send(f"MAINPID={parent}".encode())
+    event = only(receiver, tracker).event
+    assert (event.main.pid, event.main.start_ticks > 0, event.main_is_ours) == (parent, True, False)
 
 
 def test_nothing_there_is_no_mistake(receiver, tracker):

@@ -33,17 +33,20 @@ MANAGER = SYSTEMD + ".Manager"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
 #: Cases at once: what is timed in them must not be moved by the load they make.
-AT_ONCE = 12
+AT_ONCE = 10
 STEP_SEC = 25.0
 #: Nothing has changed for so long: this was the end.
-SETTLE_SEC = 0.4
+SETTLE_SEC = 0.7
 
 
 class Case(NamedTuple):
     """Unit name → text; what to do, step by step; `name.service` is what a step without a unit means.
 
     Steps: start, stop, restart, reload, reset-failed [unit] (asked, and not waited for); job (until none is left);
-    until STATE [unit]; gate NAME; kill WHO SIGNAL; sleep SECONDS; show PROPERTY; call METHOD.
+    until STATE [unit]; gate NAME; kill WHO SIGNAL; sleep SECONDS; settle SECONDS (without a change); seen LINE (that
+    a process wrote);
+    show PROPERTY [unit [interface]]; sorted (what the processes wrote, since they were not in step); collapsed (without
+    the main process's end before the last entry, since two processes ended at once).
     """
 
     name: str
@@ -145,6 +148,12 @@ def spell(known: dict[str, Any]) -> str:
     return (f"{known['ActiveState']}/{known['SubState']} {known.get('Result', '-')} {main} {known.get('NRestarts', 0)}")
 
 
+def collapse(trace: list[str]) -> list[str]:
+    """States and results alone, but for the last entry."""
+    shorter = [" ".join(line.split()[:2]) for line in trace[:-1]]
+    return [line for line, before in zip(shorter, ["", *shorter]) if line != before] + trace[-1:]
+
+
 class Run:
     """One case being played."""
 
@@ -156,6 +165,7 @@ class Run:
         self.answers: list[str] = []
         self.step_began = time.monotonic()
         self.problem = ""
+        self.flags: set[str] = set()
 
     def advance(self) -> bool:
         """Do what can be done. True once it is over."""
@@ -168,7 +178,10 @@ class Run:
                 return False
             self.steps.popleft()
             self.step_began = time.monotonic()
-        return time.monotonic() - max(each.changed for each in self.watched.values()) > SETTLE_SEC and not self.pending
+        return time.monotonic() - max(self.step_began, self._last_change()) > SETTLE_SEC and not self.pending
+
+    def _last_change(self) -> float:
+        return max(each.changed for each in self.watched.values())
 
     def _is_done(self, words: list[str]) -> bool:
         verb, *rest = words
@@ -176,6 +189,14 @@ class Run:
             return self._has_been(rest[0], rest[1] if len(rest) > 1 else self.case.unit)
         if verb == "job":
             return not self.pending
+        if verb == "seen":
+            out = self.player.root / OUT / self.case.name / "out"
+            return out.exists() and " ".join(rest) in out.read_text().splitlines()
+        if verb == "settle":
+            return time.monotonic() - max(self.step_began, self._last_change()) >= float(rest[0])
+        if verb in ("sorted", "collapsed"):
+            self.flags.add(verb)
+            return True
         if verb == "sleep":
             return time.monotonic() - self.step_began >= float(rest[0])
         if verb == "gate":
@@ -208,7 +229,6 @@ class Run:
             return False
         while states.popleft() != state:
             pass
-        states.appendleft(state)
         return True
 
     def _ask(self, method: str, signature: str, body: tuple) -> None:
@@ -231,15 +251,18 @@ class Run:
         value = reply.error_name if reply.type == dbus.ERROR else reply.body[0][1]
         self.answers.append(f"{name}={value}")
 
-    def end_of_job(self, result: str) -> None:
+    def end_of_job(self) -> None:
         self.pending -= 1
 
     def result(self) -> dict[str, Any]:
         found: dict[str, Any] = {name: each.trace for name, each in self.watched.items()}
+        if "collapsed" in self.flags:
+            found = {name: collapse(trace) for name, trace in found.items()}
         found["jobs"] = {name: each.jobs for name, each in self.watched.items() if each.jobs}
         out = self.player.root / OUT / self.case.name / "out"
         if out.exists():
-            found["out"] = out.read_text().splitlines()
+            lines = out.read_text().splitlines()
+            found["out"] = sorted(lines) if "sorted" in self.flags else lines
         if self.answers:
             found["answers"] = self.answers
         if self.problem:
@@ -256,8 +279,9 @@ class Player:
         self.write = write
         self.units: dict[str, Watched] = {}
         self.names: dict[str, str] = {}
-        self.jobs: dict[str, Run] = {}
-        self.ended: dict[str, str] = {}
+        #: A job's path → who waits for it, once for each request that it serves.
+        self.jobs: dict[str, list[Run]] = {}
+        self.ended: set[str] = set()
         self.client.call("Subscribe", "", (), lambda reply: None)
 
     def play(self, cases: list[Case], at_once: int = AT_ONCE) -> dict[str, dict[str, Any]]:
@@ -291,9 +315,9 @@ class Player:
     def add_job(self, path: str, run: Run) -> None:
         """The job may have ended before we heard of its path."""
         if path in self.ended:
-            run.end_of_job(self.ended.pop(path))
+            run.end_of_job()
         else:
-            self.jobs[path] = run
+            self.jobs.setdefault(path, []).append(run)
 
     def _listen(self, timeout: float) -> None:
         for message in self.client.messages(timeout):
@@ -307,11 +331,9 @@ class Player:
                 if watched is not None:
                     watched.jobs.append(result)
                     watched.changed = time.monotonic()
-                run = self.jobs.pop(path, None)
-                if run is not None:
-                    run.end_of_job(result)
-                else:
-                    self.ended[path] = result
+                self.ended.add(path)
+                for run in self.jobs.pop(path, ()):
+                    run.end_of_job()
 
 
 def put_units(podman: list[str], container: str, texts: dict[str, str]) -> None:

@@ -21,16 +21,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 from harness import IN_CGROUP2, Container, Image  # noqa: E402
 
 from tests.conformance.services import cases  # noqa: E402
-from tests.conformance.services.play import Case, Player, put_units, volume  # noqa: E402
+from tests.conformance.services.play import AT_ONCE, Case, Player, put_units, volume  # noqa: E402
 
 ANSWERS = Path(__file__).resolve().parent / "answers.json"
 SYSTEMD = Image(("systemd-sysv", "dbus"), with_pyinit=False)
 PYINIT = Image(("dbus",))
 
 
-def play(container: Container, chosen: list[Case]) -> dict[str, dict[str, Any]]:
+def play(container: Container, chosen: list[Case], at_once: int = AT_ONCE) -> dict[str, dict[str, Any]]:
     player = Player(container.pid, lambda texts: put_units(container.podman, container.id, texts))
-    return player.play(chosen)
+    return player.play(chosen, at_once)
 
 
 def systemd_container() -> Container:
