@@ -142,6 +142,8 @@ class Allowed(Record):
     has_cgroups: bool = True
     has_seccomp_filter: bool = False
     hard_limits: dict[str, int | None] = {}
+    #: Of cgroups: what the tree that is writable can limit.
+    controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
 
 
 #: Only ever compared with: facts of no machine in particular.
