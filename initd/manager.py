@@ -22,6 +22,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Return
+from initd.core.api_unit import FREEZE
 from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
@@ -307,7 +308,9 @@ class Manager:
             return
         if order is None:
             return
-        if order.kind == "Reload":
+        if order.kind == FREEZE:
+            self.clients.answer(client, message, self.performer.freeze(order))
+        elif order.kind == "Reload":
             self.reload()
             self.clients.answer(client, message, Return())
         elif order.kind == "Reexecute":

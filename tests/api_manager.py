@@ -39,6 +39,7 @@ class FakeFacts:
     uid = 4242
     unit_path = ("/etc/systemd/system", "/lib/systemd/system")
     control_group = ""
+    can_freeze = False
 
     def __init__(self, manager: FakeManager) -> None:
         self._manager = manager
@@ -53,6 +54,12 @@ class FakeFacts:
     def usage(self, unit: Unit) -> Usage:
         tasks = sum(name == unit.name for name, _ in self._manager.processes.values())
         return Usage(tasks=tasks, memory=3 << 20, cpu_nsec=1_500_000) if tasks else Usage()
+
+    def freezer_state(self, unit: Unit) -> str:
+        return "running"
+
+    def control_group_id(self, unit: Unit) -> int:
+        return 0
 
     def needs_reload(self, unit: Unit) -> bool:
         return unit.name in self._manager.changed_on_disk

@@ -29,7 +29,7 @@ VOCABULARY = {
     "messages", "sources", "zone", "caldate",
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
-CARRIED_OUT = {"unit", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
+CARRIED_OUT = {"unit", "cgroup_attributes", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
                "unitfiles", "seccomp"}
 CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones"}
 

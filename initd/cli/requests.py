@@ -52,6 +52,26 @@ def kill(arguments: list[str], options: Options) -> int:
     return status
 
 
+def freeze(arguments: list[str], options: Options) -> int:
+    return _for_each("FreezeUnit", "freeze", arguments)
+
+
+def thaw(arguments: list[str], options: Options) -> int:
+    return _for_each("ThawUnit", "thaw", arguments)
+
+
+def _for_each(method: str, verb: str, arguments: list[str]) -> int:
+    bus = Bus()
+    status = 0
+    for name in expand(arguments, bus):
+        try:
+            bus.ask(method, "s", name)
+        except BusError as problem:
+            complain(f"Failed to {verb} unit {name}: {problem.text}")
+            status = 1
+    return status
+
+
 def reset_failed(arguments: list[str], options: Options) -> int:
     bus = Bus()
     if not arguments:

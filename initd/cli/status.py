@@ -195,6 +195,9 @@ def _active(unit: Shown) -> str:
         text += f" (Result: {result})"
     elif sub_state and sub_state != unit.active_state:
         text += f" ({sub_state})"
+    freezer = unit.get("FreezerState", "running")
+    if freezer not in ("running", ""):
+        text += f" ({freezer})"
     since = {
         "active": "ActiveEnterTimestamp",
         "reloading": "ActiveEnterTimestamp",

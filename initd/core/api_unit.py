@@ -5,10 +5,10 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 
 from __future__ import annotations
 
-from initd.core.answers import DBUS, SYSTEMD, Error, Method, Return, Subject, Submit, return_nothing
+from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
 from initd.core.events import CancelRequest, JobRequest, KillRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
-from initd.core.properties import Row, control_group
+from initd.core.properties import Row, can_freeze, control_group
 from initd.core.states import JobMode, JobType, KillWho, UnitType
 from initd.core.unit import slice_path
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from initd.core.view import View
 
 _HIGHEST_SIGNAL = 64
+#: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
+FREEZE = "FreezeCgroup"
 
 #: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
 JOB_METHODS: dict[str, tuple[JobType, bool]] = {
@@ -96,6 +98,14 @@ def kill_unit(unit: Unit, who_word: str, signal: int) -> Answer:
     return Submit(KillRequest(0, unit.name, who, signal), return_nothing)
 
 
+def freeze_unit(unit: Unit, is_wanted: bool, view: View) -> Answer:
+    if not can_freeze(unit, view):
+        return Error(DBUS + "NotSupported", f"Unit '{unit.name}' does not support freezing.")
+    if not unit.is_prepared:
+        return Error(SYSTEMD + "UnitInactive", "Unit is inactive.")
+    return Order(FREEZE, (unit.name, unit.cgroup, is_wanted))
+
+
 def list_processes(unit: Unit, view: View) -> Return:
     """Every process of the unit, of a slice every process of the units in it: cgroup, pid, command line."""
     listed = []
@@ -138,8 +148,8 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("Ref", "", "", None),
     Method("Unref", "", "", None),
     Method("Clean", "as", "", None, True),
-    Method("Freeze", "", "", None, True),
-    Method("Thaw", "", "", None, True),
+    Method("Freeze", "", "", lambda call: freeze_unit(call.target, True, call.view), True),
+    Method("Thaw", "", "", lambda call: freeze_unit(call.target, False, call.view), True),
 )
 #: On the interface of the unit's type, for types that have processes.
 PROCESS_METHODS: tuple[Method, ...] = (

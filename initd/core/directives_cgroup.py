@@ -22,7 +22,9 @@ CONTROLLERS = (
     "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices",
     "bpf-foreign", "bpf-socket-bind", "bpf-restrict-network-interfaces",
 )
-_NOT_YET = "limits of control groups are not set yet"
+_STARTUP = "a unit has the same weight before and behind the end of the boot"
+_OF_SLICES = "what a slice protects is not handed down to its units"
+_OLD_IO = "the old controller of block devices; IO…= has taken its place"
 _NO_BPF = "BPF programs cannot be loaded here"
 
 
@@ -358,31 +360,32 @@ def _pressure_limit(context: Context, text: str) -> int:
 
 
 def _cg(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
-        default: Any = None, property_name: str = "", reason: str = _NOT_YET,
+        default: Any = None, property_name: str = "", reason: str = "",
         show: Callable[[Any, LoadFacts], Any] | None = None) -> Directive:
     properties: tuple[Property, ...] = ()
     if show is not None:
         properties = (Property(property_name or key, signature, show),)
     elif signature:
         properties = (shows(property_name or key, signature, field, default),)
-    return Directive(key, Group.CGROUP, field, parse, merge, properties, Fate.IGNORED, reason)
+    return Directive(key, Group.CGROUP, field, parse, merge, properties, Fate.IGNORED if reason else Fate.APPLIED, reason)
 
 
-def _accounting(key: str, field: str, fact: str) -> Directive:
+def _accounting(key: str, field: str, fact: str, reason: str = "") -> Directive:
     def show(settings: Any, facts: LoadFacts) -> bool:
         value = getattr(settings, field)
         return bool(getattr(facts, fact) if value is None else value)
 
-    return _cg(key, field, parsers.boolean, "b", show=show)
+    return _cg(key, field, parsers.boolean, "b", reason=reason, show=show)
 
 
-def _cpus(key: str, field: str) -> Directive:
-    return _cg(key, field, parsers.cpu_set, "ay", Merge.FOLD, show=lambda settings,
-               facts: parsers.cpu_mask(getattr(settings, field)))
+def _cpus(key: str, field: str, reason: str = "") -> Directive:
+    return _cg(key, field, parsers.cpu_set, "ay", Merge.FOLD, reason=reason,
+               show=lambda settings, facts: parsers.cpu_mask(getattr(settings, field)))
 
 
-def _per_device(key: str, field: str, convert: Callable[[str], int], what: str, property_name: str = "") -> Directive:
-    return _cg(key, field, _device_number(convert, what), "a(st)", Merge.FOLD, property_name=property_name)
+def _per_device(key: str, field: str, convert: Callable[[str], int], what: str, property_name: str = "",
+                reason: str = "") -> Directive:
+    return _cg(key, field, _device_number(convert, what), "a(st)", Merge.FOLD, property_name=property_name, reason=reason)
 
 
 def _io_weight(text: str) -> int:
@@ -401,31 +404,31 @@ _oom_mode = parsers.word_of(("auto", "kill"), "managed OOM mode")
 CGROUP: tuple[Directive, ...] = (
     Directive("Slice", Group.CGROUP, "slice", _slice, Merge.REPLACE, (shows("Slice", "s", "slice"),)),
     _cpus("AllowedCPUs", "allowed_cpus"),
-    _cpus("StartupAllowedCPUs", "startup_allowed_cpus"),
+    _cpus("StartupAllowedCPUs", "startup_allowed_cpus", _STARTUP),
     _cpus("AllowedMemoryNodes", "allowed_memory_nodes"),
-    _cpus("StartupAllowedMemoryNodes", "startup_allowed_memory_nodes"),
+    _cpus("StartupAllowedMemoryNodes", "startup_allowed_memory_nodes", _STARTUP),
     _accounting("CPUAccounting", "cpu_accounting", "default_cpu_accounting"),
     _cg("CPUWeight", "cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET),
-    _cg("StartupCPUWeight", "startup_cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET),
+    _cg("StartupCPUWeight", "startup_cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET, reason=_STARTUP),
     _cg("CPUShares", "cpu_shares", _shares, "t", _RESET, _NOT_SET),
-    _cg("StartupCPUShares", "startup_cpu_shares", _shares, "t", _RESET, _NOT_SET),
+    _cg("StartupCPUShares", "startup_cpu_shares", _shares, "t", _RESET, _NOT_SET, reason=_STARTUP),
     _cg("CPUQuota", "cpu_quota_per_sec_usec", _cpu_quota, "t", _RESET, property_name="CPUQuotaPerSecUSec"),
     _cg("CPUQuotaPeriodSec", "cpu_quota_period_usec", parsers.seconds(), "t", _RESET,
         property_name="CPUQuotaPeriodUSec"),
     _accounting("MemoryAccounting", "memory_accounting", "default_memory_accounting"),
     _cg("MemoryMin", "memory_min", _memory_floor, "t", _RESET),
     _cg("MemoryLow", "memory_low", _memory_floor, "t", _RESET),
-    _cg("DefaultMemoryMin", "default_memory_min", _memory_floor, "t", _RESET),
-    _cg("DefaultMemoryLow", "default_memory_low", _memory_floor, "t", _RESET),
+    _cg("DefaultMemoryMin", "default_memory_min", _memory_floor, "t", _RESET, reason=_OF_SLICES),
+    _cg("DefaultMemoryLow", "default_memory_low", _memory_floor, "t", _RESET, reason=_OF_SLICES),
     _cg("MemoryHigh", "memory_high", _memory_max, "t", _RESET),
     _cg("MemoryMax", "memory_max", _memory_max, "t", _RESET),
     _cg("MemorySwapMax", "memory_swap_max", _memory_floor, "t", _RESET),
     _cg("MemoryLimit", "memory_limit", _memory_limit, "t", _RESET),
-    _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.APPEND, show=_show_device_allow),
-    _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s"),
+    _cg("DeviceAllow", "device_allow", _device_allow, "a(ss)", Merge.APPEND, show=_show_device_allow, reason=_NO_BPF),
+    _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s", reason=_NO_BPF),
     _accounting("IOAccounting", "io_accounting", "default_io_accounting"),
     _cg("IOWeight", "io_weight", _io, "t", _RESET, _NOT_SET),
-    _cg("StartupIOWeight", "startup_io_weight", _io, "t", _RESET, _NOT_SET),
+    _cg("StartupIOWeight", "startup_io_weight", _io, "t", _RESET, _NOT_SET, reason=_STARTUP),
     _per_device("IODeviceWeight", "io_device_weight", _io_weight, "weight"),
     _per_device("IOReadBandwidthMax", "io_read_bandwidth_max", _size_1000, "bandwidth"),
     _per_device("IOWriteBandwidthMax", "io_write_bandwidth_max", _size_1000, "bandwidth"),
@@ -433,20 +436,21 @@ CGROUP: tuple[Directive, ...] = (
     _per_device("IOWriteIOPSMax", "io_write_iops_max", _size_1000, "IO limit"),
     _per_device("IODeviceLatencyTargetSec", "io_device_latency_target_usec", timespan.parse, "latency",
                 "IODeviceLatencyTargetUSec"),
-    _cg("BlockIOAccounting", "block_io_accounting", parsers.boolean, "b", default=False),
-    _cg("BlockIOWeight", "block_io_weight", _block_io, "t", _RESET, _NOT_SET),
-    _cg("StartupBlockIOWeight", "startup_block_io_weight", _block_io, "t", _RESET, _NOT_SET),
-    _per_device("BlockIODeviceWeight", "block_io_device_weight", _block_io_weight, "weight"),
-    _per_device("BlockIOReadBandwidth", "block_io_read_bandwidth", _size_1000, "bandwidth"),
-    _per_device("BlockIOWriteBandwidth", "block_io_write_bandwidth", _size_1000, "bandwidth"),
+    _cg("BlockIOAccounting", "block_io_accounting", parsers.boolean, "b", default=False, reason=_OLD_IO),
+    _cg("BlockIOWeight", "block_io_weight", _block_io, "t", _RESET, _NOT_SET, reason=_OLD_IO),
+    _cg("StartupBlockIOWeight", "startup_block_io_weight", _block_io, "t", _RESET, _NOT_SET, reason=_OLD_IO),
+    _per_device("BlockIODeviceWeight", "block_io_device_weight", _block_io_weight, "weight", reason=_OLD_IO),
+    _per_device("BlockIOReadBandwidth", "block_io_read_bandwidth", _size_1000, "bandwidth", reason=_OLD_IO),
+    _per_device("BlockIOWriteBandwidth", "block_io_write_bandwidth", _size_1000, "bandwidth", reason=_OLD_IO),
     _accounting("TasksAccounting", "tasks_accounting", "default_tasks_accounting"),
     _cg("TasksMax", "tasks_max", _tasks_max, "t", _RESET,
         show=lambda settings, facts: facts.tasks_max if settings.tasks_max is None else settings.tasks_max),
     Directive("Delegate", Group.CGROUP, "delegate", _delegate, Merge.SPREAD, (
         shows("Delegate", "b", "delegate"), shows("DelegateControllers", "as", "delegate_controllers"),
-    ), Fate.IGNORED, "control groups are not handed over yet"),
-    _cg("DisableControllers", "disable_controllers", _disable_controllers, "as", Merge.FOLD),
-    _accounting("IPAccounting", "ip_accounting", "default_ip_accounting"),
+    )),
+    _cg("DisableControllers", "disable_controllers", _disable_controllers, "as", Merge.FOLD,
+        reason="controllers are shared wherever there are any"),
+    _accounting("IPAccounting", "ip_accounting", "default_ip_accounting", _NO_BPF),
     _cg("IPAddressAllow", "ip_address_allow", _addresses, "a(iayu)", Merge.FOLD, reason=_NO_BPF,
         show=_show_addresses("ip_address_allow")),
     _cg("IPAddressDeny", "ip_address_deny", _addresses, "a(iayu)", Merge.FOLD, reason=_NO_BPF,

@@ -5,6 +5,7 @@ An effect that can fail, or whose outcome matters, is answered by exactly one ev
 
 from __future__ import annotations
 
+from initd.core.cgroup_attributes import CgroupPlan
 from initd.core.record import Record
 from initd.core.states import JobResult
 from initd.core.values import Condition, PidRef, SpawnRequest
@@ -112,10 +113,15 @@ class CheckConditions(Effect):
 
 
 class PrepareUnit(Effect):
-    """The unit starts: give it a cgroup (where the tree is writable). Not answered; without one, the tag serves."""
+    """The unit starts: give it a cgroup (where the tree is writable). Not answered; without one, the tag serves.
+
+    What cannot be written there is told. A group that is handed over belongs to the user of `exec`, the `ExecSettings`.
+    """
 
     unit: str
     cgroup: str
+    plan: CgroupPlan = CgroupPlan()
+    exec: object = None
 
 
 class ReleaseUnit(Effect):

@@ -14,6 +14,7 @@ from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
 from initd.core.settings import Settings, UnitDefinition
+from initd.core.settings_exec import CgroupSettings
 from initd.core.sources import Allowed
 from initd.core.states import Fate, ServiceType
 from initd.core.values import INFINITY
@@ -39,6 +40,7 @@ _QUIET_BY_DEFAULT = frozenset((Group.EXEC, Group.CGROUP))
 
 
 APPLIED = Judgement(Fate.APPLIED)
+_NO_TREE = "no cgroup tree is writable"
 
 
 def judge(section: str, directive: Directive, definition: UnitDefinition | None, allowed: Allowed) -> Judgement:
@@ -143,7 +145,30 @@ def _judge_affinity(value: tuple[int | str, ...], allowed: Allowed) -> Judgement
 def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
     if allowed.has_cgroups:
         return None
-    return Judgement(Fate.DEGRADED, "no cgroup tree is writable: the slice orders and stops its units, and no more")
+    return Judgement(Fate.DEGRADED, f"{_NO_TREE}: the slice orders and stops its units, and no more")
+
+
+def _controlled(field: str, controller: str) -> Rule:
+    """What the kernel does for a cgroup, where the tree is writable and has the controller."""
+    default = getattr(CgroupSettings, field)
+
+    def judge(value: Any, allowed: Allowed) -> Judgement | None:
+        if value == default or allowed.has_cgroups and controller in allowed.controllers:
+            return None
+        missing = f"the cgroup controller \"{controller}\" is not there" if allowed.has_cgroups else _NO_TREE
+        return Judgement(Fate.IGNORED, missing)
+
+    return Rule(f"a writable cgroup tree with the controller \"{controller}\"", judge)
+
+
+def _judge_delegate(value: bool, allowed: Allowed) -> Judgement | None:
+    return Judgement(Fate.IGNORED, _NO_TREE) if value and not allowed.has_cgroups else None
+
+
+def _judge_accounting(value: bool | None, allowed: Allowed) -> Judgement | None:
+    if not value or allowed.has_cgroups:
+        return None
+    return Judgement(Fate.DEGRADED, f"{_NO_TREE}: counted over the unit's processes instead")
 
 
 def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
@@ -160,6 +185,16 @@ def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
     return None
 
 
+#: Setting → the controller that does it.
+_CONTROLLED = {
+    "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
+    "cpu_quota_per_sec_usec": "cpu", "cpu_quota_period_usec": "cpu", "memory_min": "memory", "memory_low": "memory",
+    "memory_high": "memory", "memory_max": "memory", "memory_swap_max": "memory", "memory_limit": "memory",
+    "io_accounting": "io", "io_weight": "io", "io_device_weight": "io", "io_read_bandwidth_max": "io",
+    "io_write_bandwidth_max": "io", "io_read_iops_max": "io", "io_write_iops_max": "io",
+    "io_device_latency_target_usec": "io", "tasks_max": "pids",
+}
+_ACCOUNTING = Rule("a writable cgroup tree, else it is counted over the unit's processes", _judge_accounting)
 _IDENTITY = Rule("another user than the manager's needs CAP_SETUID and CAP_SETGID", _judge_user)
 _RULES: dict[tuple[Group, str], Rule] = {
     (Group.EXEC, "user"): _IDENTITY,
@@ -180,6 +215,11 @@ _RULES: dict[tuple[Group, str], Rule] = {
         _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
     (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
     (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
+    (Group.CGROUP, "delegate"): Rule("a writable cgroup tree", _judge_delegate),
+    (Group.CGROUP, "cpu_accounting"): _ACCOUNTING,
+    (Group.CGROUP, "memory_accounting"): _ACCOUNTING,
+    (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
+    **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
     (Group.SPECIFIC, "type"): Rule("dbus is as exec, and notify-reload as notify", _judge_type),
 }

@@ -127,7 +127,7 @@ _UNIT: tuple[Row, ...] = (
     *(_dependency_row(kind) for kind in _SHOWN_KINDS),
     Row("LoadState", "s", lambda unit, view: unit.load_state.value),
     Row("ActiveState", "s", lambda unit, view: unit.active_state.value, True),
-    Row("FreezerState", "s", lambda unit, view: "running", True),
+    Row("FreezerState", "s", lambda unit, view: view.facts.freezer_state(unit), True),
     Row("SubState", "s", lambda unit, view: unit.sub_state, True),
     Row("FragmentPath", "s", lambda unit, view: unit.definition.fragment_path),
     Row("DropInPaths", "as", lambda unit, view: list(unit.definition.dropin_paths)),
@@ -142,7 +142,7 @@ _UNIT: tuple[Row, ...] = (
     Row("CanStop", "b", lambda unit, view: unit.can_stop and not unit.settings.refuse_manual_stop),
     Row("CanReload", "b", lambda unit, view: unit.can_reload),
     Row("CanIsolate", "b", lambda unit, view: unit.can_isolate and not unit.settings.refuse_manual_start),
-    Row("CanFreeze", "b", lambda unit, view: False),
+    Row("CanFreeze", "b", lambda unit, view: can_freeze(unit, view)),
     Row("Job", "(uo)", _job, True),
     Row("NeedDaemonReload", "b", lambda unit, view: view.facts.needs_reload(unit)),
     Row("ConditionResult", "b", lambda unit, view: unit.condition_result, True),
@@ -190,19 +190,25 @@ def _or_not_set(value: int | None) -> int:
     return _NO_VALUE if value is None else value
 
 
-#: Counted by the kernel where a unit has a cgroup with the controller in it; nobody else counts them.
+def can_freeze(unit: Unit, view: View) -> bool:
+    return view.facts.can_freeze and unit.type in WITH_CGROUP
+
+
+#: Counted by BPF programs, which nobody loads here.
 _UNCOUNTED = tuple(
     Row(f"{kind}{what}", "t", lambda unit, view: _NO_VALUE)
-    for kind, units in (("IPIngress", ("Bytes", "Packets")), ("IPEgress", ("Bytes", "Packets")),
-                        ("IORead", ("Bytes", "Operations")), ("IOWrite", ("Bytes", "Operations")))
-    for what in units
+    for kind in ("IPIngress", "IPEgress") for what in ("Bytes", "Packets")
 )
 _CGROUP: tuple[Row, ...] = (
     Row("ControlGroup", "s", control_group),
-    Row("ControlGroupId", "t", lambda unit, view: 0),
+    Row("ControlGroupId", "t", lambda unit, view: view.facts.control_group_id(unit)),
     Row("EffectiveCPUs", "ay", lambda unit, view: b""),
     Row("EffectiveMemoryNodes", "ay", lambda unit, view: b""),
     *_UNCOUNTED,
+    Row("IOReadBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_bytes)),
+    Row("IOReadOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_operations)),
+    Row("IOWriteBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_bytes)),
+    Row("IOWriteOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_operations)),
     Row("MemoryCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory)),
     Row("MemoryAvailable", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory_available)),
     Row("CPUUsageNSec", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).cpu_nsec)),

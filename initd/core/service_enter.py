@@ -7,6 +7,7 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 from __future__ import annotations
 
 from initd.core import restart
+from initd.core.cgroup_attributes import CgroupPlan, plan_cgroup
 from initd.core.dependency import Dependency
 from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn
 from initd.core.kill import KillOperation, plan_kill
@@ -105,6 +106,7 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         cgroup=unit.cgroup,
         environment=tuple(_environment(unit, phase, is_control)),
         is_control=is_control,
+        delegate=unit.definition.cgroup is not None and unit.definition.cgroup.delegate,
         is_idle=is_start and settings.type is ServiceType.IDLE,
         may_notify=may_notify,
         watchdog_usec=machine.watchdog_usec if is_start else 0,
@@ -141,8 +143,15 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
 # --- going up --------------------------------------------------------------------------------------------------
 
 
+def _cgroup_plan(unit: Unit) -> CgroupPlan:
+    settings = unit.definition.cgroup
+    if settings is None:
+        return CgroupPlan()  # the foreground command's own unit
+    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill")
+
+
 def enter_condition(unit: Unit, turn: Turn) -> None:
-    turn.ask(PrepareUnit(unit.name, unit.cgroup))
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit), exec_settings(unit)))
     unit.is_prepared = True
     settings = service_settings(unit)
     if settings.exec_condition:

@@ -144,6 +144,8 @@ class Allowed(Record):
     has_seccomp_filter: bool = False
     can_filter: bool = True
     hard_limits: dict[str, int | None] = {}
+    #: Of cgroups: what the tree that is writable can limit.
+    controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
 
 
 #: Only ever compared with: facts of no machine in particular.

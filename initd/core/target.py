@@ -5,6 +5,7 @@ Types whose own work is not done here yet (sockets, timers, …) use `unsupporte
 
 from __future__ import annotations
 
+from initd.core.cgroup_attributes import CgroupPlan, plan_cgroup
 from initd.core.effects import PrepareUnit, ReleaseUnit
 from initd.core.settings import UnitDefinition
 from initd.core.states import ActiveState, UnitType
@@ -45,7 +46,8 @@ def start(unit: Unit, turn: Turn) -> Outcome:
         return Outcome.ALREADY
     machine.is_active = True
     if unit.type is UnitType.SLICE:
-        turn.ask(PrepareUnit(unit.name, unit.cgroup))
+        settings = unit.definition.cgroup
+        turn.ask(PrepareUnit(unit.name, unit.cgroup, plan_cgroup(settings) if settings is not None else CgroupPlan()))
     turn.changes.append(StateChange(unit.name, ActiveState.INACTIVE, ActiveState.ACTIVE))
     return Outcome.BEGUN
 

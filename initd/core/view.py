@@ -53,12 +53,20 @@ if TYPE_CHECKING:
         #: The manager's own cgroup, without a slash at the end: "" where it is the root, or where units have none.
         control_group: str
         load: LoadFacts
+        #: Units have cgroups whose processes can be stopped together.
+        can_freeze: bool
 
         def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
             """Unit name → its living processes, all from one look. The manager's own are those of "init.scope"."""
 
         def usage(self, unit: Unit) -> Usage:
             """What the unit uses now."""
+
+        def freezer_state(self, unit: Unit) -> str:
+            """FreezerState=: "running", "freezing", "frozen" or "thawing"."""
+
+        def control_group_id(self, unit: Unit) -> int:
+            """The kernel's number for the unit's cgroup, 0 where it has none."""
 
         def needs_reload(self, unit: Unit) -> bool:
             """Its files changed since they were read (NeedDaemonReload=)."""
@@ -83,6 +91,11 @@ class Usage(Record):
     memory: int | None = None
     memory_available: int | None = None
     cpu_nsec: int | None = None
+    #: Bytes and operations, read and written.
+    io_read_bytes: int | None = None
+    io_read_operations: int | None = None
+    io_write_bytes: int | None = None
+    io_write_operations: int | None = None
 
 
 class View(Record):

@@ -17,20 +17,30 @@ _FILTER = 2
 
 
 def probe(container: ContainerLimits) -> Allowed:
+    tree = _writable_tree()
     return Allowed(
         uid=container.uid,
         capabilities=container.capabilities,
-        has_cgroups=_has_cgroups(),
+        has_cgroups=bool(tree),
+        controllers=_controllers(tree),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
         can_filter=container.seccomp_mode is not None,
         hard_limits=container.hard_limits,
     )
 
 
-def _has_cgroups() -> bool:
-    """Whether a tree that could carry units is mounted for writing, and is ours to write to."""
+def _writable_tree() -> str:
+    """Where a tree that could carry units is mounted for writing, and ours to write to; "" where none is."""
     for mount in parse_mounts(read_small("/proc/self/mountinfo", 1 << 20)):
         is_tree = mount.type == "cgroup2" or mount.type == "cgroup" and "name=systemd" in mount.super_options
         if is_tree and not mount.is_read_only and os.access(mount.path, os.W_OK):
-            return True
-    return False
+            return mount.path
+    return ""
+
+
+def _controllers(tree: str) -> frozenset[str]:
+    """None in v1, where each has a tree of its own, which is not ours."""
+    try:
+        return frozenset(read_small(tree + "/cgroup.controllers").decode("ascii", "replace").split())
+    except OSError:
+        return frozenset()

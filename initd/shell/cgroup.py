@@ -8,13 +8,17 @@ A path here is relative to that root, without a leading slash: "system.slice/ngi
 from __future__ import annotations
 
 import os
+import stat
 
+from initd.core.cgroup_attributes import CgroupAttribute, CgroupPlan
 from initd.shell.fds import OwnedFd, read_small
 from initd.wire.proc import Mount, parse_cgroups, parse_mounts
 
 OWN_CGROUP = "init.scope"
 
 _CONTROLLERS = ("cpu", "io", "memory", "pids")
+_DELEGATED_V2 = ("/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads")
+_DELEGATED_V1 = ("/tasks", "/cgroup.procs")
 
 
 class Cgroups:
@@ -46,6 +50,81 @@ class Cgroups:
                 continue
             if parent and self.is_v2:
                 self._share_controllers(parent)
+
+    def apply(self, cgroup: str, plan: CgroupPlan, uid: int = -1, gid: int = -1) -> list[tuple[CgroupAttribute, int]]:
+        """Writes a unit's limits, and hands the group over where it is delegated. What could not be written, and errno."""
+        failed = []
+        if self.is_v2:
+            for controller in sorted({each.controller for each in plan.attributes} - set(_CONTROLLERS)):
+                self._share_along(cgroup, controller)
+        for attribute in plan.attributes:
+            try:
+                device = _device_number(attribute.device) + " " if attribute.device else ""
+                _write(f"{self.directory(cgroup)}/{attribute.file}", device + attribute.text)
+            except OSError as error:
+                failed.append((attribute, error.errno or 0))
+        if plan.is_delegated:
+            self._hand_over(cgroup, uid, gid)
+        return failed
+
+    def _share_along(self, cgroup: str, controller: str) -> None:
+        path = ""
+        for part in ("", *cgroup.split("/")[:-1]):
+            path = f"{path}/{part}" if path else part
+            self._share(path, controller)
+
+    def _hand_over(self, cgroup: str, uid: int, gid: int) -> None:
+        """The user may make groups below, move its processes between them, and share controllers: nothing else."""
+        directory = self.directory(cgroup)
+        try:
+            # How others tell where our part of the tree ends (systemd.resource-control(5), Delegate=).
+            os.setxattr(directory, "user.delegate", b"1")
+        except OSError:
+            pass  # a kernel before 5.6
+        for name in ("", *(_DELEGATED_V2 if self.is_v2 else _DELEGATED_V1)):
+            try:
+                os.chown(directory + name, uid, gid)
+            except OSError:
+                pass  # not there in this kernel, or not ours to give: the service will be told when it tries
+
+    @property
+    def can_freeze(self) -> bool:
+        return self.is_v2
+
+    def freeze(self, cgroup: str, is_wanted: bool) -> None:
+        """Stops or continues everything in there. OSError where it cannot."""
+        _write(self.directory(cgroup) + "/cgroup.freeze", str(int(is_wanted)))
+
+    def freezer_state(self, cgroup: str) -> str:
+        """systemd's word for it."""
+        try:
+            is_wanted = read_small(self.directory(cgroup) + "/cgroup.freeze").strip() == b"1"
+            is_frozen = b"frozen 1" in read_small(self.directory(cgroup) + "/cgroup.events")
+        except OSError:
+            return "running"
+        if is_wanted:
+            return "frozen" if is_frozen else "freezing"
+        return "thawing" if is_frozen else "running"
+
+    def identifier(self, cgroup: str) -> int:
+        """The kernel's number for the group, 0 where there is none."""
+        try:
+            return os.stat(self.directory(cgroup)).st_ino
+        except OSError:
+            return 0
+
+    def io_counters(self, cgroup: str) -> dict[str, int] | None:
+        """rbytes, wbytes, rios and wios over all devices; None where nobody counts."""
+        try:
+            text = read_small(self.directory(cgroup) + "/io.stat").decode("ascii", "replace")
+        except OSError:
+            return None
+        sums = dict.fromkeys(("rbytes", "wbytes", "rios", "wios"), 0)
+        for word in text.split():
+            name, equals, value = word.partition("=")
+            if equals and name in sums and value.isdigit():
+                sums[name] += int(value)
+        return sums
 
     def remove(self, cgroup: str) -> bool:
         """Removes the group and what is below it. False: something still lives there (zombies do not count)."""
@@ -131,10 +210,13 @@ class Cgroups:
 
     def _share_controllers(self, cgroup: str) -> None:
         for controller in _CONTROLLERS:
-            try:
-                _write(self.directory(cgroup) + "/cgroup.subtree_control", f"+{controller}")
-            except OSError:
-                pass  # not there, not ours, or processes in the way: accounting comes from /proc then
+            self._share(cgroup, controller)
+
+    def _share(self, cgroup: str, controller: str) -> None:
+        try:
+            _write(self.directory(cgroup) + "/cgroup.subtree_control", f"+{controller}")
+        except OSError:
+            pass  # not there, not ours, or processes in the way: accounting comes from /proc then
 
 
 def detect(own_cgroups: bytes | None = None, own_mounts: bytes | None = None) -> Cgroups | None:
@@ -172,6 +254,13 @@ def _place(mount: Mount, path: str) -> tuple[str, str]:
         inside = path[len(mount.root):] if mount.root != "/" else path
         return (mount.path + "/" + inside.strip("/")).rstrip("/"), path
     return mount.path, path  # a cgroup namespace shows another root than the mount does
+
+
+def _device_number(path: str) -> str:
+    """Of a device node itself, else of the device that the file is on."""
+    info = os.stat(path)
+    number = info.st_rdev if stat.S_ISBLK(info.st_mode) else info.st_dev
+    return f"{os.major(number)}:{os.minor(number)}"
 
 
 def _write(path: str, text: str) -> None:

@@ -44,6 +44,8 @@ class MachineFacts:
         self.control_group = cgroups.own_path if cgroups is not None else ""
         self.load = load
         self._tracker = tracker
+        self._cgroups = cgroups
+        self.can_freeze = cgroups is not None and cgroups.can_freeze
         #: The manager's own processes: itself and the journal.
         self._own_pids = own_pids
         self._dirs = dirs
@@ -58,7 +60,20 @@ class MachineFacts:
         if not unit.is_prepared:
             return Usage()
         used = self._tracker.resource_usage(unit.name)
-        return Usage(used.tasks, used.memory_bytes, None, used.cpu_nsec)
+        usage = Usage(used.tasks, used.memory_bytes, None, used.cpu_nsec)
+        counters = self._cgroups.io_counters(unit.cgroup) if self._cgroups is not None else None
+        if counters is None:
+            return usage
+        return usage.replace(
+            io_read_bytes=counters["rbytes"], io_read_operations=counters["rios"],
+            io_write_bytes=counters["wbytes"], io_write_operations=counters["wios"],
+        )
+
+    def freezer_state(self, unit: Unit) -> str:
+        return self._cgroups.freezer_state(unit.cgroup) if self._cgroups is not None and unit.is_prepared else "running"
+
+    def control_group_id(self, unit: Unit) -> int:
+        return self._cgroups.identifier(unit.cgroup) if self._cgroups is not None and unit.is_prepared else 0
 
     def needs_reload(self, unit: Unit) -> bool:
         definition = unit.definition

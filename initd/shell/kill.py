@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Looks per order. Whoever forks faster than this is met again by the next one; SIGKILL insists.
 _PASSES = 5
-_PASSES_KILL = 100
+_PASSES_KILL = 1000
 _QUIET_PASSES = 2
 
 
@@ -87,17 +87,10 @@ class Killer:
     ) -> bool:
         """Whether anybody was hit, or got away from being looked at. Others' processes are looked at once."""
         is_moving = False
-        for pid in sorted([int(name) for name in os.listdir("/proc") if name.isdigit()]):
-            if pid in strangers:
-                continue
-            owner, info = self._tracker.unit_of(pid), _look_at(pid)
-            if info is None:
-                is_moving = True
-            elif owner != order.unit or info.is_zombie:
-                strangers.add(pid)
-            elif send(info, order.signal):
+        for info in self._tracker.hunt(order.unit, strangers):
+            is_moving = True
+            if info is not None and send(info, order.signal):
                 met[info.pid, info.start_ticks] = info
-                is_moving = True
         return is_moving
 
     def _signal_until_still(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:

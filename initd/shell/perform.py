@@ -10,6 +10,7 @@ import os
 
 from initd.core import effects as ef
 from initd.core import events as ev
+from initd.core.answers import Error, Order, Return
 from initd.core.settings import ExecSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
@@ -178,9 +179,30 @@ class Performer:
     def _prepare_unit(self, effect: ef.PrepareUnit) -> None:
         try:
             self._tracker.prepare(effect.unit, effect.cgroup)
+            if self._cgroups is not None and effect.cgroup:
+                self._limit(effect, self._cgroups)
         except OSError as error:
             text = f"{effect.unit}: Cannot make cgroup {effect.cgroup}: {error.strerror}; its processes are known by their tag"
             self._log(ef.Log(LOG_DEBUG, effect.unit, text))
+
+    def _limit(self, effect: ef.PrepareUnit, cgroups: Cgroups) -> None:
+        uid, gid = -1, -1
+        if effect.plan.is_delegated and isinstance(effect.exec, ExecSettings):
+            uid, gid = self._spawner.owner(effect.unit, effect.exec)
+        for attribute, errno in cgroups.apply(effect.cgroup, effect.plan, uid, gid):
+            text = f"{effect.unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
+            self._log(ef.Log(LOG_DEBUG, effect.unit, text))
+
+    def freeze(self, order: Order) -> Return | Error:
+        """A client's wish to stop everything in a unit's cgroup for a while, or to let it go on."""
+        unit, cgroup, is_wanted = order.args
+        if self._cgroups is None:
+            return Error("org.freedesktop.DBus.Error.NotSupported", f"Unit '{unit}' does not support freezing.")
+        try:
+            self._cgroups.freeze(cgroup, is_wanted)
+        except OSError as error:
+            return Error("org.freedesktop.DBus.Error.Failed", error.strerror or str(error))
+        return Return()
 
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._tracker.release(effect.unit, effect.cgroup)

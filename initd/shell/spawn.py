@@ -212,13 +212,17 @@ class Spawner:
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
 
-    def remove_ipc(self, unit: str, settings: ExecSettings) -> None:
-        """What the unit's user and group left behind of IPC objects. Asks for the user before the unit is released."""
+    def owner(self, unit: str, settings: ExecSettings) -> tuple[int, int]:
+        """Uid and gid that the unit's processes get, -1 where that is the manager's own, or nobody's."""
         try:
             found = users.resolve(settings, unit, self.dynamic_users)
         except users.UserError:
-            return  # a user that does not exist owns nothing
-        uid, gid = found.uid or 0, found.gid or 0
+            return -1, -1  # the spawn fails, and says so
+        return -1 if found.uid is None else found.uid, -1 if found.gid is None else found.gid
+
+    def remove_ipc(self, unit: str, settings: ExecSettings) -> None:
+        """What the unit's user and group left behind of IPC objects. Asks for the user before the unit is released."""
+        uid, gid = [max(number, 0) for number in self.owner(unit, settings)]
         ipc.remove_files(uid, gid)
         for owner, objects in ipc.owned_objects(uid, gid).items():
             context = ExecContext("", (), uid=owner or None, remove_ipc=tuple(objects))
@@ -355,8 +359,10 @@ class Spawner:
     def _cgroup_procs(self, request: SpawnRequest) -> str:
         if self.cgroups is None or not request.cgroup:
             return ""
-        self.cgroups.create(request.cgroup)
-        return self.cgroups.procs_path(request.cgroup)
+        # Where a group that is handed over shares controllers with those below, there may be no process in itself.
+        cgroup = request.cgroup + "/.control" if request.delegate and request.is_control else request.cgroup
+        self.cgroups.create(cgroup)
+        return self.cgroups.procs_path(cgroup)
 
     def _limits(self, settings: ExecSettings) -> tuple[tuple[int, int, int], ...]:
         limits = {**self.facts.default_limits, **settings.limits}

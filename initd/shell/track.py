@@ -22,11 +22,13 @@ from initd.wire.proc import ProcessStat, parse_command_line, parse_stat, parse_t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Mapping
+    from typing import Iterator, Mapping
 
     from initd.shell.cgroup import Cgroups
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+#: How often a unit is looked for whose processes vanish while they are looked at.
+_LOOKS = 50
 #: Sessions kept before those without a member are dropped.
 _SESSIONS_MAX = 256
 _NSEC_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -141,15 +143,42 @@ class Tracker:
         return [info for info in self.scan().get(unit, ()) if not info.is_zombie]
 
     def is_empty(self, unit: str) -> bool:
-        """No live process is left. Looks twice: a child born behind our back while its parent died is found then."""
+        """No live process is left. Looks again: a child born behind our back while its parent died is found then."""
         if self._cgroups is not None and unit in self._unit_cgroups and unit not in self._children.values():
             populated = self._cgroups.is_populated(self._unit_cgroups[unit])
             if populated is not None:
                 return not populated
         if self.live(unit):
             return False
-        self.forget()
-        return not self.live(unit)
+        strangers: set[int] = set()
+        for _ in range(_LOOKS):
+            seen = list(self.hunt(unit, strangers))
+            if any(seen):
+                return False
+            if not seen:
+                break
+        return True
+
+    def hunt(self, unit: str, strangers: set[int]) -> Iterator[ProcessInfo | None]:
+        """The unit's living processes, each as soon as it is seen; None for whoever went while being looked at.
+
+        The youngest come first: of who forks and ends all the time they are the ones that still live. `strangers` are
+        not looked at, and become more.
+        """
+        for pid in sorted([int(name) for name in os.listdir("/proc") if name.isdigit()], reverse=True):
+            if pid in strangers:
+                continue
+            stat = read_stat(pid)
+            if stat is None:
+                yield None
+            elif stat.is_zombie or stat.is_kernel_thread:
+                strangers.add(pid)
+            elif self.unit_of(pid) == unit:
+                yield ProcessInfo(pid, stat.parent_pid, stat.start_ticks, False, stat.command)
+            elif read_stat(pid) is None:
+                yield None
+            else:
+                strangers.add(pid)
 
     def kill_cgroup(self, unit: str) -> bool:
         """SIGKILL by the kernel to the whole cgroup, where there is one and it can."""

@@ -25,14 +25,15 @@ from images import TREE
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE / "escapes.tsv"
-#: Name → (chains, microseconds that a process lives): 1,000 and 4,000 new processes a second, and a steady crowd.
-FLIGHTS = {"thousand": (4, 4000), "sprint": (16, 4000), "crowd": (200, 1000000)}
+#: Name → the program's arguments: 1,000 and 4,000 new processes a second, the same with a main process that ends at the
+#: first word, and a steady crowd.
+FLIGHTS = {"thousand": "4 4000", "desertion": "4 4000 deserter", "sprint": "16 4000", "crowd": "200 1000000"}
 
 _UNIT = """\
 [Unit]
 StartLimitIntervalSec=0
 [Service]
-ExecStart=/usr/local/bin/escaper {chains} {pause}
+ExecStart=/usr/local/bin/escaper {arguments}
 TimeoutStopSec={timeout}
 """
 #: Runs inside, and prints one line a try: how many processes there were before the stop, how many behind it, how many
@@ -101,8 +102,8 @@ def prepare(container: Container, timeout: str = "300ms") -> Container:
     """Puts the program and a unit for each flight into a container that is not yet started."""
     with tempfile.TemporaryDirectory(prefix="pyinit-escape-") as directory:
         container.put_file("/usr/local/bin/escaper", build(Path(directory)))
-    for name, (chains, pause) in FLIGHTS.items():
-        text = _UNIT.format(chains=chains, pause=pause, timeout=timeout)
+    for name, arguments in FLIGHTS.items():
+        text = _UNIT.format(arguments=arguments, timeout=timeout)
         container.put(f"/etc/systemd/system/{name}.service", text)
     container.put("/usr/local/lib/tries.py", _TRIES)
     return container

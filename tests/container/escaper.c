@@ -1,9 +1,10 @@
 /* A service that does not want to be stopped: its processes leave sessions, users and parents behind them, faster than
  * anybody can list them. Ends on nothing but SIGKILL.
  *
- *     escaper CHAINS PAUSE_USEC
+ *     escaper CHAINS PAUSE_USEC [deserter]
  *
- * Each chain is one living process that hands on to a child and is gone: CHAINS * 1e6 / PAUSE_USEC new processes a second.
+ * Each chain is one living process that hands on to a child and is gone: CHAINS * 1e6 / PAUSE_USEC new processes a second. As a deserter the first
+ * process ends on SIGTERM, and leaves the others to it.
  */
 #define _GNU_SOURCE
 #include <grp.h>
@@ -62,6 +63,8 @@ int main(int argc, char **argv) {
     for (int chain = 0; chain < chains; chain++)
         if (fork() == 0)
             run((unsigned) chain, pause);
+    if (argc > 3)
+        signal(SIGTERM, SIG_DFL);
     for (;;)
-        pause = (useconds_t) sleep(1000);
+        sleep(1000);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from initd.core.cgroup_attributes import CgroupAttribute, CgroupPlan
 from initd.shell.cgroup import Cgroups, _place, detect
 from initd.wire.proc import Mount, parse_cgroups, parse_mounts
 
-from .conftest import wait_until
+from .conftest import needs_root, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,3 +135,65 @@ def test_read_only_and_missing_trees_are_not_used():
     assert detect(b"0::/\n", line % b"ro") is None
     assert detect(b"0::/\n", line % b"rw") is None
     assert detect(b"", b"") is None
+
+
+class FakeTree:
+    """Files of a cgroup in a directory: what the kernel would have there."""
+
+    def __init__(self, root: Path, *files: str) -> None:
+        self.root = root
+        (root / "a.slice" / "u.service").mkdir(parents=True)
+        for directory in (root, root / "a.slice", root / "a.slice" / "u.service"):
+            for file in ("cgroup.subtree_control", "cgroup.procs", "cgroup.threads", *files):
+                (directory / file).write_text("")
+        self.cgroups = Cgroups("", str(root), "/")
+
+    def read(self, file: str, cgroup: str = "a.slice/u.service") -> str:
+        return (self.root / cgroup / file).read_text()
+
+
+def test_limits_are_written_and_what_cannot_be_is_told(tmp_path):
+    tree = FakeTree(tmp_path, "memory.max", "io.max", "cpuset.cpus")
+    device = os.stat(tmp_path).st_dev
+    failed = tree.cgroups.apply("a.slice/u.service", CgroupPlan((
+        CgroupAttribute("memory.max", "5"), CgroupAttribute("io.max", "rbps=1", str(tmp_path)),
+        CgroupAttribute("pids.max", "7"), CgroupAttribute("cpuset.cpus", "0"),
+        CgroupAttribute("io.max", "rbps=1", "/nonexistent"),
+    )))
+    assert tree.read("memory.max") == "5" and tree.read("cpuset.cpus") == "0"
+    assert tree.read("io.max") == f"{os.major(device)}:{os.minor(device)} rbps=1"
+    assert [(each.file, each.text, number) for each, number in failed] == [
+        ("pids.max", "7", errno.ENOENT), ("io.max", "rbps=1", errno.ENOENT)]
+    # The controller is shared down to the group, and not into it.
+    assert [tree.read("cgroup.subtree_control", path) for path in ("", "a.slice", "a.slice/u.service")] == [
+        "+cpuset", "+cpuset", ""]
+
+
+@needs_root
+def test_a_delegated_group_belongs_to_the_user(tmp_path):
+    tree = FakeTree(tmp_path, "memory.max")
+    tree.cgroups.apply("a.slice/u.service", CgroupPlan(is_delegated=True), 5, 60)
+    owners = {path.name: path.stat().st_uid for path in (tmp_path / "a.slice" / "u.service").iterdir()}
+    assert owners == {"cgroup.procs": 5, "cgroup.subtree_control": 5, "cgroup.threads": 5, "memory.max": 0}
+    assert (tmp_path / "a.slice" / "u.service").stat().st_gid == 60
+
+
+def test_freezer_state_is_what_is_wanted_and_what_is(tmp_path):
+    tree = FakeTree(tmp_path, "cgroup.freeze", "cgroup.events")
+    group = "a.slice/u.service"
+    states = {}
+    for wanted in (True, False):
+        tree.cgroups.freeze(group, wanted)
+        for frozen in "01":
+            (tmp_path / group / "cgroup.events").write_text(f"populated 1\nfrozen {frozen}\n")
+            states[wanted, frozen] = tree.cgroups.freezer_state(group)
+    assert states == {(True, "0"): "freezing", (True, "1"): "frozen", (False, "1"): "thawing", (False, "0"): "running"}
+    assert tree.cgroups.freezer_state("missing") == "running"
+
+
+def test_input_and_output_are_summed_over_devices(tmp_path):
+    tree = FakeTree(tmp_path)
+    assert tree.cgroups.io_counters("a.slice") is None
+    (tmp_path / "a.slice" / "io.stat").write_text(
+        "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=9 dios=9\n8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=0 dios=0\n")
+    assert tree.cgroups.io_counters("a.slice") == {"rbytes": 11, "wbytes": 22, "rios": 33, "wios": 44}

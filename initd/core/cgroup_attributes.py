@@ -1,0 +1,101 @@
+"""What is to be written into a unit's cgroup, and which controllers it takes? (systemd.resource-control(5))
+
+One list of (file, text) for cgroup v2; v1's hierarchy of names has no controllers, and so nothing to write. Which of the
+files exist here is found out by who writes. Limits of devices name the device by path: its number is the machine's.
+"""
+
+from __future__ import annotations
+
+from initd.core.record import Record
+from initd.core.settings_exec import CgroupSettings
+from initd.core.values import INFINITY
+
+_QUOTA_PERIOD_USEC = 100_000
+#: The kernel takes no less (cgroup-v2: cpu.max).
+_QUOTA_MIN_USEC, _PERIOD_MIN_USEC, _PERIOD_MAX_USEC = 1_000, 1_000, 1_000_000
+_WEIGHT_MIN, _WEIGHT_MAX, _WEIGHT, _SHARES = 1, 10_000, 100, 1024
+
+
+class CgroupAttribute(Record):
+    """`device` stands in front of the text as its number, where there is one."""
+
+    file: str
+    text: str
+    device: str = ""
+
+    @property
+    def controller(self) -> str:
+        return "cpuset" if self.file.startswith("cpuset.") else self.file.partition(".")[0]
+
+
+class CgroupPlan(Record):
+    """A unit's cgroup as it should be."""
+
+    attributes: tuple[CgroupAttribute, ...] = ()
+    #: Handed over to the unit's user, who makes groups below it as they please (Delegate=).
+    is_delegated: bool = False
+
+
+#: Setting of io.max → the word of the kernel's for it.
+_IO_LIMITS = {
+    "io_read_bandwidth_max": "rbps", "io_write_bandwidth_max": "wbps", "io_read_iops_max": "riops",
+    "io_write_iops_max": "wiops",
+}
+
+
+def plan_cgroup(settings: CgroupSettings, kills_group: bool = False) -> CgroupPlan:
+    """`kills_group`: the kernel's OOM killer takes all or none (OOMPolicy=kill)."""
+    attributes = [*_cpu(settings), *_memory(settings), *_io(settings)]
+    if settings.tasks_max is not None:
+        attributes.append(CgroupAttribute("pids.max", _limit(settings.tasks_max)))
+    if kills_group:
+        attributes.append(CgroupAttribute("memory.oom.group", "1"))
+    return CgroupPlan(tuple(attributes), settings.delegate)
+
+
+def _limit(value: int) -> str:
+    return "max" if value == INFINITY else str(value)
+
+
+def _cpu(settings: CgroupSettings) -> list[CgroupAttribute]:
+    out = []
+    weight = settings.cpu_weight
+    if weight is None and settings.cpu_shares is not None:
+        weight = min(max(settings.cpu_shares * _WEIGHT // _SHARES, _WEIGHT_MIN), _WEIGHT_MAX)
+    if weight == 0:
+        out.append(CgroupAttribute("cpu.idle", "1"))
+    elif weight is not None:
+        out.append(CgroupAttribute("cpu.weight", str(weight)))
+    if settings.cpu_quota_per_sec_usec != INFINITY:
+        period = settings.cpu_quota_period_usec
+        period = _QUOTA_PERIOD_USEC if period == INFINITY else min(max(period, _PERIOD_MIN_USEC), _PERIOD_MAX_USEC)
+        quota = max(settings.cpu_quota_per_sec_usec * period // 1_000_000, _QUOTA_MIN_USEC)
+        out.append(CgroupAttribute("cpu.max", f"{quota} {period}"))
+    for field, file in (("allowed_cpus", "cpuset.cpus"), ("allowed_memory_nodes", "cpuset.mems")):
+        numbers = getattr(settings, field)
+        if numbers:
+            out.append(CgroupAttribute(file, ",".join(map(str, numbers))))
+    return out
+
+
+def _memory(settings: CgroupSettings) -> list[CgroupAttribute]:
+    limit = settings.memory_limit if settings.memory_max == INFINITY else settings.memory_max
+    wanted = (
+        ("memory.min", settings.memory_min, 0), ("memory.low", settings.memory_low, 0),
+        ("memory.high", settings.memory_high, INFINITY), ("memory.max", limit, INFINITY),
+        ("memory.swap.max", settings.memory_swap_max, INFINITY),
+    )
+    return [CgroupAttribute(file, _limit(value)) for file, value, default in wanted if value != default]
+
+
+def _io(settings: CgroupSettings) -> list[CgroupAttribute]:
+    out = []
+    if settings.io_weight is not None:
+        out.append(CgroupAttribute("io.weight", f"default {settings.io_weight}"))
+    out += [CgroupAttribute("io.weight", str(weight), path) for path, weight in settings.io_device_weight]
+    for field, word in _IO_LIMITS.items():
+        out += [CgroupAttribute("io.max", f"{word}={_limit(value)}", path) for path, value in getattr(settings, field)]
+    out += [
+        CgroupAttribute("io.latency", f"target={usec}", path) for path, usec in settings.io_device_latency_target_usec
+    ]
+    return out
