@@ -81,6 +81,19 @@ class CloseConnection(Effect):
     connection: int
 
 
+class WatchPaths(Effect):
+    """Watch a unit's paths from now on, and say whether something is there already; answered by PathsChecked.
+    `settings` is the unit's `PathSettings`."""
+
+    unit: str
+    settings: object
+    makes_directories: bool = False
+
+
+class UnwatchPaths(Effect):
+    unit: str
+
+
 class ReadTimerStamp(Effect):
     """When the timer last elapsed, in this container or in the one before; answered by TimerStampRead. Where there is no
     such file, it is made."""

@@ -12,7 +12,7 @@ What a request may do stands in `requests`, what a change of state means in `pro
 from __future__ import annotations
 
 from initd.core import events as ev
-from initd.core import propagation, requests, service, socket, target, timer
+from initd.core import path, propagation, requests, service, socket, target, timer
 from initd.core.conditions import spell, verdict
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import (
@@ -68,7 +68,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
-    ev.TimerStampRead, ev.SocketsOpened,
+    ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -314,6 +314,8 @@ class Engine:
             if other is not None and other.type is UnitType.TIMER:
                 timer.on_other_changed(other, unit, self.world, turn)
                 self._touch(other)
+            elif other is not None and other.type is UnitType.PATH:
+                path.on_other_changed(other, unit, turn)
             elif other is not None and other.type is UnitType.SOCKET and not unit.connection:
                 socket.on_service_changed(other, unit, self.world, turn)
         if unit.connection and unit.active_state.is_down and unit.job is None:
@@ -623,9 +625,11 @@ def _reset_failed(unit: Unit, turn: Turn) -> None:
 
 
 #: Types whose units start others, and do it by the world's means.
-_TRIGGERS: dict[UnitType, Any] = {UnitType.TIMER: timer, UnitType.SOCKET: socket}
+_TRIGGERS: dict[UnitType, Any] = {UnitType.TIMER: timer, UnitType.SOCKET: socket, UnitType.PATH: path}
 _TRIGGER_EVENTS: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn], None]]] = {
     ev.TimerStampRead: (UnitType.TIMER, timer.on_stamp_read),
+    ev.PathsChecked: (UnitType.PATH, path.on_checked),
+    ev.PathTouched: (UnitType.PATH, path.on_touched),
     ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),
     ev.SocketReady: (UnitType.SOCKET, socket.on_ready),
     ev.ConnectionAccepted: (UnitType.SOCKET, socket.on_connection),
@@ -643,6 +647,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: Engine._on_conditions_checked,  # type: ignore[dict-item]
     ev.TimerStampRead: Engine._on_trigger_event,
+    ev.PathsChecked: Engine._on_trigger_event,
+    ev.PathTouched: Engine._on_trigger_event,
     ev.SocketsOpened: Engine._on_trigger_event,
     ev.SocketReady: Engine._on_trigger_event,
     ev.ConnectionAccepted: Engine._on_trigger_event,

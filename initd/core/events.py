@@ -104,6 +104,21 @@ class ConnectionAccepted(Event):
     service: str
 
 
+class PathsChecked(Event):
+    """Answers `WatchPaths`. `failure` is why they cannot be watched, `is_met`: what is waited for is there."""
+
+    unit: str
+    failure: str = ""
+    is_met: bool = False
+
+
+class PathTouched(Event):
+    """Something has happened to a watched path or to one above it. `is_change`: it is what PathChanged= waits for."""
+
+    unit: str
+    is_change: bool
+
+
 class TimerStampRead(Event):
     """Answers `ReadTimerStamp`; None where there was no such file."""
 

@@ -29,7 +29,6 @@ _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
 #: Sections of unit types that the manager does not run: none of their directives has an effect.
 NOT_RUN = {
-    "Path": "path units are not run yet",
     "Mount": "mount units are not run yet: what a container mounts is there before it starts",
     "Automount": "a container may not mount",
     "Swap": "swap is the host's",

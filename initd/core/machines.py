@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.core import service, socket, target, timer
+from initd.core import path, service, socket, target, timer
 from initd.core.settings import UnitDefinition
 from initd.core.states import UnitType
 from initd.core.unit import Machine
@@ -15,6 +15,8 @@ def make_machine(definition: UnitDefinition) -> Machine:
         return target.make(definition)
     if definition.type is UnitType.SOCKET:
         return socket.make(definition)
+    if definition.type is UnitType.PATH:
+        return path.make(definition)
     if definition.type is UnitType.TIMER:
         return timer.make(definition)
     return target.UnsupportedMachine(definition)

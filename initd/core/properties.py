@@ -226,8 +226,8 @@ def _of_machine(name: str, signature: str, default: Any, get: Callable[[ServiceM
 
 
 def _result(unit: Unit, view: View) -> str:
-    machine = unit.machine
-    return machine.result.value if isinstance(machine, (ServiceMachine, TimerMachine, SocketMachine)) else "success"
+    result = getattr(unit.machine, "result", None)
+    return str(result.value) if result is not None else "success"
 
 
 _RESULT = (Row("Result", "s", _result, True),)

@@ -96,10 +96,10 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     if not settings.accept:
         other = world.graph.get(settings.service)
         if other is None or not other.is_loaded:
-            turn.log(unit, LOG_ERR, f"{unit.name}: Socket service {settings.service} not loaded, refusing.")
+            turn.log(unit, LOG_ERR, f"Socket service {settings.service} not loaded, refusing.")
             return Outcome.FAILED
         if not other.active_state.is_down:
-            turn.log(unit, LOG_ERR, f"{unit.name}: Socket service {settings.service} already active, refusing.")
+            turn.log(unit, LOG_ERR, f"Socket service {settings.service} already active, refusing.")
             return Outcome.FAILED
     machine.result = SocketResult.SUCCESS
     _set_state(unit, SocketState.START, turn)
@@ -126,9 +126,9 @@ def on_opened(unit: Unit, event: SocketsOpened, world: World, turn: Turn) -> Non
     if machine_of(unit).state is not SocketState.START:
         return
     for problem in event.problems:
-        turn.log(unit, LOG_WARNING, f"{unit.name}: {problem}")
+        turn.log(unit, LOG_WARNING, problem)
     if event.failure:
-        turn.log(unit, LOG_ERR, f"{unit.name}: {event.failure}")
+        turn.log(unit, LOG_ERR, event.failure)
         _enter_dead(unit, SocketResult.RESOURCES, turn)
     else:
         _enter_listening(unit, turn)
@@ -147,7 +147,7 @@ def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
     turn.ask(CloseSockets(unit.name, settings.remove_on_stop))
     is_failed = machine.result is not SocketResult.SUCCESS
     if is_failed:
-        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed with result '{machine.result.value}'.")
+        turn.log(unit, LOG_WARNING, f"Failed with result '{machine.result.value}'.")
     _set_state(unit, SocketState.FAILED if is_failed else SocketState.DEAD, turn)
 
 
@@ -165,7 +165,7 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
         refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
     if isinstance(refusal, (str, Refusal)):
         text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed to queue service startup job: {text}")
+        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {text}")
         _enter_dead(unit, SocketResult.RESOURCES, turn)
         return
     _enter_running(unit, turn)
@@ -179,7 +179,7 @@ def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Tur
     if machine.state is not SocketState.LISTENING or is_one_too_many or not _may_trigger(unit, turn):
         if is_one_too_many:
             machine.n_refused += 1
-            turn.log(unit, LOG_WARNING, f"{unit.name}: Too many incoming connections ({len(machine.connections)}), "
+            turn.log(unit, LOG_WARNING, f"Too many incoming connections ({len(machine.connections)}), "
                                         "dropping connection.")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
@@ -189,7 +189,7 @@ def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Tur
         refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
     if isinstance(refusal, (str, Refusal)):
         text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed to queue service startup job: {text}")
+        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {text}")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
     machine.connections[event.connection] = event.service
@@ -207,7 +207,7 @@ def _may_trigger(unit: Unit, turn: Turn) -> bool:
         burst = _BURST_ACCEPTING if settings.accept else _BURST
     if machine.trigger_limit.is_within(settings.trigger_limit_interval_usec, burst, turn.now.monotonic_usec):
         return True
-    turn.log(unit, LOG_WARNING, f"{unit.name}: Trigger limit hit, refusing further activation.")
+    turn.log(unit, LOG_WARNING, "Trigger limit hit, refusing further activation.")
     _enter_dead(unit, SocketResult.TRIGGER_LIMIT_HIT, turn)
     return False
 
@@ -224,7 +224,7 @@ def on_service_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> N
         # Started by somebody else: it has the sockets, and answers.
         _enter_running(unit, turn)
     elif machine.state is SocketState.RUNNING and service.active_state.is_down and service.job is None:
-        if getattr(getattr(service.machine, "result", None), "value", "") == "start-limit-hit":
+        if service.is_start_limit_hit:
             _enter_dead(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
         else:
             _enter_listening(unit, turn, is_again=True)

@@ -105,7 +105,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     machine, settings = machine_of(unit), settings_of(unit)
     other = world.graph.get(settings.unit)
     if other is None or not other.is_loaded:
-        turn.log(unit, LOG_ERR, f"{unit.name}: Refusing to start, unit {settings.unit} to trigger not loaded.")
+        turn.log(unit, LOG_ERR, f"Refusing to start, unit {settings.unit} to trigger not loaded.")
         return Outcome.FAILED
     machine.result = ServiceResult.SUCCESS
     machine.spent = frozenset()
@@ -254,7 +254,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
         refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
     if isinstance(refusal, (str, Refusal)):
         text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"{unit.name}: Failed to queue unit startup job: {text}")
+        turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {text}")
         machine.result = ServiceResult.RESOURCES
         _set_state(unit, TimerState.FAILED, turn)
         return

@@ -206,6 +206,11 @@ class Unit:
     def has(self, facet: Facet, other: str) -> bool:
         return any(other in self.dependencies.get(kind, ()) for kind in KINDS_WITH[facet])
 
+    @property
+    def is_start_limit_hit(self) -> bool:
+        """The last start was one too many (systemd.unit(5), StartLimitBurst=)."""
+        return self.start_limit.count > self.settings.start_limit_burst > 0
+
     def is_stop_pending(self) -> bool:
         """A job waits to stop the unit (a restart's first half is one too, as for systemd it is not)."""
         return self.job is not None and self.job.type is JobType.STOP

@@ -11,7 +11,7 @@ import os
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.answers import Error, Order, Return
-from initd.core.settings import ExecSettings, SocketSettings
+from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
 from initd.shell.cgroup import Cgroups
@@ -25,6 +25,7 @@ from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
 from initd.shell.spawn import ExecStatus, SocketFds, Spawner, SpawnError
 from initd.shell.track import Tracker
+from initd.shell.watch import PathWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Performer:
         self._journal = journal
         self._feed = feed
         self._cgroups = cgroups
+        self._paths = PathWatch(loop, feed)
         self.sockets = Sockets(loop, feed, on_connection)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
@@ -61,6 +63,8 @@ class Performer:
             ef.KillEverything: self._kill_everything,
             ef.ListProcesses: self._list_processes,
             ef.ReadPidFile: self._read_pid_file,
+            ef.WatchPaths: self._watch_paths,
+            ef.UnwatchPaths: self._unwatch_paths,
             ef.OpenSockets: self._open_sockets,
             ef.WatchSockets: self._watch_sockets,
             ef.CloseSockets: self._close_sockets,
@@ -128,6 +132,13 @@ class Performer:
 
     def _read_pid_file(self, effect: ef.ReadPidFile) -> ev.Event:
         return read_pid_file(effect.unit, effect.path, self._tracker)
+
+    def _watch_paths(self, effect: ef.WatchPaths) -> ev.Event:
+        assert isinstance(effect.settings, PathSettings)
+        return self._paths.watch(effect.unit, effect.settings, effect.makes_directories)
+
+    def _unwatch_paths(self, effect: ef.UnwatchPaths) -> None:
+        self._paths.forget(effect.unit)
 
     def _open_sockets(self, effect: ef.OpenSockets) -> ev.Event:
         assert isinstance(effect.settings, SocketSettings)

@@ -552,8 +552,8 @@ def test_reload_keeps_what_runs_and_forgets_what_is_gone() -> None:
 
 
 def test_unsupported_types_fail_their_job_and_nothing_else() -> None:
-    device = unloaded("x.path").replace(load_state=LoadState.LOADED, type=UnitType.PATH)
-    system = boot(target("t.target", wants=["x.path", A]), device, service(A))
+    device = unloaded("x.mount").replace(load_state=LoadState.LOADED, type=UnitType.MOUNT)
+    system = boot(target("t.target", wants=["x.mount", A]), device, service(A))
     system.send(ev.Boot("t.target"))
     run(system)
-    assert ("x.path", JobResult.UNSUPPORTED) in system.results and system.state(A) == ("active", "running")
+    assert ("x.mount", JobResult.UNSUPPORTED) in system.results and system.state(A) == ("active", "running")
