@@ -72,6 +72,9 @@ _SIGNALS = {
 #: A journal that dies again and again is left alone for this long.
 JOURNAL_PAUSE_USEC = 5_000_000
 
+#: Where processes come and go too fast to say whether a unit has any.
+LOOK_AGAIN_USEC = 20_000
+
 #: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
 BUG_PAUSE_SEC = 0.1
 
@@ -343,6 +346,8 @@ class Manager:
     def _wake_up(self) -> None:
         wanted = (self.engine.next_deadline(), self.control.next_deadline(), self._journal_retry_usec)
         deadlines = [each for each in wanted if each is not None]
+        if self._reaped_units or self.killer.unsettled:
+            deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self._watch_journal()
         self.tracker.forget()
@@ -458,13 +463,17 @@ class Manager:
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
-        units, self._reaped_units = self._reaped_units, set()
+        units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
+        self.killer.unsettled.clear()
         if not units:
             return
         self.tracker.forget()
         for unit in sorted(units):
-            if self.tracker.is_empty(unit):
+            is_empty = self.tracker.is_empty(unit)
+            if is_empty:
                 self.feed(ev.UnitEmpty(unit))
+            elif is_empty is None:
+                self._reaped_units.add(unit)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings
-from initd.core.sources import Allowed
+from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.core.states import Fate, ServiceType
 from initd.core.values import INFINITY
 
@@ -160,6 +160,15 @@ def _controlled(field: str, controller: str) -> Rule:
     return Rule(f"a writable cgroup tree with the controller \"{controller}\"", judge)
 
 
+def _directory_rule(base: str) -> Rule:
+    def judge(value: tuple[object, ...], allowed: Allowed) -> Judgement | None:
+        if not value or base not in allowed.unwritable:
+            return None
+        return Judgement(Fate.DEGRADED, f"{base} cannot be written: what is not there yet keeps the unit from starting")
+
+    return Rule(f"{base} can be written", judge)
+
+
 def _judge_delegate(value: bool, allowed: Allowed) -> Judgement | None:
     return Judgement(Fate.IGNORED, _NO_TREE) if value and not allowed.has_cgroups else None
 
@@ -214,6 +223,7 @@ _RULES: dict[tuple[Group, str], Rule] = {
         _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
     (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
     (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
+    **{(Group.EXEC, field): _directory_rule(base) for field, base in DIRECTORY_BASES.items()},
     (Group.CGROUP, "delegate"): Rule("a writable cgroup tree", _judge_delegate),
     (Group.CGROUP, "cpu_accounting"): _ACCOUNTING,
     (Group.CGROUP, "memory_accounting"): _ACCOUNTING,

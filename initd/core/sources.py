@@ -131,6 +131,13 @@ class LoadFacts(Record):
         return self.tasks_total * 15 // 100 if self.default_tasks_max is None else self.default_tasks_max
 
 
+#: Where RuntimeDirectory= and its sisters are made, by their settings' names.
+DIRECTORY_BASES = {
+    "runtime_directory": "/run", "state_directory": "/var/lib", "cache_directory": "/var/cache",
+    "logs_directory": "/var/log", "configuration_directory": "/etc",
+}
+
+
 class Allowed(Record):
     """What the container lets us do, as far as the fate of a directive depends on it.
 
@@ -146,6 +153,8 @@ class Allowed(Record):
     hard_limits: dict[str, int | None] = {}
     #: Of cgroups: what the tree that is writable can limit.
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
+    #: Of the directories that units have theirs in, those where nothing can be made.
+    unwritable: frozenset[str] = frozenset()
 
 
 #: Only ever compared with: facts of no machine in particular.

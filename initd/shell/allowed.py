@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from initd.core.sources import Allowed
+from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 from initd.wire.proc import parse_mounts
@@ -23,6 +23,7 @@ def probe(container: ContainerLimits) -> Allowed:
         capabilities=container.capabilities,
         has_cgroups=bool(tree),
         controllers=_controllers(tree),
+        unwritable=frozenset([path for path in DIRECTORY_BASES.values() if not os.access(path, os.W_OK)]),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
         can_filter=container.seccomp_mode is not None,
         hard_limits=container.hard_limits,

@@ -37,6 +37,8 @@ class Killer:
         self._tracker = tracker
         #: Pids that no order of ours reaches.
         self.spared = set(spared) | {os.getpid()}
+        #: Units of which nobody can say whether somebody is left: to be looked at again.
+        self.unsettled: set[str] = set()
 
     def kill_processes(self, order: KillProcesses) -> Killed:
         met: dict[tuple[int, int], ProcessInfo] = {}
@@ -56,9 +58,9 @@ class Killer:
                 if self._tracker.kill_cgroup(order.unit):
                     return _answer(order.unit, met)
                 met = named
-                self._chase(order, met)
-            else:
-                self._signal_until_still(order, met)
+            if not self._chase(order, met):
+                self.unsettled.add(order.unit)
+                return Killed(ProcessesKilled(order.unit, max(len(met), 1)), tuple(met.values()))
         return _answer(order.unit, met)
 
     def kill_everything(self, order: KillEverything) -> Killed:
@@ -70,17 +72,19 @@ class Killer:
                 break
         return _answer("", met)
 
-    def _chase(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:
-        """SIGKILL to each as soon as it is seen, until two looks in a row find nobody, nor anybody who has just gone.
+    def _chase(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> bool:
+        """Signals each as soon as it is seen, until two looks in a row find nobody new, nor anybody who has just gone.
+        False where that never came.
 
         Who forks and is gone within a millisecond is no longer there when a list of all processes is complete.
         """
         strangers = set(self.spared)
         quiet = 0
-        for _ in range(_PASSES_KILL):
+        for _ in range(_passes(order.signal)):
             quiet = 0 if self._chase_once(order, met, strangers) else quiet + 1
             if quiet == _QUIET_PASSES:
-                return
+                return True
+        return False
 
     def _chase_once(
         self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo], strangers: set[int]
@@ -88,16 +92,9 @@ class Killer:
         """Whether anybody was hit, or got away from being looked at. Others' processes are looked at once."""
         is_moving = False
         for info in self._tracker.hunt(order.unit, strangers):
-            is_moving = True
-            if info is not None and send(info, order.signal):
-                met[info.pid, info.start_ticks] = info
+            if info is None or self._signal([info], order, met):
+                is_moving = True
         return is_moving
-
-    def _signal_until_still(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> None:
-        for _ in range(_passes(order.signal)):
-            self._tracker.forget()
-            if not self._signal(self._tracker.live(order.unit), order, met):
-                return
 
     def _signal(
         self, processes: Iterable[ProcessInfo], order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]

@@ -142,22 +142,24 @@ class Tracker:
     def live(self, unit: str) -> list[ProcessInfo]:
         return [info for info in self.scan().get(unit, ()) if not info.is_zombie]
 
-    def is_empty(self, unit: str) -> bool:
-        """No live process is left. Looks again: a child born behind our back while its parent died is found then."""
+    def is_empty(self, unit: str) -> bool | None:
+        """No live process is left. Looks again: a child born behind our back while its parent died is found then.
+
+        None where processes vanish faster than it can be said whose they are: ask again."""
         if self._cgroups is not None and unit in self._unit_cgroups and unit not in self._children.values():
             populated = self._cgroups.is_populated(self._unit_cgroups[unit])
             if populated is not None:
                 return not populated
-        if self.live(unit):
-            return False
         strangers: set[int] = set()
         for _ in range(_LOOKS):
-            seen = list(self.hunt(unit, strangers))
-            if any(seen):
-                return False
-            if not seen:
-                break
-        return True
+            is_moving = False
+            for info in self.hunt(unit, strangers):
+                if info is not None:
+                    return False
+                is_moving = True
+            if not is_moving:
+                return True
+        return None
 
     def hunt(self, unit: str, strangers: set[int]) -> Iterator[ProcessInfo | None]:
         """The unit's living processes, each as soon as it is seen; None for whoever went while being looked at.

@@ -154,7 +154,7 @@ class Container(Machine):
     def _enter(self, with_stdin: bool) -> list[str]:
         return [*self.podman, "exec", *(["--interactive"] if with_stdin else []), self.id]
 
-    def put_file(self, path: str, source: Path) -> Container:
+    def put_file(self, path: str, source: Path | str) -> Container:
         run([*self.podman, "cp", str(source), f"{self.id}:{path}"])
         return self
 
