@@ -39,6 +39,7 @@ figures: tools
 # The page of all directives.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
+	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

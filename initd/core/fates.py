@@ -166,8 +166,6 @@ def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
-    if value is ServiceType.NOTIFY_RELOAD:
-        return Judgement(Fate.DEGRADED, "as Type=notify: services are not reloaded by signal yet")
     if value is ServiceType.DBUS:
         return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
     return None
@@ -194,5 +192,5 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
     (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
-    (Group.SPECIFIC, "type"): Rule("dbus is as exec, and notify-reload as notify", _judge_type),
+    (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

@@ -10,15 +10,16 @@ import os
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING
+from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
+from initd.shell.fdstore import FdStore
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
 from initd.shell.pidfile import read_pid_file
-from initd.shell.spawn import ExecStatus, Spawner, SpawnError
+from initd.shell.spawn import NO_SOCKETS, ExecStatus, SocketFds, Spawner, SpawnError
 from initd.shell.track import Tracker
 
 TYPE_CHECKING = False
@@ -46,6 +47,7 @@ class Performer:
         self._journal = journal
         self._feed = feed
         self._cgroups = cgroups
+        self.fd_store = FdStore(loop, feed)
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
@@ -58,6 +60,8 @@ class Performer:
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
             ef.Log: self._log,
+            ef.StoreDescriptors: lambda effect: self.fd_store.keep(effect.unit, effect.fds, effect.is_polled),
+            ef.CloseDescriptors: lambda effect: self.fd_store.close(effect.fds),
         }
 
     def perform(self, effect: ef.Effect) -> ev.Event | None:
@@ -68,7 +72,7 @@ class Performer:
     def _spawn(self, effect: ef.Spawn) -> ev.Event:
         request = effect.request
         try:
-            spawned = self._spawner.spawn(request)
+            spawned = self._spawner.spawn(request, _stored(request))
         except SpawnError as error:
             return ev.SpawnFailed(request.unit, request.phase, error.exit_status, error.reason)
         self._tracker.add_child(request.unit, spawned.pid)
@@ -143,6 +147,13 @@ class Performer:
 
     def _log(self, effect: ef.Log) -> None:
         self._journal.write(effect)
+
+
+def _stored(request: SpawnRequest) -> SocketFds:
+    """What the service has stored, in the order in which it did."""
+    if not request.stored_fds:
+        return NO_SOCKETS
+    return SocketFds(tuple([each.fd for each in request.stored_fds]), tuple([each.name for each in request.stored_fds]))
 
 
 def _unlink(path: str) -> None:

@@ -12,6 +12,7 @@ from initd.core.values import ProcessEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Iterator
 
     from initd.shell.track import Tracker
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
 _CODES = {os.CLD_EXITED: "exited", os.CLD_KILLED: "killed", os.CLD_DUMPED: "dumped"}
 
 
-def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
-    """Reaps every dead child: (pid, end, unit). A process two units care for comes twice; nobody's has None."""
+def _nothing() -> None:
+    pass
+
+
+def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tuple[int, ProcessEnd, str | None]]:
+    """Reaps every dead child: (pid, end, unit). A process two units care for comes twice; nobody's has None.
+
+    `before` is called for each while it is still a zombie: to hear what it said before it died, which may have come after
+    everybody else was heard in this wake-up.
+    """
     while True:
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -29,6 +38,7 @@ def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
         if dead is None:
             return
         pid = dead.si_pid
+        before()
         units = tracker.units_of(pid)
         tracker.account(pid)
         os.waitpid(pid, os.WNOHANG)
