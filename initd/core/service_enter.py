@@ -46,7 +46,10 @@ def go(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY
 def go_quietly(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY) -> None:
     """The same, when an answer that comes at once decides whether it stays so: nobody is to hear of it before."""
     machine = machine_of(unit)
-    turn.tell_touched(unit)
+    if machine.told is machine.state:
+        turn.tell_touched(unit)
+    else:
+        turn.touched.discard(unit.name)  # the state was a quiet one
     machine.state = state
     machine.state_deadline_usec = after(turn, timeout_usec)
 
