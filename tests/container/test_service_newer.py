@@ -1,4 +1,4 @@
-"""What services may say that systemd 252 does not know: 253's notify-reload, 254's restart modes and steps. From their man pages."""
+"""What services may say that systemd 252 does not know, from later man pages: notify-reload, restart modes and steps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from harness import Container
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.conformance.services.cases import act, service  # noqa: E402
-from tests.conformance.services.play import volume  # noqa: E402
-from tests.conformance.services.record import PYINIT, play  # noqa: E402
+from tests.conformance.services.cases import act, service
+from tests.conformance.services.play import volume
+from tests.conformance.services.record import PYINIT, play
 
 _ONCE = "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
 _STAYS = "[Unit]\nDefaultDependencies=no\n{}\n[Service]\nStandardOutput=null\nExecStart=/bin/sleep 1000\n"
