@@ -39,6 +39,7 @@ figures: tools
 # The page of all directives.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
+	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
 
 # How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
 escape: tools

@@ -436,17 +436,19 @@ class Manager:
             self.options.command, self.options.target, tuple(container_environment()), os.getcwd(), tty
         )
 
-    def _on_notify(self, _: int) -> None:
-        assert self.notify is not None
+    def _on_notify(self, _: int = 0) -> None:
+        if self.notify is None:
+            return
         for notification in self.notify.receive(self.tracker):
             if notification.event is not None:
+                self.performer.fd_store.offer(notification.fds)
                 self.feed(notification.event)
             elif notification.problem:
                 self.say(LOG_WARNING, notification.problem)
             notification.close()
 
     def _on_children(self) -> None:
-        dead = list(reap(self.tracker))
+        dead = list(reap(self.tracker, self._on_notify))
         for pid, end, unit in dead:
             if pid == self.journal.pid:
                 self._on_journal_exit()

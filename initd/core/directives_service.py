@@ -195,16 +195,14 @@ def _status_directive(key: str, field: str) -> Directive:
 
 SERVICE: tuple[Directive, ...] = (
     _service("Type", "type", parsers.member_of(ServiceType, "service type"), "s"),
-    _service("ExitType", "exit_type", parsers.member_of(ServiceExitType, "service exit type"), "s",
-             fate=Fate.IGNORED, reason="a service ends with its main process yet"),
+    _service("ExitType", "exit_type", parsers.member_of(ServiceExitType, "service exit type"), "s"),
     _service("Restart", "restart", parsers.member_of(ServiceRestart, "service restart specifier"), "s"),
     _service("PIDFile", "pid_file", _pid_file, "s", _RESET),
     *(exec_directive(key, field, has_ex=True) for key, field in EXEC_FIELDS.items()),
     _service("RestartSec", "restart_usec", parsers.seconds(), "t", property_name="RestartUSec"),
     _service("RestartSteps", "restart_steps", parsers.unsigned),
     _service("RestartMaxDelaySec", "restart_max_delay_usec", parsers.seconds()),
-    _service("RestartMode", "restart_mode", parsers.word_of(("normal", "direct", "debug"), "service restart mode"),
-             fate=Fate.IGNORED, reason="units that depend on it hear of every failure yet"),
+    _service("RestartMode", "restart_mode", parsers.word_of(("normal", "direct", "debug"), "service restart mode")),
     Directive("TimeoutSec", Group.SPECIFIC, "timeout_start_usec", _timeout, Merge.SPREAD),
     Directive("TimeoutStartSec", Group.SPECIFIC, "timeout_start_usec", _timeout_start, Merge.SPREAD,
               (shows("TimeoutStartUSec", "t", "timeout_start_usec"),)),
@@ -215,7 +213,7 @@ SERVICE: tuple[Directive, ...] = (
     _service("TimeoutStopFailureMode", "timeout_stop_failure_mode", _failure_mode, "s"),
     _service("RuntimeMaxSec", "runtime_max_usec", parsers.seconds(), "t", property_name="RuntimeMaxUSec"),
     _service("RuntimeRandomizedExtraSec", "runtime_randomized_extra_usec", parsers.seconds(), "t",
-             property_name="RuntimeRandomizedExtraUSec", fate=Fate.IGNORED, reason="nothing is added yet"),
+             property_name="RuntimeRandomizedExtraUSec"),
     # While a service does not run, systemd shows "infinity" instead: whoever shows it knows whether it runs.
     _service("WatchdogSec", "watchdog_usec", parsers.seconds(), "t", property_name="WatchdogUSec"),
     _service("PermissionsStartOnly", "permissions_start_only", parsers.boolean),
@@ -228,8 +226,7 @@ SERVICE: tuple[Directive, ...] = (
     _service("NonBlocking", "non_blocking", parsers.boolean, "b"),
     _service("BusName", "bus_name", _bus_name, "s", _RESET, fate=Fate.DEGRADED,
              reason="the bus is not watched yet: the service counts as up once its program runs"),
-    _service("FileDescriptorStoreMax", "file_descriptor_store_max", parsers.unsigned, "u", fate=Fate.IGNORED,
-             reason="file descriptors are not kept yet"),
+    _service("FileDescriptorStoreMax", "file_descriptor_store_max", parsers.unsigned, "u"),
     _service("NotifyAccess", "notify_access", parsers.member_of(NotifyAccess, "notify access specifier"), "s"),
     _service("Sockets", "sockets", _sockets, "", Merge.APPEND),
     _service("USBFunctionDescriptors", "usb_function_descriptors", parsers.path, "s", _RESET, fate=Fate.IGNORED,
@@ -240,8 +237,7 @@ SERVICE: tuple[Directive, ...] = (
              reason="who was killed for want of memory is not told yet"),
     _service("OpenFile", "open_file", _open_file, "", Merge.APPEND, fate=Fate.IGNORED,
              reason="files are not opened for services yet"),
-    _service("ReloadSignal", "reload_signal", parsers.signal, fate=Fate.IGNORED,
-             reason="services are not reloaded by signal yet"),
+    _service("ReloadSignal", "reload_signal", parsers.signal),
 )
 
 SCOPE: tuple[Directive, ...] = (

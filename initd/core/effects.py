@@ -150,10 +150,19 @@ class ReleaseUnit(Effect):
     remove_ipc: object = None
 
 
-class CloseConnections(Effect):
-    """The notify socket and stored descriptors of the unit are no longer of interest."""
+class StoreDescriptors(Effect):
+    """Keep these of the descriptors that came with the message, by their numbers. `is_polled`: StoredFdHungUp is wanted."""
 
     unit: str
+    fds: tuple[int, ...]
+    is_polled: bool
+
+
+class CloseDescriptors(Effect):
+    """These stored descriptors are not kept any longer."""
+
+    unit: str
+    fds: tuple[int, ...]
 
 
 class Log(Effect):

@@ -173,6 +173,9 @@ class Engine:
                 self._on_automatic_restart(turn.restarts.popleft(), turn)
             elif turn.propagated_reloads:
                 self._propagate_reload(turn.propagated_reloads.popleft(), turn)
+            elif turn.limits_hit:
+                unit = self.graph.units[turn.limits_hit.pop()]
+                self._act(unit.settings.start_limit_action, None, f"unit {unit.name} hit its start limit", turn)
             elif self.world.queue.failed_starts:
                 self._on_failed_start(self.world.queue.failed_starts.pop(0), turn)
             elif not self._run_next_job(turn) and not self._grant_standing_wish(turn):

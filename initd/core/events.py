@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from initd.core.record import Record
 from initd.core.states import ExecPhase, JobMode, JobType, KillWho
-from initd.core.values import Diagnostic, PidRef, ProcessEnd, ProcessInfo
+from initd.core.values import Diagnostic, OfferedFd, PidRef, ProcessEnd, ProcessInfo
 
 
 class Event(Record):
@@ -153,6 +153,14 @@ class NotifyReceived(Event):
     fields: tuple[tuple[str, str], ...]
     main: PidRef | None = None
     main_is_ours: bool = False
+    fds: tuple[OfferedFd, ...] = ()
+
+
+class StoredFdHungUp(Event):
+    """Nobody is at the other end of a stored descriptor any more (sd_notify(3), FDPOLL=)."""
+
+    unit: str
+    fd: int
 
 
 class ConditionsChecked(Event):

@@ -186,8 +186,6 @@ def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
-    if value is ServiceType.NOTIFY_RELOAD:
-        return Judgement(Fate.DEGRADED, "as Type=notify: services are not reloaded by signal yet")
     if value is ServiceType.DBUS:
         return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
     return None
@@ -230,5 +228,5 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
-    (Group.SPECIFIC, "type"): Rule("dbus is as exec, and notify-reload as notify", _judge_type),
+    (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

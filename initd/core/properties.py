@@ -327,7 +327,7 @@ _SERVICE: tuple[Row, ...] = (
     _of_service("StatusErrno", "i", lambda machine: machine.status_errno),
     _of_service("ReloadResult", "s", lambda machine: machine.reload_result.value),
     Row("CleanResult", "s", lambda unit, view: "success", True),
-    Row("NFileDescriptorStore", "u", lambda unit, view: 0, True),
+    Row("NFileDescriptorStore", "u", lambda unit, view: len(getattr(unit.machine, "stored_fds", ())), True),
     _of_service("WatchdogUSec", "t", _watchdog_usec),
     _of_service("NRestarts", "u", lambda machine: machine.n_restarts),
     *_main_times("ExecMainStart", lambda record: record.start_time),

@@ -29,12 +29,13 @@ from initd.core.events import (
     ProcessExited,
     SpawnDone,
     SpawnFailed,
+    StoredFdHungUp,
     UnitEmpty,
 )
-from initd.core.service_enter import enter_condition, enter_reload, enter_signal, enter_stop, go
+from initd.core.service_enter import enter_condition, enter_reload, enter_signal, enter_stop, go, go_quietly
 from initd.core.service_record import ServiceMachine, commands, machine_of, service_settings
 from initd.core.settings import ServiceSettings, UnitDefinition
-from initd.core.states import ExecPhase, ServiceResult, ServiceState, ServiceType
+from initd.core.states import ExecPhase, JobType, ServiceResult, ServiceState, ServiceType
 from initd.core.turn import Outcome, Turn
 from initd.core.unit import Unit
 from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING
@@ -104,6 +105,7 @@ def _begin(unit: Unit, _: object, turn: Turn) -> Outcome:
     machine.is_ready = machine.is_reloading_itself = machine.is_stopping_itself = False
     machine.status_text, machine.status_errno, machine.bus_error = "", 0, ""
     machine.forbid_restart = False
+    machine.reload_signal_usec = None
     machine.command_records = {}
     machine.is_empty = True
     enter_condition(unit, turn)
@@ -141,6 +143,10 @@ def _stop_under_way(unit: Unit, _: object, turn: Turn) -> Outcome:
 
 
 def _give_up_restart(unit: Unit, _: object, turn: Turn) -> Outcome:
+    job = unit.job
+    if job is not None and job.type is JobType.RESTART and service_settings(unit).restart_mode == "direct":
+        go_quietly(unit, _S.DEAD, turn)  # nobody hears that it was down (systemd.service(5) of systemd 254, RestartMode=)
+        return Outcome.ALREADY
     go(unit, _S.DEAD, turn)
     return Outcome.BEGUN
 
@@ -188,9 +194,10 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
     Input.MAIN_EXITED: [
         ((_S.START,), exits.on_main_exited_in_start),
         ((_S.RUNNING, _S.EXITED), exits.on_main_exited_in_running),
-        ((_S.START_POST, _S.RELOAD, _S.STOP, _S.CONDITION, _S.START_PRE), exits.on_main_exited_while_control_runs),
+        ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.STOP), exits.on_main_exited_beside_control),
+        ((_S.RELOAD,), exits.on_main_exited_in_reload),
         (SIGNALLED, exits.on_exit_in_signalled),
-        ((_S.STOP_POST,), exits.on_main_exited_while_control_runs),
+        ((_S.STOP_POST,), exits.on_main_exited_in_stop_post),
         (FINAL, exits.on_exit_in_final),
     ],
     Input.CONTROL_EXITED: [
@@ -229,7 +236,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.START,), notify.on_ready_in_start),
         ((_S.RELOAD,), notify.on_ready_in_reload),
     ],
-    Input.RELOADING: [((_S.RUNNING,), notify.on_reloading)],
+    Input.RELOADING: [((_S.RUNNING,), notify.on_reloading), ((_S.RELOAD,), notify.on_reloading_in_reload)],
     Input.STOPPING: [((_S.RUNNING,), notify.on_stopping)],
 }
 
@@ -295,7 +302,8 @@ def reload(unit: Unit, turn: Turn) -> Outcome:
 
 
 def can_reload(unit: Unit) -> bool:
-    return bool(service_settings(unit).exec_reload)
+    settings = service_settings(unit)
+    return bool(settings.exec_reload) or settings.type is ServiceType.NOTIFY_RELOAD
 
 
 def on_event(unit: Unit, event: Event, turn: Turn) -> None:
@@ -322,6 +330,8 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         feed(unit, Input.PID_FILE, event, turn)
     elif isinstance(event, ProcessesListed):
         feed(unit, Input.LISTED, event, turn)
+    elif isinstance(event, StoredFdHungUp):
+        notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):
         kind = notify.take_message(unit, event, turn)
         if kind:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from initd.core import restart
 from initd.core.cgroup_attributes import CgroupPlan, plan_cgroup
 from initd.core.dependency import Dependency
-from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn
+from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
 from initd.core.released import released_paths, released_terminal
@@ -34,7 +34,7 @@ from initd.core.states import (
 )
 from initd.core.turn import StateChange, Turn
 from initd.core.unit import Unit
-from initd.core.values import INFINITY, LOG_INFO, LOG_WARNING, SpawnRequest
+from initd.core.values import INFINITY, LOG_INFO, LOG_WARNING, PidRef, SpawnRequest
 
 _S = ServiceState
 
@@ -49,7 +49,10 @@ def go(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY
 def go_quietly(unit: Unit, state: ServiceState, turn: Turn, timeout_usec: int = INFINITY) -> None:
     """The same, when an answer that comes at once decides whether it stays so: nobody is to hear of it before."""
     machine = machine_of(unit)
-    turn.tell_touched(unit)
+    if machine.told is machine.state:
+        turn.tell_touched(unit)
+    else:
+        turn.touched.discard(unit.name)  # the state was a quiet one
     machine.state = state
     machine.state_deadline_usec = after(turn, timeout_usec)
 
@@ -115,6 +118,7 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         non_blocking=settings.non_blocking,
         apply_root_directory=is_start or not settings.root_directory_start_only,
         apply_credentials=not command.full_privileges and (is_start or not settings.permissions_start_only),
+        stored_fds=machine.stored_fds if is_start else (),
     )
     turn.ask(Spawn(request))
 
@@ -225,7 +229,7 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
             enter_reload_by_notify(unit, turn)
         else:
             if machine.runtime_deadline_usec >= INFINITY:
-                machine.runtime_deadline_usec = after(turn, settings.runtime_max_usec)
+                machine.runtime_deadline_usec = after(turn, _runtime_usec(unit))
             go(unit, _S.RUNNING, turn, reload_failed=reload_failed)
     elif settings.remain_after_exit and machine.result is ServiceResult.SUCCESS:
         go(unit, _S.EXITED, turn, reload_failed=reload_failed)
@@ -236,10 +240,23 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
         enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.SUCCESS, turn)
 
 
+def _runtime_usec(unit: Unit) -> int:
+    """RuntimeMaxSec=, and a part of RuntimeRandomizedExtraSec= that this run's invocation id draws."""
+    settings = service_settings(unit)
+    extra = settings.runtime_randomized_extra_usec
+    if settings.runtime_max_usec >= INFINITY or not extra:
+        return settings.runtime_max_usec
+    return min(settings.runtime_max_usec + int(unit.invocation_id[:16] or "0", 16) % (extra + 1), INFINITY - 1)
+
+
 def enter_reload(unit: Unit, turn: Turn) -> None:
     machine, settings = machine_of(unit), service_settings(unit)
     machine.reload_result = ServiceResult.SUCCESS
-    spawn_control(unit, ExecPhase.RELOAD, 0, turn)
+    if settings.type is ServiceType.NOTIFY_RELOAD and machine.main is not None:
+        machine.reload_signal_usec = turn.now.monotonic_usec
+        turn.ask(KillProcesses(unit.name, settings.reload_signal, PidRef(machine.main.pid), None, False))
+    if settings.exec_reload:
+        spawn_control(unit, ExecPhase.RELOAD, 0, turn)
     go(unit, _S.RELOAD, turn, settings.timeout_start_usec)
 
 
@@ -338,7 +355,8 @@ def enter_dead(unit: Unit, result: ServiceResult, turn: Turn, may_restart: bool 
     end = machine.last_main.end if machine.last_main is not None else None
     forbidden = machine.forbid_restart or not may_restart or unit.is_stop_pending()
     verdict = restart.shall_restart(settings, machine.result, end, forbidden)
-    go(unit, state, turn, will_restart=bool(verdict))
+    if not (verdict and settings.restart_mode == "direct"):
+        go(unit, state, turn, will_restart=bool(verdict))
     release(unit, turn, bool(verdict))
     if verdict:
         delay = restart.restart_delay_usec(settings, machine.n_restarts + 1)
@@ -357,11 +375,20 @@ def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     directories = released_paths(unit.name, execution, will_restart)
     machine.main = machine.control = None
     unit.is_prepared = False
-    turn.ask(CloseConnections(unit.name))
+    if not will_restart and not (unit.job is not None and unit.job.type is JobType.RESTART):
+        drop_stored(unit, [stored.fd for stored in machine.stored_fds], turn)
     turn.ask(ReleaseUnit(
         unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else (),
         released_terminal(execution), execution if execution.remove_ipc else None,
     ))
+
+
+def drop_stored(unit: Unit, fds: list[int], turn: Turn) -> None:
+    machine = machine_of(unit)
+    if fds:
+        machine.stored_fds = tuple([stored for stored in machine.stored_fds if stored.fd not in fds])
+        turn.ask(CloseDescriptors(unit.name, tuple(fds)))
+        turn.ask(UnitChanged(unit.name))
 
 
 def _log_end(unit: Unit, turn: Turn) -> None:

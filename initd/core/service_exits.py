@@ -305,15 +305,19 @@ def on_main_exited_in_running(unit: Unit, result: object, turn: Turn) -> None:
     enter_running(unit, result, turn)
 
 
-def on_main_exited_while_control_runs(unit: Unit, result: object, turn: Turn) -> None:
-    """The control process decides how it goes on; where there is none any more, its part is done."""
-    machine = machine_of(unit)
+def on_main_exited_beside_control(unit: Unit, result: object, turn: Turn) -> None:
+    """The control process decides how it goes on."""
+
+
+def on_main_exited_in_reload(unit: Unit, result: object, turn: Turn) -> None:
     assert isinstance(result, ServiceResult)
-    if machine.has_control:
-        return
-    if machine.state is _S.RELOAD:
+    if not machine_of(unit).has_control:
         enter_running(unit, result, turn)
-    elif machine.state is _S.STOP_POST:
+
+
+def on_main_exited_in_stop_post(unit: Unit, result: object, turn: Turn) -> None:
+    assert isinstance(result, ServiceResult)
+    if not machine_of(unit).has_control:
         enter_signal(unit, _S.FINAL_SIGTERM, result, turn)
 
 
@@ -392,6 +396,9 @@ def on_reload_exited(unit: Unit, result: object, turn: Turn) -> None:
     if result is ServiceResult.SUCCESS and service_settings(unit).pid_file:
         turn.ask(ReadPidFile(unit.name, service_settings(unit).pid_file))
     machine = machine_of(unit)
+    if result is ServiceResult.SUCCESS and machine.reload_signal_usec is not None:
+        return  # the service has still to say that it has reloaded (Type=notify-reload)
+    machine.reload_signal_usec = None
     enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=machine.reload_result is not ServiceResult.SUCCESS)
 
 

@@ -19,6 +19,7 @@ _SIGKILL = 9
 
 def refuse_start(unit: Unit, turn: Turn) -> Outcome:
     turn.log(unit, LOG_WARNING, "Start request repeated too quickly.")
+    turn.limits_hit.append(unit.name)
     # `Result=` keeps what went wrong before, if anything did: the limit is only why it is not tried again.
     enter_dead(unit, ServiceResult.START_LIMIT_HIT, turn, may_restart=False)
     return Outcome.FAILED
@@ -56,6 +57,7 @@ def on_reload_timeout(unit: Unit, _: object, turn: Turn) -> None:
         turn.ask(KillProcesses(unit.name, _SIGKILL, None, PidRef(machine.control.pid), False, announce=True))
         machine.control = None
     machine.reload_result = ServiceResult.TIMEOUT
+    machine.reload_signal_usec = None
     enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=True)
 
 

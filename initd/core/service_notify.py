@@ -6,9 +6,10 @@ NotifyAccess=.
 
 from __future__ import annotations
 
-from initd.core.effects import UnitChanged, WatchPid
-from initd.core.events import NotifyReceived
+from initd.core.effects import StoreDescriptors, UnitChanged, WatchPid
+from initd.core.events import NotifyReceived, StoredFdHungUp
 from initd.core.service_enter import (
+    drop_stored,
     enter_reload_by_notify,
     enter_running,
     enter_signal,
@@ -25,7 +26,7 @@ from initd.core.service_record import (
 from initd.core.states import NotifyAccess, ServiceResult, ServiceState, ServiceType
 from initd.core.turn import Turn
 from initd.core.unit import Unit
-from initd.core.values import INFINITY, LOG_WARNING
+from initd.core.values import INFINITY, LOG_WARNING, StoredFd
 
 _S = ServiceState
 
@@ -65,6 +66,7 @@ def take_message(unit: Unit, event: NotifyReceived, turn: Turn) -> str:
         machine.is_ready = word == "READY=1"
         machine.is_reloading_itself = word == "RELOADING=1"
         machine.is_stopping_itself = word == "STOPPING=1"
+    changed |= _take_descriptors(unit, event, turn)
     if changed:
         turn.ask(UnitChanged(unit.name))
     return word
@@ -121,6 +123,45 @@ def _take_main_pid(unit: Unit, pid: int, event: NotifyReceived, turn: Turn) -> b
     return True
 
 
+def _take_descriptors(unit: Unit, event: NotifyReceived, turn: Turn) -> bool:
+    """FDSTORE=1 and FDSTOREREMOVE=1, with FDNAME= and FDPOLL=: True when the store is another."""
+    fields = dict(event.fields)
+    name = fields.get("FDNAME", "")
+    machine = machine_of(unit)
+    if fields.get("FDSTOREREMOVE") == "1":
+        dropped = [stored.fd for stored in machine.stored_fds if stored.name == name]
+        drop_stored(unit, dropped, turn)
+        return bool(dropped)
+    if fields.get("FDSTORE") != "1":
+        return False
+    return _store(unit, event, name if is_fd_name(name) else "stored", fields.get("FDPOLL") != "0", turn)
+
+
+def is_fd_name(name: str) -> bool:
+    """sd_notify(3), FDNAME=."""
+    return 0 < len(name) <= 255 and name.isascii() and name.isprintable() and ":" not in name
+
+
+def _store(unit: Unit, event: NotifyReceived, name: str, is_polled: bool, turn: Turn) -> bool:
+    machine, most = machine_of(unit), service_settings(unit).file_descriptor_store_max
+    known = {stored.identity for stored in machine.stored_fds if stored.identity}
+    kept: list[StoredFd] = []
+    for offered in event.fds:
+        if len(machine.stored_fds) + len(kept) >= most:
+            turn.log(unit, LOG_WARNING, "Service attempted to store more fds than FileDescriptorStoreMax= permits, dropping.")
+            break
+        if offered.identity not in known:
+            kept.append(StoredFd(offered.fd, name, offered.identity))
+    if kept:
+        machine.stored_fds += tuple(kept)
+        turn.ask(StoreDescriptors(unit.name, tuple([stored.fd for stored in kept]), is_polled))
+    return bool(kept)
+
+
+def on_hung_up(unit: Unit, event: StoredFdHungUp, turn: Turn) -> None:
+    drop_stored(unit, [stored.fd for stored in machine_of(unit).stored_fds if stored.fd == event.fd], turn)
+
+
 def _extend_timeout(unit: Unit, usec: int, turn: Turn) -> None:
     """Only ever later, and only where a timeout runs."""
     machine = machine_of(unit)
@@ -138,13 +179,26 @@ def on_ready_in_start(unit: Unit, _: object, turn: Turn) -> None:
 
 
 def on_ready_in_reload(unit: Unit, _: object, turn: Turn) -> None:
-    """Ends a reload that the service announced; one that ExecReload= does ends with that process."""
-    if not machine_of(unit).has_control:
+    """Ends a reload that the service announced; one that ExecReload= does ends with that process.
+
+    With Type=notify-reload it counts only behind the RELOADING=1 that answers the signal.
+    """
+    machine = machine_of(unit)
+    if not machine.has_control and machine.reload_signal_usec is None:
         enter_running(unit, ServiceResult.SUCCESS, turn)
 
 
 def on_reloading(unit: Unit, _: object, turn: Turn) -> None:
     enter_reload_by_notify(unit, turn)
+
+
+def on_reloading_in_reload(unit: Unit, event: object, turn: Turn) -> None:
+    """Type=notify-reload: the answer to the signal, if it was said after it (sd_notify(3), MONOTONIC_USEC=)."""
+    assert isinstance(event, NotifyReceived)
+    machine = machine_of(unit)
+    said = dict(event.fields).get("MONOTONIC_USEC", "")
+    if machine.reload_signal_usec is not None and said.isdigit() and int(said) >= machine.reload_signal_usec:
+        machine.reload_signal_usec = None
 
 
 def on_stopping(unit: Unit, _: object, turn: Turn) -> None:

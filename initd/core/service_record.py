@@ -9,7 +9,7 @@ from initd.core.record import Record
 from initd.core.settings import ExecSettings, KillSettings, ServiceSettings
 from initd.core.states import ActiveState, ExecPhase, NotifyAccess, ServiceResult, ServiceState, ServiceType
 from initd.core.unit import Machine, Unit
-from initd.core.values import INFINITY, ExecCommand, Now, ProcessEnd
+from initd.core.values import INFINITY, ExecCommand, Now, ProcessEnd, StoredFd
 
 _S = ServiceState
 
@@ -90,6 +90,8 @@ class ServiceMachine(Machine):
         "status_text",
         "status_errno",
         "bus_error",
+        "stored_fds",
+        "reload_signal_usec",
     )
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -138,6 +140,9 @@ class ServiceMachine(Machine):
         self.status_text = ""
         self.status_errno = 0
         self.bus_error = ""
+        self.stored_fds: tuple[StoredFd, ...] = ()
+        #: When ReloadSignal= was sent, until the service has said RELOADING=1 to it.
+        self.reload_signal_usec: int | None = None
 
     @property
     def active_state(self) -> ActiveState:

@@ -54,6 +54,7 @@ class Turn:
 
     __slots__ = (
         "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
+        "limits_hit",
     )
 
     def __init__(self, now: Now, is_heard: bool = True) -> None:
@@ -69,6 +70,8 @@ class Turn:
         #: Units that have changed in this turn: their state is told before they go on to another.
         self.touched: set[str] = set()
         self.has_run_jobs = False
+        #: Units that were started too often: StartLimitAction= is the engine's to carry out.
+        self.limits_hit: list[str] = []
 
     def ask(self, effect: Effect) -> None:
         self.effects.append(effect)

@@ -10,7 +10,7 @@ from initd.core.dependency import KINDS_WITH, Dependency, Facet
 from initd.core.job import Job
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition, UnitSettings
-from initd.core.states import ActiveState, JobType, LoadState, UnitType
+from initd.core.states import ActiveState, JobType, LoadState, ServiceType, UnitType
 from initd.core.values import Diagnostic, Now
 
 TYPE_CHECKING = False
@@ -179,7 +179,7 @@ class Unit:
             return True
         own = getattr(self.definition.specific, "exec_reload", None)
         if own is not None:
-            return bool(own)
+            return bool(own) or getattr(self.definition.specific, "type", None) is ServiceType.NOTIFY_RELOAD
         return self.is_loaded and bool(self.dependencies.get(Dependency.PROPAGATES_RELOAD_TO))
 
     @property

@@ -36,6 +36,21 @@ class PidRef(Record):
     start_ticks: int = 0
 
 
+class OfferedFd(Record):
+    """A descriptor that came with a message, by the shell's number for it. Equal identities are one open file; "" is none."""
+
+    fd: int
+    identity: str = ""
+
+
+class StoredFd(Record):
+    """A descriptor that is kept for a service's next start."""
+
+    fd: int
+    name: str
+    identity: str
+
+
 class ProcessEnd(Record):
     """How a process ended. `code` is "exited", "killed" or "dumped"; `status` the exit status or signal number."""
 
@@ -140,3 +155,5 @@ class SpawnRequest(Record):
     #: RootDirectoryStartOnly=, PermissionsStartOnly= and the `+` and `!` prefixes, resolved by the engine.
     apply_root_directory: bool = True
     apply_credentials: bool = True
+    #: What the service has stored earlier, for $LISTEN_FDS.
+    stored_fds: tuple[StoredFd, ...] = ()

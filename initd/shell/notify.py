@@ -14,6 +14,7 @@ from initd.core.events import NotifyReceived
 from initd.core.record import Record
 from initd.core.values import PidRef
 from initd.shell.fds import OwnedFd
+from initd.shell.fdstore import describe
 from initd.shell.track import read_stat
 from initd.wire import notify as wire
 
@@ -109,7 +110,8 @@ def _notification(data: bytes, control: list[tuple[int, int, bytes]], flags: int
         return Notification(None, fds, f"Cannot find unit for notify message of PID {pid}, ignoring.")
     main = _main_process(fields)
     is_ours = main is not None and tracker.unit_of(main.pid) == unit
-    return Notification(NotifyReceived(unit, pid, uid, fields, main, is_ours), fds)
+    offered = tuple([describe(fd) for fd in fds])
+    return Notification(NotifyReceived(unit, pid, uid, fields, main, is_ours, offered), fds)
 
 
 def _main_process(fields: tuple[tuple[str, str], ...]) -> PidRef | None:

@@ -18,6 +18,7 @@ from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
 from initd.shell.fds import OwnedFd
+from initd.shell.fdstore import FdStore
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
@@ -57,6 +58,7 @@ class Performer:
         self.sockets = Sockets(loop, feed, on_connection)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
+        self.fd_store = FdStore(loop, feed)
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
@@ -77,6 +79,8 @@ class Performer:
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
             ef.Log: self._log,
+            ef.StoreDescriptors: lambda effect: self.fd_store.keep(effect.unit, effect.fds, effect.is_polled),
+            ef.CloseDescriptors: lambda effect: self.fd_store.close(effect.fds),
         }
 
     def perform(self, effect: ef.Effect) -> ev.Event | None:
@@ -162,7 +166,11 @@ class Performer:
             fd = connection.fileno()
             return SocketFds((fd,), ("connection",), fd, request.non_blocking)
         fds, names = self.sockets.of(request.sockets)
-        return SocketFds(tuple(fds), tuple(names), fds[0] if len(fds) == 1 else None, request.non_blocking)
+        connection_fd = fds[0] if len(fds) == 1 else None
+        # What it has stored comes behind its sockets, in the order in which it did.
+        fds += [each.fd for each in request.stored_fds]
+        names += [each.name for each in request.stored_fds]
+        return SocketFds(tuple(fds), tuple(names), connection_fd, request.non_blocking)
 
     def _read_timer_stamp(self, effect: ef.ReadTimerStamp) -> ev.Event:
         usec = timerstamps.read(effect.path)

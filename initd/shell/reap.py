@@ -12,6 +12,7 @@ from initd.core.values import ProcessEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Iterator
 
     from initd.shell.track import Tracker
@@ -23,9 +24,17 @@ _CODES = {os.CLD_EXITED: "exited", os.CLD_KILLED: "killed", os.CLD_DUMPED: "dump
 AT_ONCE = 256
 
 
-def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
+def _nothing() -> None:
+    pass
+
+
+def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tuple[int, ProcessEnd, str | None]]:
     """Reaps dead children, the first `AT_ONCE`: (pid, end, unit). A process two units care for comes twice; nobody's
-    has None."""
+    has None.
+
+    `before` is called for each while it is still a zombie: to hear what it said before it died, which may have come after
+    everybody else was heard in this wake-up.
+    """
     for _ in range(AT_ONCE):
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -34,6 +43,7 @@ def reap(tracker: Tracker) -> Iterator[tuple[int, ProcessEnd, str | None]]:
         if dead is None:
             return
         pid = dead.si_pid
+        before()
         units = tracker.units_of(pid)
         tracker.account(pid, units)
         os.waitpid(pid, os.WNOHANG)
