@@ -7,6 +7,7 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 from __future__ import annotations
 
 from initd.core import restart
+from initd.core.dependency import Dependency
 from initd.core.effects import CloseConnections, PrepareUnit, ReleaseUnit, Spawn
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
@@ -95,6 +96,7 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         watchdog_usec=machine.watchdog_usec if is_start else 0,
         apply_root_directory=is_start or not settings.root_directory_start_only,
         apply_credentials=not command.full_privileges and (is_start or not settings.permissions_start_only),
+        joins_namespaces_of=tuple(sorted(unit.dependencies.get(Dependency.JOINS_NAMESPACE_OF, ()))),
     )
     turn.ask(Spawn(request))
 

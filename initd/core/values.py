@@ -135,3 +135,5 @@ class SpawnRequest(Record):
     #: RootDirectoryStartOnly=, PermissionsStartOnly= and the `+` and `!` prefixes, resolved by the engine.
     apply_root_directory: bool = True
     apply_credentials: bool = True
+    #: The units of JoinsNamespaceOf=, either way.
+    joins_namespaces_of: tuple[str, ...] = ()

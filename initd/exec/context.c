@@ -20,6 +20,8 @@ static const unsigned char least_numbers[TAG_LAST + 1] = {
     [TAG_SYMLINK] = 1, [TAG_UMASK] = 1, [TAG_KEYRING] = 1, [TAG_LIMIT] = 3, [TAG_GID] = 1, [TAG_UID] = 1,
     [TAG_BOUNDING_SET] = 1, [TAG_AMBIENT_SET] = 1, [TAG_SECURE_BITS] = 1, [TAG_WORKING_DIRECTORY] = 1,
     [TAG_PASS_FD] = 2, [TAG_PROGRAM] = 1, [TAG_SECCOMP] = 1,
+    [TAG_NAMESPACES] = 1, [TAG_JOIN_NAMESPACE] = 1, [TAG_MOUNT] = 3, [TAG_SHARED_NAMESPACE] = 3,
+    [TAG_MEMORY_POLICY] = 1,
 };
 
 static size_t record_length(const struct record *record) {
@@ -50,6 +52,7 @@ void context_open(struct context *context, int fd) {
     struct stat st;
 
     context->status_fd = -1;
+    context->has_root = 0;
     context->journal_stream[0] = '\0';
     if (fstat(fd, &st) < 0 || st.st_size <= 0)
         FAIL(context, MEMORY, "exec context");

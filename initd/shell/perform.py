@@ -135,7 +135,7 @@ class Performer:
         self._tracker.release(effect.unit, effect.cgroup)
         for path in effect.files:
             _unlink(path)
-        for path, errno in remove_directories(effect.directories):
+        for path, errno in remove_directories(effect.directories) + self._spawner.spaces.release(effect.unit):
             self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:

@@ -53,6 +53,12 @@ SEARCH_PATH = 33
 ARGUMENT = 34
 ENVIRONMENT = 35
 SECCOMP = 36
+NAMESPACES = 37
+JOIN_NAMESPACE = 38
+MOUNT = 39
+PRIVATE_USERS = 40
+SHARED_NAMESPACE = 41
+MEMORY_POLICY = 42
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -140,6 +146,8 @@ class ExecContext(Record):
     #: (policy, priority, reset on fork)
     cpu_scheduling: tuple[int, int, int] | None = None
     cpu_affinity: tuple[int, ...] = ()
+    #: (policy, nodes)
+    memory_policy: tuple[int, tuple[int, ...]] | None = None
     #: (class, priority)
     io_priority: tuple[int, int] | None = None
     timer_slack_nsec: int | None = None
@@ -152,6 +160,16 @@ class ExecContext(Record):
     #: (resource number, soft, hard)
     limits: tuple[tuple[int, int, int], ...] = ()
     root_directory: str = ""
+    #: CLONE_NEW* of network, IPC and host name.
+    namespaces: int = 0
+    #: (CLONE_NEW*, path of one to join).
+    joined_namespaces: tuple[tuple[int, str], ...] = ()
+    #: (CLONE_NEW*, socket to receive it from, socket to send it to): who comes first makes it.
+    shared_namespaces: tuple[tuple[int, int, int], ...] = ()
+    #: (kind, flags, options, path, what it needs), as `core.sandbox` has them.
+    mounts: tuple[tuple[int, int, int, str, tuple[str, ...]], ...] = ()
+    #: The uids and the gids that there are in a user namespace; (): none is made.
+    private_users: tuple[tuple[int, ...], ...] = ()
     groups: tuple[int, ...] | None = None
     gid: int | None = None
     uid: int | None = None
@@ -191,6 +209,7 @@ def pack(context: ExecContext) -> bytes:
     parts += _process_records(context)
     parts += _stream_records(context)
     parts += _file_system_records(context)
+    parts += _namespace_records(context)
     parts += _privilege_records(context)
     parts += _program_records(context)
     return b"".join(parts)
@@ -250,6 +269,8 @@ def _process_records(context: ExecContext) -> list[bytes]:
         parts.append(record(CPU_SCHEDULING, context.cpu_scheduling))
     if context.cpu_affinity:
         parts.append(record(CPU_AFFINITY, context.cpu_affinity))
+    if context.memory_policy:
+        parts.append(record(MEMORY_POLICY, (context.memory_policy[0], *context.memory_policy[1])))
     if context.io_priority:
         parts.append(record(IO_PRIORITY, context.io_priority))
     parts += [record(LIMIT, limit) for limit in context.limits]
@@ -281,6 +302,16 @@ def _file_system_records(context: ExecContext) -> list[bytes]:
     if context.working_directory:
         missing_ok = int(context.working_directory_missing_ok)
         parts.append(record(WORKING_DIRECTORY, (missing_ok,), encode_text(context.working_directory)))
+    return parts
+
+
+def _namespace_records(context: ExecContext) -> list[bytes]:
+    parts = _optional((NAMESPACES, context.namespaces or None))
+    parts += [record(JOIN_NAMESPACE, (kind,), encode_text(path)) for kind, path in context.joined_namespaces]
+    parts += [record(SHARED_NAMESPACE, shared) for shared in context.shared_namespaces]
+    for kind, flags, options, path, details in context.mounts:
+        parts.append(record(MOUNT, (kind, flags, options), b"\0".join([encode_text(text) for text in (path, *details)])))
+    parts += [record(PRIVATE_USERS, ids) for ids in context.private_users]
     return parts
 
 
