@@ -35,7 +35,8 @@ static void bring_loopback_up(void) {
 
 /* The descriptor that the first process of the unit, or of one it joins, has left in the pair of sockets; -1: none yet. */
 static int take_held(int from) {
-    char byte, control[CMSG_SPACE(sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    char byte;
     struct iovec data = { &byte, 1 };
     struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
                               .msg_controllen = sizeof control };
@@ -51,7 +52,8 @@ static int take_held(int from) {
 }
 
 static int hold(int to, int fd) {
-    char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+    char byte = 0;
     struct iovec data = { &byte, 1 };
     struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
                               .msg_controllen = sizeof control };

@@ -48,6 +48,8 @@ def with_namespaces(context: ExecContext, request: SpawnRequest, settings: ExecS
     from initd.core import sandbox
 
     space = spaces.of(request.unit, request.joins_namespaces_of)
+    if not request.apply_root_directory:
+        settings = _without_root(settings)
     if request.command.full_privileges:
         plan = sandbox.connected(settings)
     else:
@@ -61,6 +63,18 @@ def with_namespaces(context: ExecContext, request: SpawnRequest, settings: ExecS
         namespaces=plan.namespaces, joined_namespaces=plan.joined, shared_namespaces=tuple(shared), private_users=users,
         mounts=tuple([(each.kind, each.flags, each.options, each.path, each.details) for each in plan.mounts]),
     )
+
+
+def _without_root(settings: ExecSettings) -> ExecSettings:
+    """RootDirectoryStartOnly=, for the commands that are not the start."""
+    other = ExecSettings()
+    other.__dict__.update(vars(settings), root_directory="")
+    return other
+
+
+def needs_mounts(settings: ExecSettings) -> bool:
+    """What makes systemd refuse to run the unit without: other things are mounted somewhere, not only less to be seen."""
+    return bool(settings.bind_paths or settings.bind_read_only_paths or settings.temporary_file_system)
 
 
 def _private_tmp(settings: ExecSettings, request: SpawnRequest, space: Space) -> tuple[str, str]:

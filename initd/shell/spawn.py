@@ -149,6 +149,8 @@ class Spawned(Record):
     pid: int
     status: ExecStatus
     problems: tuple[str, ...] = ()
+    #: Without its mounts the unit runs otherwise than it was meant to: that is worth a warning.
+    needs_mounts: bool = False
 
 
 class Spawner:
@@ -198,7 +200,7 @@ class Spawner:
         except OSError:
             reader.close()
             raise
-        return Spawned(pid, ExecStatus(reader), tuple(problems))
+        return Spawned(pid, ExecStatus(reader), tuple(problems), sandbox.needs_mounts(settings))
 
     def _start(self, context_fd: int, context: ExecContext) -> int:
         passed = {context_fd, *(passed.fd for passed in context.passed_fds)}

@@ -138,3 +138,4 @@ def test_a_bind_mount_that_cannot_be_is_no_reason_not_to_run(boot):
     container.wait_until_booted()
     container.systemctl("start", "bound.service")
     assert container.show("bound.service", "ActiveState") == "active"
+    assert "bound.service: NAMESPACE (mount) could not be applied here" in container.logs()
