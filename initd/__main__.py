@@ -41,7 +41,7 @@ def check(arguments: list[str]) -> int:
     container = limits.probe()
     files, _ = read_configuration()
     facts = configure(files, machine.read_facts(container)).facts
-    return command.check(arguments, UnitDirs(), facts, allowed.probe(container))
+    return command.check(arguments, UnitDirs(), facts, allowed.probe(container, LIBRARY + "/initd/exec/pyinit-exec"))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from initd.core.managerconf import ManagerConfig, configure
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
 from initd.core.socket import instance_name
-from initd.core.sources import LoadFacts, UnitFiles
+from initd.core.sources import Allowed, LoadFacts, UnitFiles
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
@@ -97,7 +97,8 @@ class Manager:
         self.exit: ef.Exit | None = None
         self.loop = Loop()
         self.container = limits.probe()
-        self.allowed = allowed.probe(self.container)
+        self._helper = library + "/initd/exec/pyinit-exec"
+        self._allowed: Allowed | None = None
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone.
         self.cgroups = cgroup.detect() if self.container.is_pid_1 else None
@@ -109,7 +110,7 @@ class Manager:
         self._early = config.diagnostics
         defaults = config.facts
         facts = SpawnFacts(
-            helper=library + "/initd/exec/pyinit-exec",
+            helper=self._helper,
             tag_base=self.container.tag_base,
             container_environment=container_environment() | _variables(config.manager_environment),
             default_limits=DEFAULT_LIMITS | config.limits,
@@ -258,6 +259,13 @@ class Manager:
         if definition.source_path:
             definition = definition.replace(source_mtime_usec=self.unit_dirs.mtime_usec(definition.source_path))
         return self._refuse_if_strict(files, definition)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the container allows, found out when somebody wants to know."""
+        if self._allowed is None:
+            self._allowed = allowed.probe(self.container, self._helper)
+        return self._allowed
 
     def fates_of(self, unit: Unit) -> Sequence[object]:
         """What becomes of each directive of a unit; asked for by people, and imported then."""

@@ -30,7 +30,7 @@ VOCABULARY = {
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
 CARRIED_OUT = {"unit", "cgroup_attributes", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
-               "unitfiles", "seccomp"}
+               "unitfiles", "seccomp", "sandbox"}
 CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones"}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from initd.core import capabilities, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Group, Merge, Numbers, Property, shows, shows_fact
 from initd.core.numbers import NumberRangeError, fault, to_int
+from initd.core.settings_exec import NUMA_POLICIES
 from initd.core.sources import LoadFacts
-from initd.core.states import Fate
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -132,12 +132,9 @@ def _numa_mask(context: Context, text: str) -> tuple[int, ...]:
     return parsers.cpu_set(context, text).finish()
 
 
-_NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
-
-
 def _show_numa_policy(settings: Any, facts: LoadFacts) -> int:
     """A mask without a policy is one of "preferred", for systemd 252."""
-    return _NUMA_POLICIES.get(settings.numa_policy, 1 if settings.numa_mask else -1)
+    return NUMA_POLICIES.get(settings.numa_policy, 1 if settings.numa_mask else -1)
 
 
 _IO_CLASSES = {"none": 0, "realtime": 1, "best-effort": 2, "idle": 3, "0": 0, "1": 1, "2": 2, "3": 3}
@@ -213,12 +210,12 @@ LIMITS: tuple[Directive, ...] = (
         Property("CPUAffinity", "ay", lambda settings, facts: parsers.cpu_mask(settings.cpu_affinity)),
         Property("CPUAffinityFromNUMA", "b", lambda settings, facts: settings.cpu_affinity == ("numa",)),
     )),
-    Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(_NUMA_POLICIES, "NUMA policy"), _RESET, (
+    Directive("NUMAPolicy", Group.EXEC, "numa_policy", parsers.word_of(NUMA_POLICIES, "NUMA policy"), _RESET, (
         Property("NUMAPolicy", "i", _show_numa_policy),
-    ), Fate.IGNORED, "memory policies are not set yet"),
+    )),
     Directive("NUMAMask", Group.EXEC, "numa_mask", _numa_mask, _RESET, (
         Property("NUMAMask", "ay", lambda settings, facts: parsers.cpu_mask(settings.numa_mask)),
-    ), Fate.IGNORED, "memory policies are not set yet"),
+    )),
     Directive("SecureBits", Group.EXEC, "secure_bits", _secure_bits, Merge.REPLACE_OR_RESET,
               (shows("SecureBits", "i", "secure_bits"),)),
     Directive("CapabilityBoundingSet", Group.EXEC, "capability_bounding_set", _capabilities, Merge.FOLD_ALL,

@@ -282,30 +282,28 @@ def _label(context: Context, text: str) -> str:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-_MOUNTS = "mount namespaces are not used yet"
-_SPACES = "namespaces are not used yet"
+_IMAGES = "disk images are the container's business, and are not mounted"
 _MODULE = "security modules are not spoken to"
 
 
-_NO_MOUNTS = "its system calls and capabilities are taken away, mount namespaces are not used yet"
-
-
 def _box(key: str, field: str, parse: Callable[..., Any], signature: str = "", merge: Merge = Merge.REPLACE,
-         reason: str = _MOUNTS, show: Callable[[Any, LoadFacts], Any] | None = None,
-         fate: Fate = Fate.IGNORED) -> Directive:
+         reason: str = "", show: Callable[[Any, LoadFacts], Any] | None = None,
+         fate: Fate | None = None) -> Directive:
+    """Applied, but for what has a reason not to be."""
     properties: tuple[Property, ...] = ()
     if show is not None:
         properties = (Property(key, signature, show),)
     elif signature:
         properties = (shows(key, signature, field),)
-    return Directive(key, Group.EXEC, field, parse, merge, properties, fate, reason)
+    return Directive(key, Group.EXEC, field, parse, merge, properties,
+                     fate or (Fate.IGNORED if reason else Fate.APPLIED), reason)
 
 
 def _paths(key: str, field: str, is_alias: bool = False) -> Directive:
     return _box(key, field, parsers.prefixed_path_words, "" if is_alias else "as", Merge.APPEND)
 
 
-def _flag(key: str, field: str, reason: str = _MOUNTS, fate: Fate = Fate.IGNORED,
+def _flag(key: str, field: str, reason: str = "", fate: Fate | None = None,
           parse: Callable[..., Any] = parsers.boolean) -> Directive:
     return _box(key, field, parse, "b", reason=reason, fate=fate)
 
@@ -321,20 +319,21 @@ def _restrict_file_systems(context: Context, text: str, old: AllowOrDeny | None)
 
 
 SANDBOX: tuple[Directive, ...] = (
-    _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET),
-    _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", Merge.APPEND),
+    _box("RootImage", "root_image", parsers.fatal_path, "s", _RESET, _IMAGES),
+    _box("RootImageOptions", "root_image_options", _root_image_options, "a(ss)", Merge.APPEND, _IMAGES),
     Directive("RootHash", Group.EXEC, "root_hash", _hash, _RESET, (
         Property("RootHash", "ay", _show_hash("root_hash")), Property("RootHashPath", "s",
                                                                       _show_hash_path("root_hash")),
-    ), Fate.IGNORED, _MOUNTS),
+    ), Fate.IGNORED, _IMAGES),
     Directive("RootHashSignature", Group.EXEC, "root_hash_signature", _hash_signature, _RESET, (
         Property("RootHashSignature", "ay", _show_hash("root_hash_signature")),
         Property("RootHashSignaturePath", "s", _show_hash_path("root_hash_signature")),
-    ), Fate.IGNORED, _MOUNTS),
-    _box("RootVerity", "root_verity", parsers.fatal_path, "s", _RESET),
-    _box("ExtensionDirectories", "extension_directories", parsers.prefixed_path_words, "as", Merge.APPEND),
-    _box("ExtensionImages", "extension_images", _extension_images, "a(sba(ss))", Merge.APPEND),
-    _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND),
+    ), Fate.IGNORED, _IMAGES),
+    _box("RootVerity", "root_verity", parsers.fatal_path, "s", _RESET, _IMAGES),
+    _box("ExtensionDirectories", "extension_directories", parsers.prefixed_path_words, "as", Merge.APPEND,
+         "extensions are not laid over /usr"),
+    _box("ExtensionImages", "extension_images", _extension_images, "a(sba(ss))", Merge.APPEND, _IMAGES),
+    _box("MountImages", "mount_images", _mount_images, "a(ssba(ss))", Merge.APPEND, _IMAGES),
     _flag("DynamicUser", "dynamic_user", "its user number is its own, the files around it are not protected",
           Fate.DEGRADED, parsers.fatal_boolean),
     _flag("RemoveIPC", "remove_ipc", "", Fate.APPLIED),
@@ -343,28 +342,25 @@ SANDBOX: tuple[Directive, ...] = (
     _box("ProtectProc", "protect_proc", parsers.word_of(("noaccess", "invisible", "ptraceable", "default"),
          "/proc/ protection mode"), "s"),
     _box("ProcSubset", "proc_subset", parsers.word_of(("all", "pid"), "/proc/ subset mode"), "s"),
-    _box("SystemCallFilter", "system_call_filter", _system_calls, "", Merge.APPEND, "",
-         fate=Fate.APPLIED),
-    _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND, "",
-         fate=Fate.APPLIED),
-    _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD, "",
-         fate=Fate.APPLIED),
-    _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET, "",
-         _show_or("system_call_error_number", KILL), Fate.APPLIED),
-    _flag("MemoryDenyWriteExecute", "memory_deny_write_execute", "", Fate.APPLIED),
-    _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD, "",
-         _show_or("restrict_namespaces", ALL_NAMESPACES), Fate.APPLIED),
-    _flag("RestrictRealtime", "restrict_realtime", "", Fate.APPLIED),
-    _flag("RestrictSUIDSGID", "restrict_suid_sgid", "", Fate.APPLIED),
+    _box("SystemCallFilter", "system_call_filter", _system_calls, "", Merge.APPEND),
+    _box("SystemCallLog", "system_call_log", _system_calls, "", Merge.APPEND),
+    _box("SystemCallArchitectures", "system_call_architectures", _architectures, "as", Merge.FOLD),
+    _box("SystemCallErrorNumber", "system_call_error_number", _system_call_error, "i", _RESET,
+         show=_show_or("system_call_error_number", KILL)),
+    _flag("MemoryDenyWriteExecute", "memory_deny_write_execute"),
+    _box("RestrictNamespaces", "restrict_namespaces", _restrict_namespaces, "t", Merge.FOLD,
+         show=_show_or("restrict_namespaces", ALL_NAMESPACES)),
+    _flag("RestrictRealtime", "restrict_realtime"),
+    _flag("RestrictSUIDSGID", "restrict_suid_sgid"),
     _box("RestrictAddressFamilies", "restrict_address_families",
-         _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD, "",
-         _show_allow_or_deny("restrict_address_families"), Fate.APPLIED),
+         _allow_or_deny("address family", addressfamilies.canonical, may_be_none=True), "(bas)", Merge.FOLD,
+         show=_show_allow_or_deny("restrict_address_families")),
     _box("RestrictFileSystems", "restrict_file_systems", _restrict_file_systems, "(bas)",
          Merge.FOLD, "BPF programs cannot be loaded here", _show_allow_or_deny("restrict_file_systems")),
-    _flag("LockPersonality", "lock_personality", "", Fate.APPLIED),
+    _flag("LockPersonality", "lock_personality"),
     _box("Personality", "personality", parsers.word_of(
         ("x86", "x86-64", "ppc", "ppc-le", "ppc64", "ppc64-le", "s390", "s390x", "arm64", "riscv64"), "personality"),
-        "s", _RESET, "", fate=Fate.APPLIED),
+        "s", _RESET),
     _paths("ReadWritePaths", "read_write_paths"),
     _paths("ReadWriteDirectories", "read_write_paths", is_alias=True),
     _paths("ReadOnlyPaths", "read_only_paths"),
@@ -378,19 +374,21 @@ SANDBOX: tuple[Directive, ...] = (
          show=_show_bind_paths("bind_read_only_paths")),
     _box("TemporaryFileSystem", "temporary_file_system", _temporary_file_system, "a(ss)", Merge.APPEND),
     _flag("PrivateTmp", "private_tmp"),
-    _flag("PrivateDevices", "private_devices", _NO_MOUNTS, Fate.DEGRADED),
-    _flag("ProtectKernelTunables", "protect_kernel_tunables", _NO_MOUNTS, Fate.DEGRADED),
-    _flag("ProtectKernelModules", "protect_kernel_modules", _NO_MOUNTS, Fate.DEGRADED),
-    _flag("ProtectKernelLogs", "protect_kernel_logs", _NO_MOUNTS, Fate.DEGRADED),
-    _flag("ProtectClock", "protect_clock", _NO_MOUNTS, Fate.DEGRADED),
+    _flag("PrivateDevices", "private_devices"),
+    _flag("ProtectKernelTunables", "protect_kernel_tunables"),
+    _flag("ProtectKernelModules", "protect_kernel_modules"),
+    _flag("ProtectKernelLogs", "protect_kernel_logs"),
+    _flag("ProtectClock", "protect_clock",
+          "its system calls and capabilities are taken away; which devices there are is the container's business",
+          Fate.DEGRADED),
     _flag("ProtectControlGroups", "protect_control_groups"),
-    _flag("PrivateNetwork", "private_network", _SPACES),
-    _flag("PrivateUsers", "private_users", _SPACES),
+    _flag("PrivateNetwork", "private_network"),
+    _flag("PrivateUsers", "private_users"),
     _flag("PrivateMounts", "private_mounts"),
-    _flag("PrivateIPC", "private_ipc", _SPACES),
-    _flag("ProtectHostname", "protect_hostname", "setting it is denied, namespaces are not used yet", Fate.DEGRADED),
-    _box("NetworkNamespacePath", "network_namespace_path", parsers.path, "s", _RESET, _SPACES),
-    _box("IPCNamespacePath", "ipc_namespace_path", parsers.path, "s", _RESET, _SPACES),
+    _flag("PrivateIPC", "private_ipc"),
+    _flag("ProtectHostname", "protect_hostname"),
+    _box("NetworkNamespacePath", "network_namespace_path", parsers.path, "s", _RESET),
+    _box("IPCNamespacePath", "ipc_namespace_path", parsers.path, "s", _RESET),
     _box("ProtectSystem", "protect_system", parsers.bool_or_word(("full", "strict"), "protect system value"), "s"),
     _box("ProtectHome", "protect_home", parsers.bool_or_word(("read-only", "tmpfs"), "protect home value"), "s"),
     _box("MountFlags", "mount_flags", _mount_flags, "t", _RESET,

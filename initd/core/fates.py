@@ -138,7 +138,7 @@ def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
 def _judge_affinity(value: tuple[int | str, ...], allowed: Allowed) -> Judgement | None:
     if value != ("numa",):
         return None
-    return Judgement(Fate.IGNORED, "memory policies are not set yet, so there is no mask to take from one")
+    return Judgement(Fate.IGNORED, "which CPUs a node of memory has is not looked up")
 
 
 def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:

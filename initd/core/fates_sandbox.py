@@ -7,10 +7,12 @@ from initd.core.states import Fate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from initd.core.settings import ExecSettings
     from initd.core.sources import Allowed
 
-_SYS_ADMIN = 21
+_SYS_ADMIN, _SYS_NICE = 21, 23
 
 
 def _has_admin(settings: ExecSettings, allowed: Allowed) -> bool:
@@ -29,10 +31,65 @@ def judge_filter(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
     return None
 
 
+def _needs(namespace: str, what: str) -> Rule:
+    """Of what is done in a namespace alone, and not at all where the container allows none."""
+
+    def judge(value: Any, allowed: Allowed) -> Judgement | None:
+        return None if namespace in allowed.namespaces else Judgement(Fate.IGNORED, f"the container allows no {what}")
+
+    return Rule(f"{what}", judge)
+
+
+def _with_filter(namespace: str, rest: str) -> Rule:
+    """Of what takes a namespace, and capabilities or system calls: those are taken away everywhere."""
+
+    def judge(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
+        if namespace not in allowed.namespaces:
+            return Judgement(Fate.DEGRADED, rest)
+        found = judge_filter(settings, allowed)
+        return found and Judgement(Fate.DEGRADED, f"without its system calls: {found.reason}")
+
+    return Rule(f"{namespace} namespaces for all of it", judge, True)
+
+
+def _judge_api(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
+    if settings.root_directory in ("", "/") or "mount" in allowed.namespaces:
+        return None
+    return Judgement(Fate.IGNORED, "the container allows no mount namespaces")
+
+
+def _judge_memory_policy(value: Any, allowed: Allowed) -> Judgement | None:
+    if not value or not allowed.has_seccomp_filter or allowed.capabilities >> _SYS_NICE & 1:
+        return None
+    return Judgement(Fate.DEGRADED, "the container filters system calls: where set_mempolicy(2) is forbidden, there is none")
+
+
 _FILTER = Rule("a kernel with seccomp(2); and without CAP_SYS_ADMIN not NoNewPrivileges=no", judge_filter, True)
+_MOUNTS = _needs("mount", "mount namespaces")
+_NETWORK, _IPC = _needs("network", "network namespaces"), _needs("ipc", "IPC namespaces")
+_CALLS_ONLY = "its system calls and capabilities are taken away; the container allows no mount namespaces"
 #: By field of `ExecSettings`.
-SANDBOX_RULES: dict[str, Rule] = dict.fromkeys((
-    "system_call_filter", "system_call_log", "system_call_architectures", "system_call_error_number",
-    "memory_deny_write_execute", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
-    "restrict_address_families", "lock_personality",
-), _FILTER)
+SANDBOX_RULES: dict[str, Rule] = {
+    **dict.fromkeys((
+        "system_call_filter", "system_call_log", "system_call_architectures", "system_call_error_number",
+        "memory_deny_write_execute", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
+        "restrict_address_families", "lock_personality",
+    ), _FILTER),
+    **dict.fromkeys((
+        "read_write_paths", "read_only_paths", "inaccessible_paths", "exec_paths", "no_exec_paths", "bind_paths",
+        "bind_read_only_paths", "temporary_file_system", "private_tmp", "private_mounts", "mount_flags", "protect_system",
+        "protect_home", "protect_control_groups", "protect_proc", "proc_subset",
+    ), _MOUNTS),
+    **dict.fromkeys((
+        "private_devices", "protect_kernel_tunables", "protect_kernel_modules", "protect_kernel_logs",
+    ), _with_filter("mount", _CALLS_ONLY)),
+    "protect_hostname": _with_filter("uts", "setting it is denied; the container allows no UTS namespaces"),
+    **dict.fromkeys(("numa_policy", "numa_mask"), Rule(
+        "set_mempolicy(2), which a container may forbid", _judge_memory_policy)),
+    "mount_api_vfs": Rule("mount namespaces", _judge_api, True),
+    "private_network": _NETWORK,
+    "network_namespace_path": _NETWORK,
+    "private_ipc": _IPC,
+    "ipc_namespace_path": _IPC,
+    "private_users": _needs("user", "user namespaces to who has CAP_SYS_ADMIN"),
+}

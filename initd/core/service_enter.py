@@ -119,6 +119,7 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         apply_root_directory=is_start or not settings.root_directory_start_only,
         apply_credentials=not command.full_privileges and (is_start or not settings.permissions_start_only),
         stored_fds=machine.stored_fds if is_start else (),
+        joins_namespaces_of=tuple(sorted(unit.dependencies.get(Dependency.JOINS_NAMESPACE_OF, ()))),
     )
     turn.ask(Spawn(request))
 

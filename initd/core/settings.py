@@ -12,6 +12,8 @@ from __future__ import annotations
 from initd.core.dependency import Dependency
 from initd.core.record import Record
 from initd.core.settings_exec import FILTER_FIELDS as FILTER_FIELDS
+from initd.core.settings_exec import NUMA_POLICIES as NUMA_POLICIES
+from initd.core.settings_exec import SANDBOX_FIELDS as SANDBOX_FIELDS
 from initd.core.settings_exec import CgroupSettings as CgroupSettings
 from initd.core.settings_exec import ExecSettings as ExecSettings
 from initd.core.settings_exec import KillSettings as KillSettings

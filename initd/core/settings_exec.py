@@ -201,12 +201,22 @@ class ExecSettings(Settings):
     utmp_mode: str = "init"
 
 
+#: NUMAPolicy=, as set_mempolicy(2) numbers it.
+NUMA_POLICIES = {"default": 0, "preferred": 1, "bind": 2, "interleave": 3, "local": 4}
 #: What a system call filter depends on (`core.seccomp`). A unit that sets none of these has none.
 FILTER_FIELDS = (
     "dynamic_user", "lock_personality", "memory_deny_write_execute", "personality", "private_devices", "protect_clock",
     "protect_hostname", "protect_kernel_logs", "protect_kernel_modules", "protect_kernel_tunables",
     "restrict_address_families", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
     "system_call_architectures", "system_call_error_number", "system_call_filter", "system_call_log",
+)
+#: What namespaces and mounts depend on (`core.sandbox`). A unit that sets none of these has none of its own.
+SANDBOX_FIELDS = (
+    "bind_paths", "bind_read_only_paths", "dynamic_user", "exec_paths", "inaccessible_paths", "ipc_namespace_path",
+    "mount_flags", "network_namespace_path", "no_exec_paths", "private_devices", "private_ipc", "private_mounts",
+    "private_network", "private_tmp", "private_users", "proc_subset", "protect_control_groups", "protect_home",
+    "protect_hostname", "protect_kernel_logs", "protect_kernel_modules", "protect_kernel_tunables", "protect_proc",
+    "protect_system", "read_only_paths", "read_write_paths", "root_directory", "temporary_file_system",
 )
 
 

@@ -150,6 +150,8 @@ class Allowed(Record):
     has_cgroups: bool = True
     has_seccomp_filter: bool = False
     can_filter: bool = True
+    #: Of "mount network ipc uts user" those that a unit can have of its own.
+    namespaces: frozenset[str] = frozenset(("mount", "network", "ipc", "uts", "user"))
     hard_limits: dict[str, int | None] = {}
     #: Of cgroups: what the tree that is writable can limit.
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))

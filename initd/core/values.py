@@ -157,3 +157,5 @@ class SpawnRequest(Record):
     apply_credentials: bool = True
     #: What the service has stored earlier, for $LISTEN_FDS.
     stored_fds: tuple[StoredFd, ...] = ()
+    #: The units of JoinsNamespaceOf=, either way.
+    joins_namespaces_of: tuple[str, ...] = ()

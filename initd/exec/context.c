@@ -22,6 +22,8 @@ static const unsigned char least_numbers[TAG_LAST + 1] = {
     [TAG_PASS_FD] = 2, [TAG_PROGRAM] = 1, [TAG_SECCOMP] = 1,
     [TAG_CREDENTIAL_DIRECTORY] = 1, [TAG_CREDENTIAL] = 2, [TAG_TERMINAL] = 3,
     [TAG_MOVE] = 1, [TAG_REMOVE_IPC] = 2,
+    [TAG_NAMESPACES] = 1, [TAG_JOIN_NAMESPACE] = 1, [TAG_MOUNT] = 3, [TAG_SHARED_NAMESPACE] = 3,
+    [TAG_MEMORY_POLICY] = 1,
 };
 
 static size_t record_length(const struct record *record) {
@@ -52,6 +54,7 @@ void context_open(struct context *context, int fd) {
     struct stat st;
 
     context->status_fd = -1;
+    context->has_root = 0;
     context->journal_stream[0] = '\0';
     if (fstat(fd, &st) < 0 || st.st_size <= 0)
         FAIL(context, MEMORY, "exec context");

@@ -17,6 +17,7 @@
 #ifndef PYINIT_CONTEXT_H
 #define PYINIT_CONTEXT_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -58,6 +59,12 @@ enum tag {
     TAG_ARGUMENT = 34,         /* each: argv */
     TAG_ENVIRONMENT = 35,      /* each: NAME=value */
     TAG_SECCOMP = 36,          /* 1 = with no new privileges where it needs that; "text": structs sock_filter */
+    TAG_NAMESPACES = 37,       /* CLONE_NEW* of network, IPC and host name */
+    TAG_JOIN_NAMESPACE = 38,   /* each: CLONE_NEW*; text: path */
+    TAG_MOUNT = 39,            /* each, in order: enum mount_kind, flags, enum mount_option; text: path NUL what it needs */
+    TAG_PRIVATE_USERS = 40,    /* two: the uids, the gids that there are */
+    TAG_SHARED_NAMESPACE = 41, /* each: CLONE_NEW*, fd that holds it or nothing, fd to put it in */
+    TAG_MEMORY_POLICY = 42,    /* mode of set_mempolicy(2), then the nodes */
     TAG_CREDENTIAL_DIRECTORY = 50, /* owner's uid; text: path, the last part of which is the unit */
     TAG_CREDENTIAL = 51,       /* each: 0 = value, 1 = file, directory or socket to read, then 1 = missing is fine;
                                   text: name NUL value or path */
@@ -89,6 +96,7 @@ struct context {
     char *data;
     size_t size;
     int status_fd;
+    int has_root;              /* RootDirectory= is the root already */
     char journal_stream[48];   /* "dev:inode", empty while there is none */
 };
 
@@ -98,7 +106,7 @@ enum exit_status {
     EXIT_STDIN, EXIT_STDOUT, EXIT_CHROOT, EXIT_IOPRIO, EXIT_TIMERSLACK, EXIT_SECUREBITS, EXIT_SETSCHEDULER,
     EXIT_CPUAFFINITY, EXIT_GROUP, EXIT_USER, EXIT_CAPABILITIES, EXIT_CGROUP, EXIT_SETSID, EXIT_CONFIRM, EXIT_STDERR,
     EXIT_PAM = 224, EXIT_NETWORK, EXIT_NAMESPACE, EXIT_NO_NEW_PRIVILEGES, EXIT_SECCOMP, EXIT_SELINUX_CONTEXT,
-    EXIT_PERSONALITY, EXIT_RUNTIME_DIRECTORY = 233, EXIT_KEYRING = 237, EXIT_CREDENTIALS = 243
+    EXIT_PERSONALITY, EXIT_RUNTIME_DIRECTORY = 233, EXIT_KEYRING = 237, EXIT_NUMA_POLICY = 242, EXIT_CREDENTIALS = 243
 };
 
 /* What goes through the status pipe, in one write each. status 0: set-up is done, exec comes next. */
@@ -136,17 +144,32 @@ void report(const struct context *context, int status, const char *step, int err
 int write_all(int fd, const char *data, size_t size);
 int make_parents(const char *path);
 
+/* The container does not allow it, or the kernel does not know it. */
+static inline int is_refused(int error) {
+    return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL || error == EOPNOTSUPP
+        || error == ENOSPC || error == EUSERS;
+}
+
+/* One operation of TAG_MOUNT; and whether it may fail with this error. */
+int carry_out(struct context *context, const struct record *record);
+int may_go_on(const struct record *record, int error);
+
 /* The steps, each in its own file; all of them fail() or return. */
 void step_streams(struct context *context);
 void step_terminals(struct context *context);
 void step_directories(struct context *context);
 void step_credentials(struct context *context);
+void step_namespaces(struct context *context);
+int probe_namespaces(void);
+void step_groups(struct context *context);
+void step_private_users(struct context *context);
 void step_capabilities_before_user(struct context *context);
 void step_user(struct context *context);
 void step_capabilities_after_user(struct context *context);
 void step_secure_bits(struct context *context);
 void step_no_new_privileges(struct context *context);
 void step_seccomp(struct context *context);
+int has_admin_capability(void);
 
 /* The other program this file is: see boot.c. */
 int boot_main(int argc, char **argv);

@@ -120,12 +120,16 @@ static void set_group(struct context *context) {
         FAIL(context, GROUP, "group");
 }
 
+/* Before the user namespace, which knows few groups. */
+void step_groups(struct context *context) {
+    set_groups(context);
+    set_group(context);
+}
+
 void step_user(struct context *context) {
     const struct record *record = context_find(context, TAG_UID);
     uid_t uid;
 
-    set_groups(context);
-    set_group(context);
     if (!record)
         return;
     uid = (uid_t) record->number[0];
@@ -165,7 +169,8 @@ void step_no_new_privileges(struct context *context) {
         FAIL(context, NO_NEW_PRIVILEGES, "");
 }
 
-static int may_filter_as_we_are(void) {
+/* CAP_SYS_ADMIN, in effect. */
+int has_admin_capability(void) {
     struct capabilities own;
 
     return get_capabilities(&own) == 0 && (own.effective >> CAP_SYS_ADMIN & 1);
@@ -185,7 +190,7 @@ void step_seccomp(struct context *context) {
     }
     program.len = (unsigned short) (record->size / sizeof *program.filter);
     program.filter = (struct sock_filter *) record_text(record);
-    if (record->number[0] && !may_filter_as_we_are() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (record->number[0] && !has_admin_capability() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         FAIL(context, NO_NEW_PRIVILEGES, "");
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0)
         return;

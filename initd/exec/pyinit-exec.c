@@ -194,6 +194,24 @@ static void step_cpu_affinity(struct context *context) {
         FAIL(context, CPUAFFINITY, "");
 }
 
+static void step_memory_policy(struct context *context) {
+    const struct record *record = context_find(context, TAG_MEMORY_POLICY);
+    unsigned long nodes[16] = { 0 };
+    const size_t bits = 8 * sizeof *nodes;
+
+    if (!record)
+        return;
+    for (int i = 1; i < record->count; i++)
+        if (record->number[i] >= 0 && (size_t) record->number[i] < bits * 16)
+            nodes[(size_t) record->number[i] / bits] |= 1UL << ((size_t) record->number[i] % bits);
+    if (syscall(SYS_set_mempolicy, (int) record->number[0], record->count > 1 ? nodes : NULL, bits * 16) == 0)
+        return;
+    /* Containers often forbid it; a kernel for machines with one node does not know it. */
+    if (!lacks_privilege(errno) && errno != ENOSYS)
+        FAIL(context, NUMA_POLICY, "");
+    report(context, 0, "NUMA_POLICY", errno, "");
+}
+
 static void step_io_priority(struct context *context) {
     const struct record *record = context_find(context, TAG_IO_PRIORITY);
     const int this_process = 1;
@@ -266,7 +284,7 @@ static void step_limits(struct context *context) {
 static void step_root_directory(struct context *context) {
     const struct record *record = context_find(context, TAG_ROOT_DIRECTORY);
 
-    if (record && (chroot(record_text(record)) < 0 || chdir("/") < 0))
+    if (record && !context->has_root && (chroot(record_text(record)) < 0 || chdir("/") < 0))
         FAIL(context, CHROOT, record_text(record));
 }
 
@@ -426,6 +444,8 @@ static int exec_main(int argc, char **argv) {
 
     if (argc != 2)
         return EXIT_EXEC;
+    if (strcmp(argv[1], "--probe") == 0)
+        return probe_namespaces();
     context_open(&context, atoi(argv[1]));
     umask(0);
     step_status_pipe(&context);
@@ -442,6 +462,7 @@ static int exec_main(int argc, char **argv) {
     step_nice(&context);
     step_cpu_scheduling(&context);
     step_cpu_affinity(&context);
+    step_memory_policy(&context);
     step_io_priority(&context);
     step_timer_slack(&context);
     step_personality(&context);
@@ -450,7 +471,10 @@ static int exec_main(int argc, char **argv) {
     step_umask(&context);
     step_keyring(&context);
     step_limits(&context);
+    step_namespaces(&context);
     step_root_directory(&context);
+    step_groups(&context);
+    step_private_users(&context);
     step_capabilities_before_user(&context);
     step_user(&context);
     step_remove_ipc(&context);

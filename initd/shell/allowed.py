@@ -16,7 +16,12 @@ from initd.wire.proc import parse_mounts
 _FILTER = 2
 
 
-def probe(container: ContainerLimits) -> Allowed:
+#: By the bit of what `pyinit-exec --probe` ends with.
+_NAMESPACES = ("mount", "network", "ipc", "uts", "user")
+
+
+def probe(container: ContainerLimits, helper: str) -> Allowed:
+    """`helper` is the path of pyinit-exec."""
     tree = _writable_tree()
     return Allowed(
         uid=container.uid,
@@ -26,8 +31,19 @@ def probe(container: ContainerLimits) -> Allowed:
         unwritable=frozenset([path for path in DIRECTORY_BASES.values() if not os.access(path, os.W_OK)]),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
         can_filter=container.seccomp_mode is not None,
+        namespaces=_probe_namespaces(helper),
         hard_limits=container.hard_limits,
     )
+
+
+def _probe_namespaces(helper: str) -> frozenset[str]:
+    """Tried, not guessed: capabilities, the container's filter and its security module all have a say in it."""
+    try:
+        pid = os.posix_spawn(helper, ["pyinit-exec", "--probe"], {})
+    except OSError:
+        return frozenset()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return frozenset([name for bit, name in enumerate(_NAMESPACES) if status > 0 and status >> bit & 1])
 
 
 def _writable_tree() -> str:

@@ -24,7 +24,7 @@ from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
 from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
-from initd.shell.spawn import ExecStatus, SocketFds, Spawner, SpawnError
+from initd.shell.spawn import SocketFds, Spawned, Spawner, SpawnError
 from initd.shell.track import Tracker
 from initd.shell.watch import PathWatch
 
@@ -97,20 +97,23 @@ class Performer:
         self._tracker.add_child(request.unit, spawned.pid)
         for problem in spawned.problems:
             self._log(ef.Log(LOG_WARNING, request.unit, f"{request.unit}: {problem}"))
-        status, pid, unit = spawned.status, spawned.pid, request.unit
-        self._loop.add(status.fileno(), READ, lambda _: self._on_status(status, unit, pid), RANK_MESSAGES)
+        status, unit = spawned.status, request.unit
+        self._loop.add(status.fileno(), READ, lambda _: self._on_status(spawned, unit), RANK_MESSAGES)
         return ev.SpawnDone(request.unit, request.phase, spawned.pid)
 
-    def _on_status(self, status: ExecStatus, unit: str, pid: int) -> None:
+    def _on_status(self, spawned: Spawned, unit: str) -> None:
+        status = spawned.status
         outcome = status.read()
         if outcome is None:
             return
         self._loop.remove(status.fileno())
         status.close()
         for report in status.degraded:
-            text = f"{unit}: {report.step} could not be applied here, going on without: {os.strerror(report.errno)}"
-            self._log(ef.Log(LOG_DEBUG, unit, text))
-        event = outcome.event(unit, pid)
+            what = f"{report.step} ({report.detail})" if report.detail else report.step
+            text = f"{unit}: {what} could not be applied here, going on without: {os.strerror(report.errno)}"
+            is_missed = spawned.needs_mounts and report.detail == "mount"
+            self._log(ef.Log(LOG_WARNING if is_missed else LOG_DEBUG, unit, text))
+        event = outcome.event(unit, spawned.pid)
         if event is not None:
             self._feed(event)
 
@@ -232,7 +235,7 @@ class Performer:
         self._spawner.dynamic_users.release(effect.unit)
         for path in effect.files:
             _unlink(path)
-        for path, errno in remove_directories(effect.directories):
+        for path, errno in remove_directories(effect.directories) + self._spawner.spaces.release(effect.unit):
             self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:

@@ -16,12 +16,13 @@ import os
 from initd.core import words
 from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.record import Record
-from initd.core.settings import ExecSettings
+from initd.core.settings import NUMA_POLICIES, ExecSettings
 from initd.core.values import ExecCommand, SpawnRequest
 from initd.shell import environment, ipc, sandbox, users
 from initd.shell.credentials import directories_of_container, plan_credentials
 from initd.shell.directories import plan_directories
 from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
+from initd.shell.spaces import Spaces
 from initd.shell.streams import DEFAULT_TERMINAL, StreamError, StreamFacts, StreamPlan, input_word, plan_streams, plan_terminal
 from initd.wire import execcontext
 from initd.wire.execcontext import ExecContext, ExecReport, Failure, PassedFd
@@ -151,6 +152,8 @@ class Spawned(Record):
     pid: int
     status: ExecStatus
     problems: tuple[str, ...] = ()
+    #: Without its mounts the unit runs otherwise than it was meant to: that is worth a warning.
+    needs_mounts: bool = False
 
 
 class Spawner:
@@ -161,6 +164,7 @@ class Spawner:
         self.cgroups = cgroups
         self.dynamic_users = users.DynamicUsers()
         self.manager_environment: dict[str, str] = {"LANG": "C.UTF-8", "PATH": DEFAULT_PATH}
+        self.spaces = Spaces()
         self._idle_reader: OwnedFd | None = None
         self._idle_writer: OwnedFd | None = None
 
@@ -202,12 +206,13 @@ class Spawner:
         except OSError:
             reader.close()
             raise
-        return Spawned(pid, ExecStatus(reader), tuple(problems))
+        return Spawned(pid, ExecStatus(reader), tuple(problems), sandbox.needs_mounts(settings))
 
     def _start(self, context_fd: int, context: ExecContext) -> int:
         passed = {context_fd, *(passed.fd for passed in context.passed_fds)}
         passed |= {stream.first for stream in context.streams if stream.kind == execcontext.STREAM_FD}
         passed |= {fd for fd in (context.status_fd, context.idle_fd) if fd is not None}
+        passed |= {fd for _kind, *pair in context.shared_namespaces for fd in pair}
         # dup2(2) of a descriptor to itself: posix_spawn takes close-on-exec off in the child, and only there.
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
@@ -315,7 +320,7 @@ class Spawner:
             context = context.replace(groups=credentials.groups)  # systemd leaves only the change of user out
         if not command.full_privileges:
             context = sandbox.with_filter(_with_privileges(context, settings), settings)
-        return context, problems
+        return sandbox.with_namespaces(context, request, settings, self.spaces), problems
 
     def _own_variables(
         self,
@@ -420,10 +425,19 @@ def _with_scheduling(context: ExecContext, settings: ExecSettings) -> ExecContex
         nice=settings.nice,
         cpu_scheduling=policy,
         cpu_affinity=tuple([cpu for cpu in settings.cpu_affinity if isinstance(cpu, int)]),
+        memory_policy=_memory_policy(settings),
         io_priority=io_priority,
         timer_slack_nsec=settings.timer_slack_nsec,
         personality=_PERSONALITIES.get(settings.personality),
     )
+
+
+def _memory_policy(settings: ExecSettings) -> tuple[int, tuple[int, ...]] | None:
+    """NUMAPolicy=, where it makes sense: two of them have no nodes, two have to have some (set_mempolicy(2))."""
+    mode = NUMA_POLICIES.get(settings.numa_policy)
+    if mode is None or settings.numa_policy in ("bind", "interleave") and not settings.numa_mask:
+        return None
+    return mode, settings.numa_mask if settings.numa_policy not in ("default", "local") else ()
 
 
 def _with_privileges(context: ExecContext, settings: ExecSettings) -> ExecContext:

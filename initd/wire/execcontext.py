@@ -53,6 +53,12 @@ SEARCH_PATH = 33
 ARGUMENT = 34
 ENVIRONMENT = 35
 SECCOMP = 36
+NAMESPACES = 37
+JOIN_NAMESPACE = 38
+MOUNT = 39
+PRIVATE_USERS = 40
+SHARED_NAMESPACE = 41
+MEMORY_POLICY = 42
 CREDENTIAL_DIRECTORY = 50
 CREDENTIAL = 51
 TERMINAL = 52
@@ -172,6 +178,8 @@ class ExecContext(Record):
     #: (policy, priority, reset on fork)
     cpu_scheduling: tuple[int, int, int] | None = None
     cpu_affinity: tuple[int, ...] = ()
+    #: (policy, nodes)
+    memory_policy: tuple[int, tuple[int, ...]] | None = None
     #: (class, priority)
     io_priority: tuple[int, int] | None = None
     timer_slack_nsec: int | None = None
@@ -192,6 +200,16 @@ class ExecContext(Record):
     #: (resource number, soft, hard)
     limits: tuple[tuple[int, int, int], ...] = ()
     root_directory: str = ""
+    #: CLONE_NEW* of network, IPC and host name.
+    namespaces: int = 0
+    #: (CLONE_NEW*, path of one to join).
+    joined_namespaces: tuple[tuple[int, str], ...] = ()
+    #: (CLONE_NEW*, socket to receive it from, socket to send it to): who comes first makes it.
+    shared_namespaces: tuple[tuple[int, int, int], ...] = ()
+    #: (kind, flags, options, path, what it needs), as `core.sandbox` has them.
+    mounts: tuple[tuple[int, int, int, str, tuple[str, ...]], ...] = ()
+    #: The uids and the gids that there are in a user namespace; (): none is made.
+    private_users: tuple[tuple[int, ...], ...] = ()
     groups: tuple[int, ...] | None = None
     gid: int | None = None
     uid: int | None = None
@@ -232,6 +250,7 @@ def pack(context: ExecContext) -> bytes:
     parts += _stream_records(context)
     parts += _file_system_records(context)
     parts += _credential_records(context)
+    parts += _namespace_records(context)
     parts += _privilege_records(context)
     parts += _program_records(context)
     return b"".join(parts)
@@ -291,6 +310,8 @@ def _process_records(context: ExecContext) -> list[bytes]:
         parts.append(record(CPU_SCHEDULING, context.cpu_scheduling))
     if context.cpu_affinity:
         parts.append(record(CPU_AFFINITY, context.cpu_affinity))
+    if context.memory_policy:
+        parts.append(record(MEMORY_POLICY, (context.memory_policy[0], *context.memory_policy[1])))
     if context.io_priority:
         parts.append(record(IO_PRIORITY, context.io_priority))
     parts += [record(LIMIT, limit) for limit in context.limits]
@@ -338,6 +359,16 @@ def _credential_records(context: ExecContext) -> list[bytes]:
     for each in context.credentials:
         numbers = (int(each.is_path), int(each.missing_ok))
         parts.append(record(CREDENTIAL, numbers, encode_text(each.name) + b"\0" + each.source))
+    return parts
+
+
+def _namespace_records(context: ExecContext) -> list[bytes]:
+    parts = _optional((NAMESPACES, context.namespaces or None))
+    parts += [record(JOIN_NAMESPACE, (kind,), encode_text(path)) for kind, path in context.joined_namespaces]
+    parts += [record(SHARED_NAMESPACE, shared) for shared in context.shared_namespaces]
+    for kind, flags, options, path, details in context.mounts:
+        parts.append(record(MOUNT, (kind, flags, options), b"\0".join([encode_text(text) for text in (path, *details)])))
+    parts += [record(PRIVATE_USERS, ids) for ids in context.private_users]
     return parts
 
 

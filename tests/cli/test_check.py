@@ -8,7 +8,7 @@ from initd.cli.check import USAGE, check
 from initd.core.sources import Allowed, LoadFacts
 from initd.shell.unitdirs import UnitDirs
 
-ALLOWED = Allowed(hard_limits={"nofile": 4096}, capabilities=0)
+ALLOWED = Allowed(hard_limits={"nofile": 4096}, capabilities=0, namespaces=frozenset())
 GOOD = "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n"
 
 

@@ -42,3 +42,42 @@ def test_filters_need_no_privilege_but_new_ones(line):
 @pytest.mark.parametrize("field", SANDBOX_RULES)
 def test_every_rule_is_about_a_directive_that_can_be_applied(field):
     assert any((item.group, item.field, item.fate) == (Group.EXEC, field, APPLIED) for item in TABLE.values())
+
+
+#: By the namespace they need; and what is left without it.
+IN_NAMESPACES = [
+    *((line, "mount", IGNORED) for line in (
+        "PrivateTmp=yes", "PrivateMounts=yes", "ProtectSystem=strict", "ProtectHome=yes", "ReadOnlyPaths=/usr",
+        "InaccessiblePaths=/srv", "BindPaths=/usr:/mnt", "TemporaryFileSystem=/mnt", "ProtectControlGroups=yes",
+        "ProtectProc=invisible", "ProcSubset=pid", "NoExecPaths=/srv", "MountFlags=slave",
+        "MountAPIVFS=yes\nRootDirectory=/srv")),
+    *((line, "mount", DEGRADED) for line in (
+        "PrivateDevices=yes", "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes")),
+    ("ProtectHostname=yes", "uts", DEGRADED),
+    ("PrivateNetwork=yes", "network", IGNORED),
+    ("NetworkNamespacePath=/run/netns/x", "network", IGNORED),
+    ("PrivateIPC=yes", "ipc", IGNORED),
+    ("PrivateUsers=yes", "user", IGNORED),
+]
+
+
+@pytest.mark.parametrize(("lines", "namespace", "without"), IN_NAMESPACES)
+def test_what_needs_a_namespace(lines, namespace, without):
+    assert fate_of(lines, ALL).fate is APPLIED
+    found = fate_of(lines, ALL.replace(namespaces=ALL.namespaces - {namespace}))
+    assert (found.fate, bool(found.reason)) == (without, True)
+
+
+def test_mounting_api_file_systems_where_they_are_is_nothing():
+    assert fate_of("MountAPIVFS=yes", ALL.replace(namespaces=frozenset())).fate is APPLIED
+
+
+def test_what_a_filter_loses_a_namespace_does_not_make_up_for():
+    found = fate_of("ProtectKernelModules=yes\nNoNewPrivileges=no", PLAIN)
+    assert found.fate is DEGRADED and "NoNewPrivileges" in found.reason
+
+
+def test_memory_policies_where_a_container_filters():
+    assert fate_of("NUMAPolicy=local", ALL).fate is APPLIED
+    assert fate_of("NUMAPolicy=local", PLAIN).fate is DEGRADED
+    assert fate_of("NUMAPolicy=local", PLAIN.replace(capabilities=1 << 23)).fate is APPLIED

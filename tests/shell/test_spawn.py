@@ -372,7 +372,8 @@ def test_root_directory(runner, helper, tmp_path):
     # A static program that needs no argument to prove where it is: it ends with 203 for want of one.
     _output, status, outcome = runner.run("/probe", root_directory=str(root))
     assert (outcome.kind, status) == ("succeeded", 203)
-    assert runner.fails(root_directory="/nonexistent")[:2] == (210, "CHROOT")
+    #: Where there are mount namespaces it is mounted, else it is chroot(2).
+    assert runner.fails(root_directory="/nonexistent")[:2] in ((226, "NAMESPACE"), (210, "CHROOT"))
 
 
 @needs_root
@@ -625,3 +626,18 @@ def test_who_keeps_new_privileges_goes_without_a_filter_it_may_not_load(runner):
 def test_full_privileges_are_not_filtered(runner):
     command = ExecCommand("/bin/grep", ("grep", "^Seccomp:", "/proc/self/status"), full_privileges=True)
     assert runner.run(command=command, lock_personality=True)[0].split() == ["Seccomp:", "0"]
+
+
+@pytest.mark.parametrize(("policy", "mask", "expected"), [
+    ("bind", (0,), "bind:0"), ("interleave", (0,), "interleave:0"), ("local", (), "local"), ("bind", (), "default"),
+])
+def test_memory_policy(runner, policy, mask, expected):
+    if not os.path.exists("/proc/self/numa_maps"):
+        pytest.skip("a kernel without memory policies")
+    text = runner.shell("cut -d' ' -f2 /proc/self/numa_maps | sort -u", numa_policy=policy, numa_mask=mask)
+    assert expected in text.split()
+
+
+def test_memory_policy_on_a_node_that_there_is_not(runner):
+    if os.path.exists("/proc/self/numa_maps"):
+        assert runner.fails(numa_policy="bind", numa_mask=(900,))[:2] == (242, "NUMA_POLICY")

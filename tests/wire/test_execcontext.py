@@ -34,7 +34,7 @@ def test_placeholders_are_nul_and_their_number():
     assert (execcontext.OWN_PID, execcontext.JOURNAL_STREAM) == ("\0\1", "\0\2")
 
 
-@given(st.integers(1, 35), st.lists(st.integers(-(2**63), 2**64 - 1), max_size=5).map(tuple), st.binary(max_size=40))
+@given(st.integers(1, 42), st.lists(st.integers(-(2**63), 2**64 - 1), max_size=5).map(tuple), st.binary(max_size=40))
 def test_record_is_aligned_and_ends_in_nul(tag, numbers, text):
     data = record(tag, numbers, text)
     assert len(data) % 8 == 0
