@@ -84,6 +84,8 @@ class Runner:
         for pid in self.spawned:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        for unit in ("test.service", "other.service", "third.service"):
+            self.spawner.spaces.release(unit)
 
 
 def wait_for_outcome(spawned: Spawned, seconds: float = 20) -> ExecOutcome:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 from initd.shell.sandbox import resolver
 
 from .conftest import needs_root
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_links_are_followed_below_the_root(tmp_path):
@@ -28,3 +33,12 @@ def test_the_root_directory_may_be_for_the_start_only(runner, tmp_path):
                           request={"apply_root_directory": False})
     place, namespace, read_only = output.split()
     assert place == "here" and (namespace == own or read_only == "1")
+
+
+def test_the_manager_starts_without_tables_of_system_calls():
+    """Nor with anything else that only a unit with a sandbox needs."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import initd.manager; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-ISc", code, str(ROOT)], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "initd.shell.sandbox" in loaded
+    assert loaded.isdisjoint({f"initd.core.{name}" for name in ("bpf", "sandbox", "seccomp", "syscallnumbers", "syscalltable")})

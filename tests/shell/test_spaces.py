@@ -68,5 +68,3 @@ def test_processes_of_one_unit_share_its_network(runner):
                           request={"unit": "other.service", "joins_namespaces_of": ("test.service",)}).strip()
     alone = runner.shell("readlink /proc/self/ns/net", private_network=True, request={"unit": "third.service"}).strip()
     assert found[0] == found[1] == joined and alone not in (own, joined)
-    for unit in ("test.service", "other.service", "third.service"):
-        runner.spawner.spaces.release(unit)
