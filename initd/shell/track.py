@@ -162,7 +162,10 @@ class Tracker:
         return None
 
     def hunt(self, unit: str, strangers: set[int]) -> Iterator[ProcessInfo | None]:
-        """The unit's living processes, each as soon as it is seen; None for whoever went while being looked at.
+        """The unit's living processes, each as soon as it is seen; None for each that is dead and was not so before.
+
+        Nobody is reaped meanwhile: who ended since the list was made is a zombie, and may have left a child that is not
+        in it. Who is gone for good had a parent, which is in the list or a zombie itself.
 
         The youngest come first: of who forks and ends all the time they are the ones that still live. `strangers` are
         not looked at, and become more.
@@ -172,13 +175,14 @@ class Tracker:
                 continue
             stat = read_stat(pid)
             if stat is None:
-                yield None
-            elif stat.is_zombie or stat.is_kernel_thread:
+                continue
+            if stat.is_zombie or stat.is_kernel_thread:
+                # It may have died since the list was made, and its child is not in it.
                 strangers.add(pid)
+                if stat.is_zombie and self.unit_of(pid) == unit:
+                    yield None
             elif self.unit_of(pid) == unit:
                 yield ProcessInfo(pid, stat.parent_pid, stat.start_ticks, False, stat.command)
-            elif read_stat(pid) is None:
-                yield None
             else:
                 strangers.add(pid)
 

@@ -30,7 +30,7 @@ def found(request):
     try:
         prepare(container)
         container.start()
-        container.wait_until("the manager answers", lambda: container.exec("systemctl", check=False).returncode == 0)
+        container.wait_until("the manager answers", lambda: container.exec("systemctl", check=False).returncode == 0, 120)
         yield outcomes(container), fates(container)
     finally:
         _finish(request, [container])
