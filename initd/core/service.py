@@ -151,6 +151,14 @@ def _give_up_restart(unit: Unit, _: object, turn: Turn) -> Outcome:
     return Outcome.BEGUN
 
 
+def _start_before_restart(unit: Unit, _: object, turn: Turn) -> Outcome:
+    """A start waits for RestartSec= like everybody. Where that is over and the restart was cancelled, nothing will come:
+    the unit goes down as for a restart, and is started then."""
+    if machine_of(unit).state_deadline_usec >= INFINITY:
+        go(unit, _S.DEAD, turn)
+    return Outcome.AGAIN
+
+
 def _reload(unit: Unit, _: object, turn: Turn) -> Outcome:
     enter_reload(unit, turn)
     return Outcome.BEGUN
@@ -174,7 +182,8 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         (DOWN, _begin),
         (GOING_UP, _under_way),
         (UP, _already),
-        ((*GOING_DOWN, _S.AUTO_RESTART, _S.CLEANING), _again),
+        ((_S.AUTO_RESTART,), _start_before_restart),
+        ((*GOING_DOWN, _S.CLEANING), _again),
     ],
     Input.STOP: [
         (DOWN, _already),
