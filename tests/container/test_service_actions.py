@@ -10,8 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.conformance.services.actions import ANSWERS, CASES, exit_code  # noqa: E402
-from tests.conformance.services.record import pyinit_container  # noqa: E402
+from tests.conformance.services.actions import ANSWERS, CASES, exit_code
+from tests.conformance.services.record import pyinit_container
 
 RECORDED = json.loads(ANSWERS.read_text())["exit codes"]
 
