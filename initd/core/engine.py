@@ -714,9 +714,10 @@ def _exit_code(unit: Unit, foreground: bool = False) -> int | None:
         return None
     if last.end.code == "exited":
         return int(last.end.status)
-    if foreground or unit.active_state is ActiveState.FAILED:
+    if foreground:
         return 128 + int(last.end.status)
-    return 0
+    # As recorded of systemd 252 (conformance/services/actions.json).
+    return 255 if unit.active_state is ActiveState.FAILED else 0
 
 
 def _job_deadline(unit: Unit, job: Job) -> int:
