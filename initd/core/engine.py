@@ -707,8 +707,8 @@ def _note_times(unit: Unit, change: StateChange, now: Now) -> None:
 
 
 def _exit_code(unit: Unit, foreground: bool = False) -> int | None:
-    """What the end of this unit's main process makes of the container's exit code. A foreground command killed by a
-    signal gives 128+n, as a shell does; a unit that was stopped cleanly by one gives 0."""
+    """What the end of this unit's main process makes of the container's exit code: its status. Killed by a signal, a
+    foreground command gives 128+n, as a shell does, a unit that failed 255, and one that was stopped cleanly 0."""
     last = getattr(unit.machine, "last_main", None)
     if last is None or last.end is None:
         return None
