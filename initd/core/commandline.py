@@ -18,15 +18,16 @@ def commands(context: Context, text: str) -> tuple[ExecCommand, ...]:
     """
     found: list[ExecCommand] = []
     position = 0
+    is_plain = _is_plain(text)
     while True:
-        command, position = _command(context, text, position)
+        command, position = _command(context, text, position, is_plain)
         if command is not None:
             found.append(command)
         if position >= len(text):
             return tuple(found)
 
 
-def _command(context: Context, text: str, position: int) -> tuple[ExecCommand | None, int]:
+def _command(context: Context, text: str, position: int, is_plain: bool) -> tuple[ExecCommand | None, int]:
     try:
         first, position = words.next_word(text, position, on_unknown_escape=lambda escape: _unknown(context, escape))
     except ValueError as error:
@@ -39,9 +40,9 @@ def _command(context: Context, text: str, position: int) -> tuple[ExecCommand | 
     raw_path = _expand(context, first[len(prefixes):], failure, is_quoted=True)
     _check_program(raw_path, first, failure)
     argv = [] if has_argv0 else [raw_path]
-    rest = text[position:]
-    if _is_plain(rest):
-        argv += [_expand(context, word, failure) for word in rest.split()] if "%" in rest else rest.split()
+    if is_plain:
+        words_left = text[position:].split()
+        argv += [_expand(context, word, failure) for word in words_left] if "%" in text else words_left
         position = len(text)
     while position < len(text):
         stop, after = _separator(text, position)
