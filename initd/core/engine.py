@@ -662,7 +662,6 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
-    ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
     ev.EnvironmentRequest: _on_world(requests.on_environment_request),  # type: ignore[arg-type]
 }
 

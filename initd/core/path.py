@@ -13,8 +13,7 @@ from initd.core.effects import UnwatchPaths, WatchPaths
 from initd.core.events import PathsChecked, PathTouched
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import PathSettings, UnitDefinition
-from initd.core.states import ActiveState, JobMode, JobType
-from initd.core.transaction import Refusal
+from initd.core.states import ActiveState
 from initd.core.turn import Outcome, StateChange, Turn
 from initd.core.unit import Machine, Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
@@ -160,13 +159,9 @@ def _trigger(unit: Unit, world: World, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, "Trigger limit hit, refusing further activation.")
         _enter_dead(unit, PathResult.TRIGGER_LIMIT_HIT, turn)
         return
-    other = world.graph.get(settings.unit)
-    refusal: object = f"Unit {settings.unit} not found."
-    if other is not None:
-        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
-    if isinstance(refusal, (str, Refusal)):
-        text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {text}")
+    refusal = world.start(settings.unit, turn)
+    if refusal:
+        turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         _enter_dead(unit, PathResult.RESOURCES, turn)
         return
     _set_state(unit, PathState.RUNNING, turn)

@@ -14,8 +14,7 @@ from initd.core.effects import CloseConnection, CloseSockets, OpenSockets, Watch
 from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import SocketSettings, UnitDefinition
-from initd.core.states import ActiveState, JobMode, JobType
-from initd.core.transaction import Refusal
+from initd.core.states import ActiveState
 from initd.core.turn import Outcome, StateChange, Turn
 from initd.core.unit import Machine, Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
@@ -159,13 +158,9 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     machine, settings = machine_of(unit), settings_of(unit)
     if machine.state is not SocketState.LISTENING or not _may_trigger(unit, turn):
         return
-    other = world.graph.get(settings.service)
-    refusal: object = f"Unit {settings.service} not found."
-    if other is not None:
-        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
-    if isinstance(refusal, (str, Refusal)):
-        text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {text}")
+    refusal = world.start(settings.service, turn)
+    if refusal:
+        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
         _enter_dead(unit, SocketResult.RESOURCES, turn)
         return
     _enter_running(unit, turn)
@@ -183,17 +178,14 @@ def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Tur
                                         "dropping connection.")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
-    other = world.graph.get(event.service)
-    refusal: object = f"Unit {event.service} not found."
-    if other is not None:
-        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
-    if isinstance(refusal, (str, Refusal)):
-        text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {text}")
+    refusal = world.start(event.service, turn)
+    if refusal:
+        turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
     machine.connections[event.connection] = event.service
-    assert other is not None
+    other = world.graph.get(event.service)
+    assert other is not None  # it has just got a job
     other.connection = event.connection
     other.connection_of = unit.name
 

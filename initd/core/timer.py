@@ -15,8 +15,7 @@ from enum import Enum
 from initd.core.effects import ReadTimerStamp, TouchTimerStamp
 from initd.core.events import TimerStampRead
 from initd.core.settings import TimerSettings, UnitDefinition
-from initd.core.states import ActiveState, JobMode, JobType, ServiceResult
-from initd.core.transaction import Refusal
+from initd.core.states import ActiveState, ServiceResult
 from initd.core.turn import Outcome, StateChange, Turn
 from initd.core.unit import Machine, Unit
 from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING, Now
@@ -248,13 +247,9 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
     machine.wake_usec = INFINITY
     if unit.is_stop_pending():
         return
-    other = world.graph.get(settings.unit)
-    refusal: object = f"Unit {settings.unit} not found."
-    if other is not None:
-        refusal = world.enqueue(other, JobType.START, JobMode.REPLACE, turn)
-    if isinstance(refusal, (str, Refusal)):
-        text = refusal if isinstance(refusal, str) else refusal.text
-        turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {text}")
+    refusal = world.start(settings.unit, turn)
+    if refusal:
+        turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         machine.result = ServiceResult.RESOURCES
         _set_state(unit, TimerState.FAILED, turn)
         return
@@ -262,6 +257,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
     if settings.persistent:
         turn.ask(TouchTimerStamp(unit.name, stamp_path(unit), turn.now.realtime_usec))
     _set_state(unit, TimerState.RUNNING, turn)
+    other = world.graph.get(settings.unit)
     if other is not None and other.job is None:
         # It was up already, or is down again already: nothing will be heard of it.
         on_other_changed(unit, other, world, turn)

@@ -122,6 +122,14 @@ class World:
             return planned
         return self.queue.install(planned, turn)
 
+    def start(self, name: str, turn: Turn) -> str:
+        """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or ""."""
+        unit = self.graph.get(name)
+        if unit is None:
+            return f"Unit {name} not found."
+        outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
+        return outcome.text if isinstance(outcome, Refusal) else ""
+
     def grant(self, wish: Wish, turn: Turn) -> None:
         """Queue a job that follows from something else; a refusal is a log line."""
         unit = self.graph.get(wish.unit)
