@@ -17,7 +17,8 @@ import sys
 import time
 from fnmatch import fnmatchcase
 
-from initd.clients import Clients
+from initd.buslink import BusLink
+from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
@@ -132,10 +133,14 @@ class Manager:
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
-        self.clients = Clients(self.control, self.view, self.feed)
+        self.clients = Clients([self.control], self.view, self.feed)
+        self.bus = BusLink(
+            self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
+            self._on_children,
+        )
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection,
+            self._on_connection, self.bus.handlers(),
         )
         self._last_connection = 0
         self.notify: NotifySocket | None = None
@@ -311,24 +316,27 @@ class Manager:
     # --- clients ---------------------------------------------------------------------------------------------------
 
     def _on_call(self, client: int, uid: int, message: Message) -> None:
+        self._answer(Caller(self.control, client, message.serial), uid, message)
+
+    def _answer(self, caller: Caller, uid: int, message: Message) -> None:
         try:
-            order = self.clients.on_call(client, uid, message)
+            order = self.clients.on_call(caller, uid, message)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
-            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
+            caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
             return
         if order is None:
             return
         if order.kind == FREEZE:
-            self.clients.answer(client, message, self.performer.freeze(order))
+            caller.answer(self.performer.freeze(order))
         elif order.kind == "Reload":
             self.reload()
-            self.clients.answer(client, message, Return())
+            caller.answer(Return())
         elif order.kind == "Reexecute":
             text = "daemon-reexec is not available yet; daemon-reload reads unit files again."
-            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.NotSupported", text))
+            caller.answer(Error("org.freedesktop.DBus.Error.NotSupported", text))
         else:
-            self.clients.answer(client, message, carry_out(order))
+            caller.answer(carry_out(order))
             if is_change(order):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
@@ -352,7 +360,9 @@ class Manager:
         return self._end()
 
     def _wake_up(self) -> None:
-        wanted = (self.engine.next_deadline(), self.control.next_deadline(), self._journal_retry_usec)
+        wanted = (
+            self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(), self._journal_retry_usec
+        )
         deadlines = [each for each in wanted if each is not None]
         if self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
@@ -368,6 +378,7 @@ class Manager:
         if self._journal_retry_usec is not None and self._journal_retry_usec <= now().monotonic_usec:
             self._start_journal()
         self.control.on_deadline()
+        self.bus.on_deadline()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
@@ -491,6 +502,7 @@ class Manager:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
         assert self.exit is not None
         bootfiles.remove_booted_marker("/")
+        self.bus.close()
         self.control.close()
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())

@@ -131,7 +131,7 @@ def _check(call: Call, interface: str, method: Method, view: View) -> Error | No
         )
         return Error(DBUS + "InvalidArgs", text)
     if method.changes and call.uid not in (0, view.facts.uid):
-        return Error(DBUS + "AccessDenied", "Access denied")
+        return Error(DBUS + "AccessDenied", "Permission denied")
     return None
 
 

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 _UNITS = "a(ssssssouso)"
 _JOBS = "a(usssoo)"
 _CHANGES = "a(sss)"
+#: An order about whoever has called: signals are wanted, or not any more.
+SUBSCRIBE = "Subscribe"
 
 
 # --- finding units --------------------------------------------------------------------------------------------------
@@ -203,10 +205,6 @@ def _order(name: str, takes: str, gives: str, changes: bool = True) -> Method:
     return Method(name, takes, gives, lambda call: Order(name, call.args), changes)
 
 
-def _nothing(call: Subject) -> Answer:
-    return Return()
-
-
 METHODS: tuple[Method, ...] = (
     Method("GetUnit", "s", "o", _with_unit(find_loaded, _path_of)),
     Method("GetUnitByPID", "u", "o", _get_by_pid),
@@ -234,9 +232,8 @@ METHODS: tuple[Method, ...] = (
     Method("ListUnitsByPatterns", "asas", _UNITS, lambda call: _list_units(call.view, *call.args)),
     Method("ListUnitsByNames", "as", _UNITS, _list_by_names),
     Method("ListJobs", "", _JOBS, _list_jobs),
-    # Peers of the private socket get every signal, whether they subscribe or not.
-    Method("Subscribe", "", "", _nothing),
-    Method("Unsubscribe", "", "", _nothing),
+    Method("Subscribe", "", "", lambda call: Order(SUBSCRIBE, (True,))),
+    Method("Unsubscribe", "", "", lambda call: Order(SUBSCRIBE, (False,))),
     _order("Reload", "", ""),
     _order("Reexecute", "", ""),
     Method("Exit", "", "", _exit("exit"), True),

@@ -16,7 +16,7 @@ from initd.core.judgement import Judgement, Rule
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
-from initd.core.states import Fate, ServiceType
+from initd.core.states import Fate
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -185,12 +185,6 @@ def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
     return Judgement(Fate.DEGRADED, "the container filters system calls: where keyctl(2) is forbidden, there is none")
 
 
-def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
-    if value is ServiceType.DBUS:
-        return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
-    return None
-
-
 #: Setting → the controller that does it.
 _CONTROLLED = {
     "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
@@ -228,5 +222,4 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
-    (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

@@ -83,12 +83,13 @@ _LOAD_ERRORS = {
     LoadState.NOT_FOUND: "NoSuchUnit",
     LoadState.BAD_SETTING: "BadUnitSetting",
     LoadState.MASKED: "UnitMasked",
-    LoadState.ERROR: "LoadFailed",
 }
 
 
 def load_error(unit: Unit) -> tuple[str, str]:
     """The D-Bus error that asking for this unit gives, and its text; two empty words where it is loaded."""
+    if unit.load_state is LoadState.ERROR:
+        return (unit.definition.load_error_name, unit.definition.load_error)
     name = _LOAD_ERRORS.get(unit.load_state)
     if name is None:
         return ("", "")
@@ -96,8 +97,6 @@ def load_error(unit: Unit) -> tuple[str, str]:
         LoadState.NOT_FOUND: f"Unit {unit.name} not found.",
         LoadState.BAD_SETTING: unit.load_error,
         LoadState.MASKED: f"Unit {unit.name} is masked.",
-        LoadState.ERROR: f"Unit {unit.name} failed to load properly, please adjust/correct and reload service manager"
-        f": {unit.definition.load_error}",
     }
     return (PREFIX + name, texts[unit.load_state])
 

@@ -154,7 +154,7 @@ def test_anybody_may_read_but_only_root_and_the_managers_user_may_change(manager
     for uid in (0, 4242, 1000):
         values(of_manager(manager, "ListUnits", uid=uid))
         values(manager.call(unit_path("web.service"), PROPERTIES, "GetAll", "s", "", uid=uid))
-    refusal = ("AccessDenied", "Access denied")
+    refusal = ("AccessDenied", "Permission denied")
     assert refused(of_manager(manager, "StartUnit", "ss", "web.service", "replace", uid=1000)) == refusal
     assert refused(of_manager(manager, "Reload", uid=1000)) == refusal
     assert refused(manager.call(unit_path("web.service"), UNIT, "Start", "s", "fail", uid=1000)) == refusal

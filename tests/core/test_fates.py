@@ -52,8 +52,7 @@ APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
     ("Slice=a.slice", APPLIED, DEGRADED, DEGRADED),
     ("KeyringMode=private", APPLIED, DEGRADED, DEGRADED),
     ("KeyringMode=inherit", APPLIED, APPLIED, APPLIED),
-    ("Type=dbus", DEGRADED, DEGRADED, DEGRADED),
-    ("Type=exec", APPLIED, APPLIED, APPLIED),
+    ("Type=dbus", APPLIED, APPLIED, APPLIED),
     ("CPUAffinity=numa", IGNORED, IGNORED, IGNORED),
 ])
 def test_fate_by_what_the_container_allows(line, in_all, in_plain, in_nothing):
