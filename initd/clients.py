@@ -106,9 +106,9 @@ class Clients:
         self._feed(submit.event.replace(request=number))
 
     def _follow(self, caller: Caller, effect: ef.Effect) -> None:
-        """Whoever has asked for a job hears of it until it is done."""
+        """Whoever has asked for a job hears of it until it is done: that comes behind the reply, if there is a job."""
         job_id = int(effect.values[0]) if isinstance(effect, ef.Reply) else 0  # type: ignore[call-overload]
-        if job_id in self._view.engine.jobs:
+        if job_id:
             self._askers.setdefault(job_id, []).append(caller)
         else:
             caller.channel.let_go(caller.client)
