@@ -209,7 +209,7 @@ class FakeManager:
     def carry_out_order(self, order: Order) -> Return | Error:
         return self.order_answers.get(order.kind, Error("org.x.NotHere", f"{order.kind} is not faked"))
 
-    order_answers: dict[str, Return | Error] = {"Reload": Return()}
+    order_answers: dict[str, Return | Error] = {"Reload": Return(), "Subscribe": Return()}
 
     # --- a real socket ----------------------------------------------------------------------------------------------
 
