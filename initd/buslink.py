@@ -19,6 +19,7 @@ from initd.wire.dbus import Message
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from initd.shell.connection import Loop
     from initd.shell.systembus import Peer, SystemBus
@@ -60,12 +61,15 @@ class BusLink:
         }
 
     def _connect(self, effect: ef.ConnectBus) -> None:
+        self._make().connect(effect.names)
+
+    def _make(self) -> SystemBus:
         if self.bus is None:
             from initd.shell.systembus import SystemBus
 
             self.bus = SystemBus(self._loop, self._clock, self)
-            self._clients.channels.append(self.bus)
-        self.bus.connect(effect.names)
+            self._clients.channels["bus"] = self.bus
+        return self.bus
 
     def _disconnect(self, effect: ef.DisconnectBus) -> None:
         if self.bus is not None:
@@ -121,6 +125,15 @@ class BusLink:
 
     def on_problem(self, text: str) -> None:
         self._say(LOG_WARNING, text)
+
+    # --- another manager in our place --------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any] | None:
+        return self.bus.save(fds) if self.bus is not None else None
+
+    def restore(self, saved: dict[str, Any] | None) -> None:
+        if saved is not None:
+            self._make().restore(saved)
 
     # --- time --------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
         def hold(self, client: Any) -> None: ...
         def let_go(self, client: Any) -> None: ...
+        def name_of(self, client: Any) -> int | str: ...
+        def client_of(self, name: Any) -> Any: ...
 
 
 class Caller:
@@ -53,7 +55,7 @@ class Caller:
 class Clients:
     """`feed` gives the engine an event; its Reply or Refused comes back through `tell`."""
 
-    def __init__(self, channels: list[Channel], view: View, feed: Callable[[Event], None]) -> None:
+    def __init__(self, channels: dict[str, Channel], view: View, feed: Callable[[Event], None]) -> None:
         self.channels = channels
         self._view = view
         self._feed = feed
@@ -64,6 +66,26 @@ class Clients:
         self._askers: dict[int, list[Caller]] = {}
         #: Units that have changed, and whose listeners have not heard of it yet.
         self._changed: dict[str, None] = {}
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def spell(self, caller: Caller) -> tuple[str, int | str, int]:
+        """Who waits, in plain values."""
+        channel = next(name for name, each in self.channels.items() if each is caller.channel)
+        return (channel, caller.channel.name_of(caller.client), caller.serial)
+
+    def find(self, spelled: list[tuple[str, int | str, int]]) -> list[Caller]:
+        """Those of them whose channel is still there."""
+        return [
+            Caller(channel, channel.client_of(client), serial)
+            for name, client, serial in spelled if (channel := self.channels.get(name)) is not None
+        ]
+
+    def save(self, fds: list[int]) -> dict[int, list[tuple[str, int | str, int]]]:
+        return {job: [self.spell(caller) for caller in callers] for job, callers in self._askers.items()}
+
+    def restore(self, saved: dict[int, list[tuple[str, int | str, int]]]) -> None:
+        self._askers = {job: self.find(callers) for job, callers in saved.items()}
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
@@ -137,7 +159,7 @@ class Clients:
             self._signal(api_signals.signal_for(effect, self._view))
 
     def _tell_of_job(self, effect: ef.JobAdded | ef.JobRemoved) -> None:
-        if any(channel.hears(True) for channel in self.channels):
+        if any(channel.hears(True) for channel in self.channels.values()):
             self._signal(api_signals.signal_for(effect, self._view), is_of_job=True)
         if isinstance(effect, ef.JobRemoved):
             for caller in self._askers.pop(effect.job_id, ()):
@@ -145,7 +167,7 @@ class Clients:
 
     @property
     def are_there(self) -> bool:
-        return any(channel.hears(False) for channel in self.channels)
+        return any(channel.hears(False) for channel in self.channels.values())
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}
@@ -159,7 +181,7 @@ class Clients:
         self._signal([api_signals.unit_files_changed()])
 
     def _signal(self, signals: list[api_signals.Signal], is_of_job: bool = False) -> None:
-        for channel in self.channels:
+        for channel in self.channels.values():
             if channel.hears(is_of_job):
                 for path, interface, member, signature, values in signals:
                     channel.signal(path, interface, member, signature, values)

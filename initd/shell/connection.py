@@ -19,7 +19,7 @@ from initd.wire.sasl import HandshakeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Loop(Protocol):
         def add(self, fd: int, mask: int, callback: Callable[[int], None]) -> None: ...
@@ -191,6 +191,27 @@ class Connection:
             self._deadline_usec = None
         elif sent or self._deadline_usec is None:
             self._deadline_usec = self._clock() + STALL_USEC
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """All that is under way; the descriptor must be inherited."""
+        fds.append(self._fd)
+        handshake = vars(self._handshake) if self._handshake is not None else None
+        return {"fd": self._fd, "read": self._parser.unread, "pending": bytes(self._pending),
+                "deadline": self._deadline_usec, "handshake": handshake}
+
+    def go_on(self, saved: dict[str, Any]) -> None:
+        """As the one that was saved, whose socket this has got."""
+        if saved["handshake"] is None:
+            self._handshake = None
+        else:
+            vars(self._handshake).update(saved["handshake"])
+        self._deadline_usec = saved["deadline"]
+        self._parser.feed(saved["read"])
+        self._pending += saved["pending"]
+        self._has_waiting = True  # what was sent already does not make the socket ready again
+        self._watch()
 
     # --- time ------------------------------------------------------------------------------------------------------
 

@@ -40,9 +40,10 @@ ACCEPT_PAUSE_USEC = 500_000
 class _Client:
     """One peer of the socket."""
 
-    __slots__ = ("connection", "silent")
+    __slots__ = ("uid", "connection", "silent")
 
-    def __init__(self) -> None:
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
         self.connection: Connection
         #: Serials of calls that want no reply.
         self.silent: set[int] = set()
@@ -115,6 +116,12 @@ class Control:
     def let_go(self, client: int) -> None:
         """As `hold`."""
 
+    def name_of(self, client: int) -> int:
+        return client
+
+    def client_of(self, name: int) -> int:
+        return name
+
     def _on_connection(self, mask: int) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
@@ -142,19 +149,50 @@ class Control:
             socket.close()
             return
         _pid, uid, _gid = struct.unpack("=iII", credentials)
-        number, client = self._next_client, _Client()
+        number, client = self._next_client, _Client(uid)
         self._next_client += 1
-        client.connection = Connection(
+        client.connection = self._connect(number, uid, socket)
+        self._clients[number] = client
+
+    def _connect(self, number: int, uid: int, socket: _socket.socket) -> Connection:
+        return Connection(
             self._loop, socket, ServerHandshake(uid, self._guid), self._clock,
             lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
         )
-        self._clients[number] = client
 
     def _on_message(self, number: int, uid: int, message: dbus.Message) -> None:
         if message.type == dbus.METHOD_CALL:
             if message.flags & dbus.NO_REPLY_EXPECTED:
                 self._clients[number].silent.add(message.serial)
             self._on_call(number, uid, message)
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """The listener and every client, with what they have said and not read yet; all must be inherited."""
+        clients = [
+            {"id": number, "uid": each.uid, "silent": each.silent, "connection": each.connection.save(fds)}
+            for number, each in self._clients.items()
+        ]
+        listener = self._listener.fileno() if self._listener is not None else -1
+        fds += [listener] if listener >= 0 else []
+        return {"path": self._path, "listener": listener, "guid": self._guid, "clients": clients,
+                "next_client": self._next_client, "next_serial": self._next_serial}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._path, self._guid = saved["path"], saved["guid"]
+        self._next_client, self._next_serial = saved["next_client"], saved["next_serial"]
+        if saved["listener"] >= 0:
+            self._listener = _socket.socket(fileno=saved["listener"])
+            self._loop.add(self._listener.fileno(), EPOLLIN, self._on_connection)
+        for each in saved["clients"]:
+            client = self._clients[each["id"]] = _Client(each["uid"])
+            client.silent = each["silent"]
+            socket = _socket.socket(fileno=each["connection"]["fd"])
+            client.connection = self._connect(each["id"], each["uid"], socket)
+            client.connection.go_on(each["connection"])
+
+    # --- one client -----------------------------------------------------------------------------------------------
 
     def _forget(self, number: int) -> None:
         del self._clients[number]

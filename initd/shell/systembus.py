@@ -39,7 +39,8 @@ _BUS, _BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 _ACTIVATOR = OWN_NAME + ".Activator"
 #: RequestName: take the name from whoever lets it be taken, and do not queue for it.
 _REPLACE_EXISTING, _DO_NOT_QUEUE = 2, 4
-_PRIMARY_OWNER = 1
+#: RequestName's answers where it is ours, just now or already.
+_OWNED = ((1,), (4,))
 
 #: Longest message that is taken, as on the control socket.
 MAX_CALL = 1 << 20
@@ -118,18 +119,19 @@ class SystemBus:
             socket.close()  # nobody there yet, or too many before us
             self._retry_usec = self._clock() + RETRY_USEC
             return
-        handshake = ClientHandshake(passes_fds=False)
-        self._connection = Connection(
-            self._loop, socket, handshake, self._clock, self._on_message, self._on_end, MAX_CALL
-        )
+        self._connection = self._make_connection(socket)
         self._connection.send(PLAIN_GREETING)
         self._ask("Hello")
         for name in self._names:
             self._watch(name)
         self._ask("RequestName", "su", OWN_NAME, _REPLACE_EXISTING | _DO_NOT_QUEUE, then=self._on_own_name)
 
+    def _make_connection(self, socket: _socket.socket) -> Connection:
+        handshake = ClientHandshake(passes_fds=False)
+        return Connection(self._loop, socket, handshake, self._clock, self._on_message, self._on_end, MAX_CALL)
+
     def _on_own_name(self, reply: dbus.Message | None) -> None:
-        if reply is not None and reply.body[:1] != (_PRIMARY_OWNER,):
+        if reply is not None and reply.body[:1] not in _OWNED:
             why = reply.body[0] if reply.type == dbus.ERROR and reply.body else "it is taken"
             self._listener.on_problem(f"Cannot have the name {OWN_NAME} on the system bus: {why}")
 
@@ -156,6 +158,47 @@ class SystemBus:
             self._connection.on_deadline(now_usec)
         elif self._retry_usec is not None and self._retry_usec <= now_usec:
             self._try()
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """The connection, which must be inherited, and who is on its other end."""
+        fields = [name for name in Peer.__slots__ if name != "is_there"]
+        return {
+            "is_wanted": self._is_wanted, "names": list(self._names), "next_serial": self._next_serial,
+            "connection": self._connection.save(fds) if self._connection is not None else None,
+            "peers": [
+                {name: getattr(each, name) for name in fields if name != "calls"} | {"calls": list(map(tuple, each.calls))}
+                for each in self._peers.values()
+            ],
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Nobody has noticed. What the bus was asked is asked again; old answers come to nobody."""
+        self._is_wanted, self._next_serial = saved["is_wanted"], saved["next_serial"]
+        self._names = dict.fromkeys(saved["names"])
+        if saved["connection"] is None:
+            if self._is_wanted:
+                self._try()
+            return
+        self._connection = self._make_connection(_socket.socket(fileno=saved["connection"]["fd"]))
+        self._connection.go_on(saved["connection"])
+        for name in self._names:
+            self._watch(name, is_new=False)
+        self._ask("RequestName", "su", OWN_NAME, _REPLACE_EXISTING | _DO_NOT_QUEUE, then=self._on_own_name)
+        for fields in saved["peers"]:
+            self._restore_peer(fields)
+
+    def _restore_peer(self, fields: dict[str, Any]) -> None:
+        peer = self._peers[fields["name"]] = Peer(fields["name"])
+        for name, value in fields.items():
+            setattr(peer, name, value)
+        peer.calls = [dbus.Message(*each) for each in fields["calls"]]
+        self._n_unknown += len(peer.calls)
+        if peer.calls:
+            self._ask("GetConnectionUnixUser", "s", peer.name, then=lambda reply: self._on_uid(peer, reply))
+        if peer.is_listening:
+            self._listening[peer.name] = peer
 
     # --- asking the bus --------------------------------------------------------------------------------------------
 
@@ -317,6 +360,13 @@ class SystemBus:
     def _on_peer_owner(self, peer: Peer, reply: dbus.Message | None) -> None:
         if reply is not None and reply.type == dbus.ERROR and peer.is_there:
             self._lose(peer.name)  # gone before it was watched
+
+    def name_of(self, peer: Peer) -> str:
+        return peer.name
+
+    def client_of(self, name: str) -> Peer:
+        """The peer of this name; nobody hears what is said to one that is gone."""
+        return self._peers.get(name) or Peer(name)
 
     def hears(self, is_of_job: bool) -> bool:
         """Somebody would hear a signal of this kind."""

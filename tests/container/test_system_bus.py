@@ -150,6 +150,27 @@ def test_a_user_without_rights_follows_a_unit(bus):
     assert in_order[-3:] == ["start", "exited", "dead"]
 
 
+def test_daemon_reexec_is_not_noticed_on_the_bus(bus):
+    """The same connection of the bus; who has subscribed goes on hearing, and what was up stays up."""
+    bus.systemctl("start", "good.service")
+    with BusClient(bus.pid, NOBODY) as client:
+        client.match(f"type='signal',sender='{SYSTEMD}',member='PropertiesChanged'")
+        client.ask("Subscribe")
+        before = client.bus("GetNameOwner", "s", SYSTEMD)
+        bus.systemctl("daemon-reexec")
+        client.drain(0.3)
+        bus.systemctl("start", "slow.service")
+        assert any(message.path.endswith("/slow_2eservice") for message in client.drain(0.5))
+        assert client.bus("GetNameOwner", "s", SYSTEMD) == before
+        assert client.ask("Unsubscribe") == ()
+    bus.systemctl("stop", "slow.service")
+    assert bus.show("good.service", "SubState") == "running"
+    with BusClient(bus.pid) as client:
+        assert client.ask("Reexecute") == ()
+        assert client.get(cases.ROOT + "/unit/good_2eservice", UNIT, "ActiveState") == "active"
+    bus.systemctl("stop", "good.service")
+
+
 def test_calls_before_the_manager_is_there_wait_for_it(bus):
     """The bus holds them back, since the name can be activated; then they are answered."""
     bus.systemctl("restart", "dbus.service")

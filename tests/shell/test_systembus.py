@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 
+from initd.core.saved import Reader, dump
 from initd.shell import systembus
 from initd.shell.connection import MESSAGES_PER_TURN
 from initd.shell.systembus import OWN_NAME, Peer, SystemBus
@@ -426,6 +428,43 @@ def test_peers_of_a_bus_that_has_gone_hear_nothing_from_the_next(on_bus):
     on_bus.bus.let_go(peer)
     on_bus.turn()
     assert on_bus.daemon.got == [] and not on_bus.bus.hears(True)
+
+
+def test_another_manager_goes_on_and_nobody_notices(on_bus):
+    """daemon-reexec: same connection, same subscribers; a call whose caller was not known yet is served."""
+    on_bus.bus.subscribe(on_bus.caller(), True)
+    on_bus.bus.hold(on_bus.caller(":1.6", 0))
+    on_bus.turn()
+    on_bus.daemon.is_mute = True
+    on_bus.daemon.uids[":1.7"] = 77
+    on_bus.daemon.call(":1.7", "Waiting")
+    on_bus.turn()
+    fds: list[int] = []
+    saved = Reader([]).load(dump(on_bus.bus.save(fds)))
+    assert fds == [saved["connection"]["fd"]]
+    saved["connection"]["fd"] = os.dup(fds[0])
+    on_bus.bus.disconnect()
+    on_bus.bus = SystemBus(on_bus.loop, lambda: on_bus.now, on_bus, on_bus.daemon.path)
+    on_bus.daemon.is_mute = False
+    on_bus.daemon.got.clear()
+    on_bus.bus.restore(saved)
+    assert on_bus.take_owners() == [("org.x.a", "")]
+    assert on_bus.daemon.asked("Hello") == []
+    assert (on_bus.calls[-1][1], on_bus.calls[-1][2].member) == (77, "Waiting")
+    assert on_bus.bus.hears(False)
+    on_bus.bus.let_go(on_bus.bus.client_of(":1.6"))
+    on_bus.daemon.owner_changes(":1.5", ":1.5", "")
+    on_bus.turn()
+    assert not on_bus.bus.hears(True)
+
+
+def test_another_manager_goes_on_trying(stage):
+    stage.bus.connect(("org.x.a",))
+    saved = stage.bus.save([])
+    stage.bus.disconnect()
+    stage.daemon.open()
+    stage.bus.restore(saved)
+    assert stage.take_owners() == [("org.x.a", "")]
 
 
 def test_a_bus_that_is_not_wanted_any_more_is_left_alone(on_bus):
