@@ -57,8 +57,9 @@ class Connection:
         on_message: Callable[[dbus.Message], None],
         on_end: Callable[[], None],
         most: int,
+        most_pending: int = MAX_PENDING,
     ) -> None:
-        """`most` is the size of the longest message that is taken."""
+        """`most` is the size of the longest message that is taken, `most_pending` what may wait to be read."""
         self._loop = loop
         self._socket = socket
         self._fd = socket.fileno()
@@ -67,6 +68,7 @@ class Connection:
         self._on_message = on_message
         self._on_end = on_end
         self._parser = dbus.Parser(most)
+        self._most_pending = most_pending
         self._pending = bytearray()
         self._mask = EPOLLIN
         self._has_waiting = False
@@ -165,7 +167,7 @@ class Connection:
         self._pending += data
         if not has_queue:
             self._write()
-        if len(self._pending) > MAX_PENDING:
+        if len(self._pending) > self._most_pending:
             self.close()
         self._watch()
 

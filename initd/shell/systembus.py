@@ -44,6 +44,8 @@ _OWNED = ((1,), (4,))
 
 #: Longest message that is taken, as on the control socket.
 MAX_CALL = 1 << 20
+#: What may wait for the bus to read: it stands for many clients, and losing it loses them all.
+MAX_PENDING = 1 << 26
 RETRY_USEC = 1_000_000
 #: Calls that wait for their callers' identity, all together.
 MAX_UNKNOWN_CALLS = 256
@@ -128,7 +130,9 @@ class SystemBus:
 
     def _make_connection(self, socket: _socket.socket) -> Connection:
         handshake = ClientHandshake(passes_fds=False)
-        return Connection(self._loop, socket, handshake, self._clock, self._on_message, self._on_end, MAX_CALL)
+        return Connection(
+            self._loop, socket, handshake, self._clock, self._on_message, self._on_end, MAX_CALL, MAX_PENDING
+        )
 
     def _on_own_name(self, reply: dbus.Message | None) -> None:
         if reply is not None and reply.body[:1] not in _OWNED:

@@ -60,11 +60,14 @@ def bus(request, real_tools):
         _finish(request, [container])
 
 
+def as_user(uid: int) -> list[str]:
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+
+
 def real(container: Container, *words: str, uid: int = 0) -> subprocess.CompletedProcess:
     """Run one of systemd's own tools inside."""
     paths = f"{REAL}/{LIBRARIES}/systemd:{REAL}/{LIBRARIES}"
-    who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
-    command = [*who, "env", f"LD_LIBRARY_PATH={paths}", "SYSTEMCTL_FORCE_BUS=1", f"{REAL}/usr/bin/{words[0]}", *words[1:]]
+    command = [*as_user(uid), "env", f"LD_LIBRARY_PATH={paths}", "SYSTEMCTL_FORCE_BUS=1", f"{REAL}/usr/bin/{words[0]}", *words[1:]]
     return container.exec(*command, check=False)
 
 
@@ -132,6 +135,17 @@ def test_systemctl_of_a_user_without_rights_is_denied(bus):
     done = real(bus, "systemctl", "start", "slow.service", uid=NOBODY)
     assert done.returncode != 0 and "denied" in done.stderr
     assert bus.show("slow.service", "ActiveState") == "inactive"
+
+
+@pytest.mark.parametrize("words", [
+    ("is-active", "dbus.service"), ("is-active", "slow.service"), ("show", "-p", "Id,ActiveState", "dbus.service"),
+    ("is-system-running",), ("start", "slow.service"), ("stop", "dbus.service"), ("daemon-reload",), ("daemon-reexec",), ("kill", "dbus.service"),
+])
+def test_our_systemctl_says_the_same_to_a_user_without_rights(bus, words):
+    """It asks over the bus, as it may not use the private socket."""
+    theirs = real(bus, "systemctl", *words, uid=NOBODY)
+    ours = bus.exec(*as_user(NOBODY), "systemctl", *words, check=False)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
 
 
 # --- a client of our own ------------------------------------------------------------------------------------------------
