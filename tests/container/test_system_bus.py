@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import Container
-from images import CACHE, build_rootfs
+from images import CACHE, Image, build_rootfs
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -67,8 +67,8 @@ def as_user(uid: int) -> list[str]:
 def real(container: Container, *words: str, uid: int = 0) -> subprocess.CompletedProcess:
     """Run one of systemd's own tools inside."""
     paths = f"{REAL}/{LIBRARIES}/systemd:{REAL}/{LIBRARIES}"
-    command = [*as_user(uid), "env", f"LD_LIBRARY_PATH={paths}", "SYSTEMCTL_FORCE_BUS=1", f"{REAL}/usr/bin/{words[0]}", *words[1:]]
-    return container.exec(*command, check=False)
+    environment = ["env", f"LD_LIBRARY_PATH={paths}", "SYSTEMCTL_FORCE_BUS=1"]
+    return container.exec(*as_user(uid), *environment, f"{REAL}/usr/bin/{words[0]}", *words[1:], check=False)
 
 
 def is_on_bus(container: Container) -> bool:
@@ -139,7 +139,8 @@ def test_systemctl_of_a_user_without_rights_is_denied(bus):
 
 @pytest.mark.parametrize("words", [
     ("is-active", "dbus.service"), ("is-active", "slow.service"), ("show", "-p", "Id,ActiveState", "dbus.service"),
-    ("is-system-running",), ("start", "slow.service"), ("stop", "dbus.service"), ("daemon-reload",), ("daemon-reexec",), ("kill", "dbus.service"),
+    ("is-system-running",), ("start", "slow.service"), ("stop", "dbus.service"), ("kill", "dbus.service"),
+    ("daemon-reload",), ("daemon-reexec",),
 ])
 def test_our_systemctl_says_the_same_to_a_user_without_rights(bus, words):
     """It asks over the bus, as it may not use the private socket."""
@@ -200,3 +201,36 @@ def test_a_client_that_goes_at_once_changes_nothing(bus):
     with BusClient(bus.pid) as client:
         with pytest.raises(Refused, match="Unknown method NoSuchMethod"):
             client.ask("NoSuchMethod")
+
+
+# --- Debian's own packages ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def packages(request):
+    """With services that take a name at boot (avahi), and when somebody calls it (polkit)."""
+    container = Container(Image(("dbus", "avahi-daemon", "polkitd")))
+    try:
+        container.start().wait_until_booted()
+        yield container
+    finally:
+        _finish(request, [container])
+
+
+def test_a_package_s_service_is_up_when_it_has_its_name(packages):
+    packages.wait_for_state("avahi-daemon.service", "active")
+    with BusClient(packages.pid) as client:
+        assert client.bus("NameHasOwner", "s", "org.freedesktop.Avahi")[0]
+        assert client.call("/", "org.freedesktop.Avahi.Server", "GetVersionString", destination="org.freedesktop.Avahi")
+
+
+def test_a_package_s_service_is_started_by_whoever_calls_its_name(packages):
+    name = "org.freedesktop.PolicyKit1"
+    for _ in range(2):
+        assert packages.systemctl("is-active", "polkit.service", check=False).strip() == "inactive"
+        with BusClient(packages.pid, NOBODY) as client:
+            assert client.call("/", "org.freedesktop.DBus.Peer", "Ping", destination=name) == ()
+            owner = client.bus("GetConnectionUnixProcessID", "s", name)[0]
+        assert packages.systemctl("is-active", "polkit.service").strip() == "active"
+        assert packages.main_pid("polkit.service") == owner
+        packages.systemctl("stop", "polkit.service")
