@@ -105,6 +105,9 @@ class BusLink:
         assert self.bus is not None
         self._answer(Caller(self.bus, peer, message.serial), uid, message)
 
+    def on_gone(self, peer: str) -> None:
+        self._feed(ev.ClientGone(peer))
+
     def on_activation(self, unit: str) -> None:
         from initd.core.api_activation import activate
 

@@ -10,7 +10,7 @@ from initd.core import api, api_signals
 from initd.core import effects as ef
 from initd.core.answers import Call, Error, Order, Return, Submit
 from initd.core.api_manager import SUBSCRIBE
-from initd.core.events import JobRequest
+from initd.core.events import JobRequest, ReferenceRequest
 from initd.core.view import View
 from initd.wire.dbus import Message
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
         def hold(self, client: Any) -> None: ...
         def let_go(self, client: Any) -> None: ...
+        def refer(self, client: Any, is_wanted: bool) -> None: ...
         def name_of(self, client: Any) -> int | str: ...
         def client_of(self, name: Any) -> Any: ...
 
@@ -92,7 +93,8 @@ class Clients:
     def on_call(self, caller: Caller, uid: int, message: Message) -> Order | None:
         """Answer a call; an Order is for whoever called us to carry out, and to answer."""
         call = Call(
-            message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid
+            message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid,
+            message.sender if caller.channel is not self.channels.get("control") else "",
         )
         answer = api.answer(call, self._view)
         if isinstance(answer, Order):
@@ -106,7 +108,8 @@ class Clients:
         return None
 
     def _submit(self, caller: Caller, submit: Submit) -> None:
-        is_job = isinstance(submit.event, JobRequest)
+        event = submit.event
+        is_job = isinstance(event, JobRequest)
         if is_job:
             caller.channel.hold(caller.client)
 
@@ -114,6 +117,8 @@ class Clients:
             if is_job:
                 self._follow(caller, effect)
             if isinstance(effect, ef.Reply):
+                if isinstance(event, ReferenceRequest) and effect.values[0]:
+                    caller.channel.refer(caller.client, event.is_wanted)
                 caller.answer(submit.finish(effect.values, self._view))
             elif isinstance(effect, ef.Refused):
                 caller.answer(Error(effect.error, effect.text))

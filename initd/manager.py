@@ -23,7 +23,7 @@ from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Return
+from initd.core.answers import Error, Order, Return
 from initd.core.api_unit import FREEZE
 from initd.core.engine import Engine
 from initd.core.load import load_unit
@@ -331,12 +331,13 @@ class Manager:
     def _answer(self, caller: Caller, uid: int, message: Message) -> None:
         try:
             order = self.clients.on_call(caller, uid, message)
+            if order is not None:
+                self._carry_out_order(order, caller)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
             caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
-            return
-        if order is None:
-            return
+
+    def _carry_out_order(self, order: Order, caller: Caller) -> None:
         if order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
         elif order.kind == "Reload":
@@ -355,6 +356,8 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         self._listen_to_signals()
+        if self.container.is_pid_1:
+            bootfiles.take_name("systemd")
         if self.options.state_fd >= 0:
             self._go_on(self.options.state_fd)
             self.loop.unblock_signals()

@@ -168,10 +168,11 @@ class FakeManager:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def call(self, path: str, interface: str, member: str, signature: str = "", *body: object, uid: int = 0) -> Answer:
+    def call(self, path: str, interface: str, member: str, signature: str = "", *body: object, uid: int = 0,
+             client: str = "") -> Answer:
         """The answer a client gets in the end; an Order stays one."""
         key = object()
-        self._submit(key, Call(path, interface, member, signature, body, uid))
+        self._submit(key, Call(path, interface, member, signature, body, uid, client))
         return self._answers.pop(key)
 
     def _submit(self, key: object, call: Call) -> None:

@@ -29,7 +29,9 @@ from initd.core.api_unit import (
     list_processes,
     no_such_job,
     queue_job,
+    refer_to_unit,
     reset_failed_unit,
+    stop_referring_to_unit,
 )
 from initd.core.dump import dump
 from initd.core.events import (
@@ -273,8 +275,8 @@ METHODS: tuple[Method, ...] = (
     Method("SetUnitProperties", "sba(sv)", "", None, True),
     Method("BindMountUnit", "sssbb", "", None, True),
     Method("MountImageUnit", "sssbba(ss)", "", None, True),
-    Method("RefUnit", "s", "", None),
-    Method("UnrefUnit", "s", "", None),
+    Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
+    Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", None, True),
     Method("AttachProcessesToUnit", "ssau", "", None, True),
     Method("AbandonScope", "s", "", None, True),

@@ -209,6 +209,8 @@ class Engine:
         return self.world.boot_times.finish is None and bool(self.world.queue.jobs)
 
     def _is_in_use(self, unit: Unit) -> bool:
+        if unit.references:
+            return True
         state = unit.active_state
         if state is ActiveState.FAILED:
             return unit.settings.collect_mode is CollectMode.INACTIVE
@@ -373,6 +375,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.JobRequest: _on_world(requests.on_job_request),  # type: ignore[arg-type]
     ev.ResetFailedRequest: _on_world(requests.on_reset_failed_request),  # type: ignore[arg-type]
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
+    ev.ReferenceRequest: _on_world(requests.on_reference_request),  # type: ignore[arg-type]
+    ev.ClientGone: _on_world(requests.on_client_gone),  # type: ignore[arg-type]
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]

@@ -225,6 +225,21 @@ class ResetFailedRequest(Request):
     unit: str = ""
 
 
+class ReferenceRequest(Request):
+    """The unit is to stay loaded until this client says otherwise, or is gone (org.freedesktop.systemd1(5), RefUnit()).
+    Replies with whether that is a change."""
+
+    unit: str
+    client: str
+    is_wanted: bool
+
+
+class ClientGone(Event):
+    """A client that had references has left the bus."""
+
+    client: str
+
+
 class ExitRequest(Request):
     """`systemctl exit N`, `poweroff`, `reboot`, `halt`. `is_forced` (--force) skips stopping units in order."""
 

@@ -153,10 +153,10 @@ _UNIT: tuple[Row, ...] = (
     Row("Perpetual", "b", lambda unit, view: unit.definition.is_perpetual),
     Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), True),
     Row("CanClean", "as", lambda unit, view: cleanable(unit)),
-    # Nobody marks units for a later restart, keeps them loaded by name, or is told who activated whom: all three are
-    # empty under systemd too until a client of that kind comes. SELinux is the host's.
+    # Nobody marks units for a later restart, or is told who activated whom: both are empty under systemd too until a client
+    # of that kind comes. SELinux is the host's.
     Row("Markers", "as", lambda unit, view: []),
-    Row("Refs", "as", lambda unit, view: []),
+    Row("Refs", "as", lambda unit, view: unit.references),
     Row("ActivationDetails", "a(ss)", lambda unit, view: []),
     Row("AccessSELinuxContext", "s", lambda unit, view: ""),
 )

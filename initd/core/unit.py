@@ -111,6 +111,7 @@ class Unit:
         "runtime_diagnostics",
         "connection",
         "connection_of",
+        "references",
     )
 
     def __init__(self, definition: UnitDefinition, number: int, machine: Machine) -> None:
@@ -147,6 +148,8 @@ class Unit:
         #: The accepted connection that this service was started for, and the socket unit it came from; 0 and "" for none.
         self.connection = 0
         self.connection_of = ""
+        #: Clients that want it to stay loaded, each as often as it has said so.
+        self.references: list[str] = []
 
     def as_it_is(self) -> Unit:
         """What does not change when the unit does: for a client that is to hear of this very state."""

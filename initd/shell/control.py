@@ -116,6 +116,9 @@ class Control:
     def let_go(self, client: int) -> None:
         """As `hold`."""
 
+    def refer(self, client: int, is_wanted: bool) -> None:
+        """Not asked: references are for peers of the system bus."""
+
     def name_of(self, client: int) -> int:
         return client
 

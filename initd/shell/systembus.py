@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
         def on_owner(self, name: str, owner: str) -> None: ...
         def on_call(self, peer: Peer, uid: int, message: dbus.Message) -> None: ...
+        def on_gone(self, peer: str) -> None: ...
         def on_activation(self, unit: str) -> None: ...
         def on_problem(self, text: str) -> None: ...
 
@@ -56,15 +57,17 @@ MAX_PEERS = 256
 class Peer:
     """One connection of the bus, by its unique name. `uid` is None until the bus has told."""
 
-    __slots__ = ("name", "uid", "calls", "holds", "is_subscribed", "is_there", "silent")
+    __slots__ = ("name", "uid", "calls", "holds", "references", "is_subscribed", "is_there", "silent")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.uid: int | None = None
         #: Calls that wait for the uid.
         self.calls: list[dbus.Message] = []
-        #: How many of its wishes are under way, and whether it has asked for signals: then its end is watched.
+        #: How many of its wishes are under way, how many references it has to units, and whether it has asked for signals: of
+        #: a peer with any of these the end is watched.
         self.holds = 0
+        self.references = 0
         self.is_subscribed = False
         self.is_there = True
         #: Serials of calls that want no reply.
@@ -72,7 +75,7 @@ class Peer:
 
     @property
     def is_listening(self) -> bool:
-        return self.is_subscribed or self.holds > 0
+        return self.is_subscribed or self.holds > 0 or self.references > 0
 
 
 class SystemBus:
@@ -144,9 +147,11 @@ class SystemBus:
         self._connection = None
         if self._is_wanted:
             self._retry_usec = self._clock() + RETRY_USEC
-        for peer in self._peers.values():
+        peers, self._peers = self._peers, {}
+        for peer in peers.values():
             peer.is_there = False
-        self._peers.clear()
+            if peer.references:
+                self._listener.on_gone(peer.name)
         self._listening.clear()
         self._n_unknown = 0
         waiting, self._waiting = self._waiting, {}
@@ -329,6 +334,8 @@ class SystemBus:
             peer.is_there = False
             if self._listening.pop(name, None) is not None:
                 self._ask("RemoveMatch", "s", _rule(name))
+            if peer.references:
+                self._listener.on_gone(name)
 
     def subscribe(self, peer: Peer, is_wanted: bool) -> bool:
         """Signals are sent while somebody wants them. False: it is so already."""
@@ -365,6 +372,12 @@ class SystemBus:
         if reply is not None and reply.type == dbus.ERROR and peer.is_there:
             self._lose(peer.name)  # gone before it was watched
 
+    def refer(self, peer: Peer, is_wanted: bool) -> None:
+        """The peer refers to one more unit, or one less; that it is gone is told."""
+        was_listening = peer.is_listening
+        peer.references += 1 if is_wanted else -1
+        self._watch_peer(peer, was_listening)
+
     def name_of(self, peer: Peer) -> str:
         return peer.name
 
@@ -374,7 +387,7 @@ class SystemBus:
 
     def hears(self, is_of_job: bool) -> bool:
         """Somebody would hear a signal of this kind."""
-        return any(peer.is_subscribed or is_of_job for peer in self._listening.values())
+        return any(peer.is_subscribed or peer.references or is_of_job for peer in self._listening.values())
 
     # --- what the manager says -------------------------------------------------------------------------------------
 

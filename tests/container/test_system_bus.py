@@ -99,6 +99,10 @@ def test_who_hears_which_signals(bus):
     assert cases.signals(bus) == RECORDED["signals"]
 
 
+def test_units_that_somebody_refers_to_stay_loaded(bus):
+    assert cases.references(bus) == RECORDED["references"]
+
+
 def test_a_restart_of_the_bus(bus):
     assert cases.comes_back(bus) == RECORDED["comes back"]
 
@@ -129,6 +133,12 @@ def test_systemctl_waits_for_its_job_over_the_bus(bus):
     done = real(bus, "systemctl", "start", "slow.service")
     assert (done.returncode, bus.show("slow.service", "SubState")) == (0, "exited"), done.stderr
     bus.systemctl("stop", "slow.service")
+
+
+def test_systemctl_waits_for_the_unit_over_the_bus(bus):
+    """--wait: it refers to the unit, so that its end can be asked for."""
+    done = real(bus, "systemctl", "start", "--wait", "brief.service")
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_systemctl_of_a_user_without_rights_is_denied(bus):

@@ -125,6 +125,7 @@ class Stage:
         self.owners: list[tuple[str, str]] = []
         self.calls: list[tuple[Peer, int, dbus.Message]] = []
         self.activations: list[str] = []
+        self.gone: list[str] = []
         self.problems: list[str] = []
 
     def on_owner(self, name: str, owner: str) -> None:
@@ -132,6 +133,9 @@ class Stage:
 
     def on_call(self, peer: Peer, uid: int, message: dbus.Message) -> None:
         self.calls.append((peer, uid, message))
+
+    def on_gone(self, peer: str) -> None:
+        self.gone.append(peer)
 
     def on_activation(self, unit: str) -> None:
         self.activations.append(unit)
@@ -348,6 +352,28 @@ def test_whoever_waits_for_a_job_hears_of_jobs_only(on_bus):
     assert not on_bus.bus.hears(True)
     on_bus.turn()
     assert len(on_bus.daemon.asked("AddMatch")) - 1 == len(on_bus.daemon.asked("RemoveMatch")) == 1
+
+
+def test_that_a_peer_with_references_is_gone_is_told(on_bus):
+    for name, ends in ((":1.5", True), (":1.6", False)):
+        peer = on_bus.caller(name)
+        on_bus.bus.refer(peer, True)
+        on_bus.bus.refer(peer, True)
+        on_bus.bus.refer(peer, False)
+        if not ends:
+            on_bus.bus.refer(peer, False)
+        on_bus.turn()
+        on_bus.daemon.owner_changes(name, name, "")
+        on_bus.turn()
+    assert on_bus.gone == [":1.5"]
+
+
+def test_with_the_bus_all_references_are_gone(on_bus):
+    on_bus.bus.refer(on_bus.caller(":1.5"), True)
+    on_bus.caller(":1.6")
+    on_bus.daemon.hang_up()
+    on_bus.turn()
+    assert on_bus.gone == [":1.5"]
 
 
 def test_a_subscriber_that_has_gone_before_it_is_watched_does_not_stay(on_bus):

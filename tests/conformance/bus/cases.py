@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from initd.core.api_manager import METHODS
@@ -81,6 +82,7 @@ UNITS = {
     "good.service": _SERVICE.format("", "Type=dbus\nBusName=org.example.good\n"
                                     f"ExecStart={ACTOR} name:org.example.good forever"),
     "slow.service": _SERVICE.format("", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 0.7"),
+    "brief.service": _SERVICE.format("", "ExecStart=/bin/sh -c 'sleep 0.3; exit 3'"),
     "manual.service": _SERVICE.format("RefuseManualStart=yes", "Type=dbus\nBusName=org.example.manual\nExecStart=/bin/true"),
     "bad.service": _SERVICE.format("", "Type=dbus\nBusName=org.example.bad"),
     "late.service": _SERVICE.format("After=dbus.service", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"
@@ -179,6 +181,28 @@ def signals(container: Any) -> dict[str, Any]:
     return found
 
 
+def references(container: Any) -> list[Any]:
+    """A unit stays loaded for as long as somebody wants it to."""
+    unit, path = "slow.service", ROOT + "/unit/slow_2eservice"
+    loaded = ("GetUnit", "s", unit)
+    container.systemctl("stop", unit)
+    with BusClient(container.pid) as client, BusClient(container.pid) as other:
+        def is_loaded() -> str:
+            time.sleep(0.3)  # units are unloaded by and by
+            return _try(client.ask, *loaded)
+
+        found: list[Any] = [_try(client.ask, member, "s", unit) for member in ("UnrefUnit", "RefUnit")]
+        found += [_try(client.call, path, UNIT, "Ref"), [name == client.name for name in client.get(path, UNIT, "Refs")]]
+        found += [is_loaded(), _try(other.ask, "UnrefUnit", "s", unit)]
+        found += [_try(client.ask, "UnrefUnit", "s", unit), is_loaded()]
+        found += [_try(client.call, path, UNIT, "Unref"), is_loaded()]
+        found += [_try(client.ask, "RefUnit", "s", name) for name in ("no-such.service", "no name", "masked.service")]
+        other.ask("RefUnit", "s", unit)
+        found.append(is_loaded())
+        other.close()
+        return [*found, is_loaded()]
+
+
 def comes_back(container: Any) -> dict[str, Any]:
     """What a restart of the bus leaves of a service that does not take its name again."""
     container.systemctl("start", "good.service")
@@ -198,5 +222,5 @@ def comes_back(container: Any) -> dict[str, Any]:
 def every(container: Any) -> dict[str, Any]:
     return {
         "access": access(container.pid), "activation": activation(container), "signals": signals(container),
-        "comes back": comes_back(container),
+        "references": references(container), "comes back": comes_back(container),
     }
