@@ -116,6 +116,7 @@ class Manager:
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=defaults.default_standard_output,
             default_error=defaults.default_standard_error,
+            default_settings=config.settings,
             uid=self.container.uid,
             gid=self.container.gid,
         )

@@ -370,7 +370,6 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _NEEDS_PAM = "there is no PAM session here"
-_BEFORE_ONLY = "before the program runs, and not behind its end"
 _ALL_LOGGED = "the journal keeps every line yet"
 
 
@@ -418,10 +417,9 @@ EXEC: tuple[Directive, ...] = (
     Directive("StandardInputData", Group.EXEC, "standard_input_data", _input_data, Merge.FOLD,
               (shows("StandardInputData", "ay", "standard_input_data"),)),
     _exec("TTYPath", "tty_path", parsers.path, "s", _RESET),
-    _exec("TTYReset", "tty_reset", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
-    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
-    _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b", fate=Fate.IGNORED,
-          reason="a container has no virtual terminals"),
+    _exec("TTYReset", "tty_reset", parsers.boolean, "b"),
+    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b"),
+    _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b"),
     _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
     _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
     _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET),

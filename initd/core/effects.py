@@ -148,6 +148,8 @@ class ReleaseUnit(Effect):
     terminal: str = ""
     #: The unit's `ExecSettings`, where the IPC objects of its user and group go as well (RemoveIPC=).
     remove_ipc: object = None
+    #: The same, where its terminal is reset, hung up or cleared (TTYReset= and its sisters).
+    reset_terminal: object = None
 
 
 class StoreDescriptors(Effect):

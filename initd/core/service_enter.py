@@ -12,7 +12,7 @@ from initd.core.dependency import Dependency
 from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
-from initd.core.released import released_paths, released_terminal
+from initd.core.released import released_paths, released_terminal, resets_terminal
 from initd.core.service_record import (
     ServiceMachine,
     commands,
@@ -381,6 +381,7 @@ def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     turn.ask(ReleaseUnit(
         unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else (),
         released_terminal(execution), execution if execution.remove_ipc else None,
+        execution if resets_terminal(execution) else None,
     ))
 
 

@@ -230,6 +230,8 @@ class Performer:
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
+        if isinstance(effect.reset_terminal, ExecSettings):
+            self._spawner.reset_terminal(effect.reset_terminal)
         if effect.terminal:
             _give_back(effect.terminal)
         self._spawner.dynamic_users.release(effect.unit)

@@ -15,10 +15,22 @@ class Case(NamedTuple):
     after: str = ""
     #: A program of its own instead of the probe.
     command: str = ""
+    #: In a container that may everything.
+    is_privileged: bool = False
 
 
 _LIST = "find {} -printf '%p %y %m %U %G %l\\n' 2>/dev/null | LC_ALL=C sort"
 _SHOW = "cat /run/out 2>/dev/null"
+_STTY = "stty -a < /dev/pts/PTY | sed 1d; stty sane < /dev/pts/PTY"
+_SPOIL = "/bin/sh -c 'stty -echo -icanon -onlcr < /dev/pts/PTY'"
+#: What the other end of the terminal got to read.
+_WRITTEN = "for i in 1 2 3 4 5 6 7 8 9; do [ -s /probe/pty.out ] && break; sleep 0.1; done; od -An -c /probe/pty.out"
+#: Somebody who has the terminal open, and says when it was hung up; the second as soon as the service runs.
+_READS = ("rm -f /run/hung /run/opened; setsid sh -c 'trap : HUP; exec 3<>/dev/pts/PTY; : > /run/opened; read x <&3; echo hung > /run/hung' &\n"
+          "until [ -e /run/opened ]; do sleep 0.05; done")
+_READS_LATER = ("rm -f /run/hung /run/opened /run/inside; setsid sh -c 'trap : HUP; until [ -e /run/inside ]; do sleep 0.05; done; "
+                "exec 3<>/dev/pts/PTY; : > /run/opened; read x <&3; echo hung > /run/hung' &")
+_HUNG = "for i in 1 2 3 4 5 6 7 8 9; do [ -s /run/hung ] && break; sleep 0.1; done; cat /run/hung"
 
 #: name → case.
 CASES: dict[str, Case] = {
@@ -218,6 +230,45 @@ CASES: dict[str, Case] = {
                                   before="stty -echo -icanon -onlcr < /dev/pts/PTY", after="stty -a < /dev/pts/PTY | sed 1d; stty sane < /dev/pts/PTY"),
     "tty-vhangup": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYVHangup=yes\nTTYReset=yes\nTTYVTDisallocate=yes"),
     "tty-vhangup-alone": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes"),
+    "tty-reset-behind": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-input": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYReset=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-remaining": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nRemainAfterExit=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-start-pre": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nExecStartPre=" + _SPOIL, after=_STTY),
+    "tty-reset-behind-failure": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nExecStartPre=" + _SPOIL, command="/bin/false", after=_STTY),
+    "tty-disallocate": Case("TTYPath=/dev/pts/PTY\nTTYVTDisallocate=yes", before=": > /probe/pty.out", after=_WRITTEN),
+    "tty-disallocate-input": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYVTDisallocate=yes", before=": > /probe/pty.out", after=_WRITTEN),
+    "tty-hangup": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes", before=_READS, after=_HUNG, is_privileged=True),
+    "tty-hangup-not": Case("TTYPath=/dev/pts/PTY", before=_READS, after=_HUNG, is_privileged=True),
+    "tty-hangup-behind": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes", before=_READS_LATER, after=_HUNG, is_privileged=True,
+                              command="/bin/sh -c ': > /run/inside; until [ -e /run/opened ]; do sleep 0.05; done'"),
+    # --- what cannot be set up
+    "root-directory-file": Case("RootDirectory=/etc/hostname"),
+    "root-directory-missing-privileged": Case("RootDirectory=/nonexist", is_privileged=True),
+    "secure-not-allowed": Case("CapabilityBoundingSet=~CAP_SETPCAP\nSecureBits=noroot"),
+    "sched-unknown": Case("CPUSchedulingPolicy=77"),
+    "network-path-missing": Case("NetworkNamespacePath=/nonexist"),
+    "network-path-file": Case("NetworkNamespacePath=/etc/hostname", is_privileged=True),
+    "ipc-path-missing": Case("IPCNamespacePath=/nonexist"),
+    "ipc-path-missing-privileged": Case("IPCNamespacePath=/nonexist", is_privileged=True),
+    "bind-missing": Case("BindPaths=/nonexist:/mnt", is_privileged=True),
+    "read-only-missing": Case("ReadOnlyPaths=/nonexist", is_privileged=True),
+    "personality-foreign": Case("Personality=s390"),
+    "personality-foreign-64": Case("Personality=arm64"),
+    "runtime-directory-file": Case("RuntimeDirectory=file-r", before="touch /run/file-r"),
+    "cache-directory-file": Case("CacheDirectory=file-c", before="touch /var/cache/file-c"),
+    "logs-directory-file": Case("LogsDirectory=file-l", before="touch /var/log/file-l"),
+    "configuration-directory-file": Case("ConfigurationDirectory=file-e", before="touch /etc/file-e"),
+    "runtime-directory-under-file": Case("RuntimeDirectory=file-r/below", before="touch /run/file-r"),
+    "numa-local": Case("NUMAPolicy=local", is_privileged=True),
+    "numa-absent": Case("NUMAPolicy=bind\nNUMAMask=63", is_privileged=True),
+    "selinux-context": Case("SELinuxContext=nothing"),
+    "apparmor-profile": Case("AppArmorProfile=nothing"),
+    "smack-label": Case("SmackProcessLabel=nothing"),
+    "pam-name": Case("PAMName=no-such-service"),
+    "affinity-numa": Case("CPUAffinity=numa\nNUMAMask=0"),
+    "affinity-numa-none": Case("CPUAffinity=numa"),
+    "filter-keeps-privileges": Case("SystemCallFilter=~mount\nNoNewPrivileges=no",
+                                    after="journalctl -q -o cat -u case-filter-keeps-privileges.service | grep -i -e seccomp -e filter -e privil"),
     # --- credentials
     "credential-load": Case("LoadCredential=a:/etc/hostname", after="ls -d /run/credentials/case-* 2>/dev/null"),
     "credential-user": Case("User=daemon\nLoadCredential=a:/run/secret", before="echo top > /run/secret; chmod 600 /run/secret"),
