@@ -134,7 +134,8 @@ static void enter_namespaces(struct context *context, int kinds) {
         if (enter_shared_namespace(all[i].kind, path, all[i].own,
                                    record_of_kind(context, TAG_SHARED_NAMESPACE, all[i].kind)) == 0)
             continue;
-        if (!is_refused(errno))
+        /* A file that is no namespace is the unit's mistake, not the container's refusal. */
+        if (!is_refused(errno) || (path && errno == EINVAL))
             fail(context, all[i].status, all[i].step, errno, path ? path : all[i].name);
         report(context, 0, all[i].step, errno, path ? path : all[i].name);
     }

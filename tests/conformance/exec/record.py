@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 from harness import Container, Image  # noqa: E402
 
 from tests.conformance.exec.cases import CASES  # noqa: E402
-from tests.conformance.exec.run import HERE, OPTIONS, PRIVILEGED, read_answers, run_cases  # noqa: E402
+from tests.conformance.exec.run import CONTAINERS, HERE, names_of, read_answers, run_cases  # noqa: E402
 
 ONLY = sys.argv[1] if len(sys.argv) > 1 else ""
 
@@ -26,10 +26,12 @@ ONLY = sys.argv[1] if len(sys.argv) > 1 else ""
 def main() -> None:
     image = Image(("systemd-sysv", "dbus", "python3-minimal"), with_pyinit=False)
     found = {}
-    for is_privileged, options in ((False, OPTIONS), (True, PRIVILEGED)):
+    for where, options in CONTAINERS.items():
+        if not names_of(where, ONLY):
+            continue
         container = Container(image, "/sbin/init", options=options)
         try:
-            found |= run_cases(container.start(), is_privileged, ONLY)
+            found |= run_cases(container.start(), where, ONLY)
             version = container.exec("systemctl", "--version").stdout.splitlines()[0]
         finally:
             container.remove()
