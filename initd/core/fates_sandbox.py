@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from initd.core.settings import ExecSettings
     from initd.core.sources import Allowed
 
-_SETGID, _SETUID, _SYS_ADMIN = 6, 7, 21
+_SETGID, _SETUID, _SYS_CHROOT, _SYS_ADMIN = 6, 7, 18, 21
 
 
 def _has_admin(settings: ExecSettings, allowed: Allowed) -> bool:
@@ -53,7 +53,11 @@ def _with_filter(namespace: str, rest: str) -> Rule:
 
 
 def _judge_api(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
-    if settings.mount_api_vfs is False or settings.root_directory in ("", "/") or "mount" in allowed.namespaces:
+    if settings.root_directory in ("", "/"):
+        return None
+    if not allowed.capabilities >> _SYS_CHROOT & 1:
+        return Judgement(Fate.DEGRADED, "the root directory needs CAP_SYS_CHROOT: the unit cannot start without")
+    if settings.mount_api_vfs is False or "mount" in allowed.namespaces:
         return None
     return Judgement(Fate.IGNORED, "the container allows no mount namespaces")
 

@@ -132,6 +132,9 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
     """What systemd.exec(5), ENVIRONMENT VARIABLES IN SPAWNED PROCESSES, gives a process from the unit's own state."""
     machine = machine_of(unit)
     variables = [f"INVOCATION_ID={unit.invocation_id}"]
+    pid_file = service_settings(unit).pid_file
+    if pid_file:
+        variables.append(f"PIDFILE={pid_file}")
     if is_control and machine.main is not None:
         variables.append(f"MAINPID={machine.main.pid}")
     if phase in (ExecPhase.STOP, ExecPhase.STOP_POST):

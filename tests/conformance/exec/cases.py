@@ -145,6 +145,11 @@ CASES: dict[str, Case] = {
                                    before="mkdir -p /opt/bin; cp /probe/probe.sh /opt/bin/mine-program; "
                                           "printf '#!/bin/sh\\nPATH=/usr/bin:/bin exec /probe/probe.sh /probe/out/$1\\n' > /opt/bin/mine; chmod 755 /opt/bin/mine"),
     "exec-search-path-environment": Case("ExecSearchPath=/opt/bin:/usr/bin\nEnvironment=PATH=/bin"),
+    "pid-file": Case("PIDFile=/run/case.pid"),
+    "pid-file-start-pre": Case("PIDFile=/run/case.pid\nExecStartPre=/bin/sh -c 'echo $$PIDFILE > /run/out'", before=": > /run/out",
+                               after=_SHOW),
+    "pid-file-stop-post": Case("PIDFile=/run/case.pid\nExecStopPost=/bin/sh -c 'echo $$PIDFILE > /run/out'", before=": > /run/out",
+                               after=_SHOW),
     # --- directories
     "runtime-directory": Case("RuntimeDirectory=d1", after=_LIST.format("/run/d1")),
     "runtime-directory-user": Case("User=daemon\nRuntimeDirectory=d2/sub d2b\nRuntimeDirectoryMode=0711",
