@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from initd.core.deadlines import Deadlines
 from initd.core.effects import Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
-from initd.core.propagation import Wish
+from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
 from initd.core.shutdown import TARGET_OF, Shutdown, Stage
@@ -63,6 +64,10 @@ class World:
         "graph",
         "queue",
         "shutdown",
+        "deadlines",
+        "standing",
+        "may_hold_garbage",
+        "is_idle_released",
         "environment",
         "boot_times",
         "is_booting",
@@ -70,15 +75,21 @@ class World:
         "was_exit_code_set",
         "zones",
         "machine_id",
-        "_seed",
-        "_invocations",
-        "_drawn",
+        "seed",
+        "invocations",
+        "drawn",
     )
 
     def __init__(self, make_machine: MakeMachine, seed: int, budget_usec: int, now: Now) -> None:
         self.graph = Graph(make_machine)
         self.queue = JobQueue(self.graph)
         self.shutdown = Shutdown(budget_usec)
+        self.deadlines = Deadlines()
+        #: Units that may have to be started or stopped because of what others are now (`consequences`).
+        self.standing: dict[str, None] = {}
+        self.may_hold_garbage = False
+        #: Type=idle services were told to go on.
+        self.is_idle_released = False
         #: `systemctl show-environment`: "NAME=value", sorted.
         self.environment: tuple[str, ...] = ()
         self.boot_times = BootTimes(now)
@@ -90,27 +101,27 @@ class World:
         self.zones: Zones = UtcOnly()
         #: What a delay that is to be the same after every boot is drawn from.
         self.machine_id = ""
-        self._seed = seed
-        self._invocations = 0
-        self._drawn = 0
+        self.seed = seed
+        self.invocations = 0
+        self.drawn = 0
 
     def next_invocation_id(self) -> str:
         """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""
-        self._invocations += 1
-        mixed = (self._seed + self._invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
+        self.invocations += 1
+        mixed = (self.seed + self.invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
         return f"{mixed:032x}"
 
     @property
     def wake_offset_usec(self) -> int:
         """Within the minute, where this manager's aligned wake-ups are: many containers need not all wake up at once."""
-        return self._seed % 60_000_000
+        return self.seed % 60_000_000
 
     def random_usec(self, most: int, key: str = "") -> int:
         """Evenly drawn from 0 to `most`; for a key, the same on this machine each time."""
         if key:
             return _hash(self.machine_id + key) % (most + 1)
-        self._drawn += 1
-        return _hash(f"{self._seed} {self._drawn}") % (most + 1)
+        self.drawn += 1
+        return _hash(f"{self.seed} {self.drawn}") % (most + 1)
 
     def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
         """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""
@@ -129,6 +140,10 @@ class World:
             return f"Unit {name} not found."
         outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
         return outcome.text if isinstance(outcome, Refusal) else ""
+
+    def consider_standing(self, unit: Unit) -> None:
+        """Whoever depends on this unit's state is looked at before the turn ends."""
+        self.standing.update(dict.fromkeys(concerned_by(unit)))
 
     def grant(self, wish: Wish, turn: Turn) -> None:
         """Queue a job that follows from something else; a refusal is a log line."""
