@@ -52,6 +52,7 @@ from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import AT_ONCE, reap
+from initd.shell.scheduling import adopt
 from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
@@ -162,7 +163,8 @@ class Manager:
         files, problems = read_configuration()
         config = configure(files, machine.read_facts(self.container))
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
-        return config.replace(diagnostics=(*unread, *config.diagnostics))
+        settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
+        return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
 
     def _reconfigure(self) -> None:
         config = self._configure()
@@ -171,6 +173,7 @@ class Manager:
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=config.facts.default_standard_output,
             default_error=config.facts.default_standard_error,
+            default_settings=config.settings,
         )
         self.tell(config.diagnostics)
 

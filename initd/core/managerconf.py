@@ -59,13 +59,13 @@ _WITHOUT_EFFECT = dict.fromkeys(
     "a container has no such machine under it",
 ) | dict.fromkeys(
     ("LogLevel", "LogTarget", "LogColor", "LogLocation", "LogTime", "ShowStatus", "StatusUnitFormat",
-     "CapabilityBoundingSet", "NoNewPrivileges", "TimerSlackNSec",
+     "CapabilityBoundingSet", "NoNewPrivileges",
      "DefaultBlockIOAccounting", "DefaultOOMScoreAdjust", "DefaultSmackProcessLabel", "DefaultMemoryPressureWatch",
      "DefaultMemoryPressureThresholdSec"),
     "it is not applied yet",
 )
 #: Those of the manager and of all units that say nothing else; read as the units' own.
-_SETTINGS = ("CPUAffinity", "NUMAPolicy", "NUMAMask", "SystemCallArchitectures")
+_SETTINGS = ("CPUAffinity", "NUMAPolicy", "NUMAMask", "SystemCallArchitectures", "TimerSlackNSec")
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
 #: Every key that we know, or that systemd 252 knows.
 KEYS = frozenset((

@@ -7,9 +7,11 @@ this machine: which personalities its kernel has, and which processors are near 
 from __future__ import annotations
 
 import errno
+import os
 
 from initd.core.personality import PERSONALITIES
 from initd.core.settings import NUMA_POLICIES, ExecSettings
+from initd.core.values import LOG_NOTICE, Diagnostic
 from initd.shell.fds import read_small
 from initd.wire.execcontext import ExecContext, Failure
 
@@ -36,11 +38,31 @@ def with_scheduling(context: ExecContext, settings: ExecSettings, machine: str, 
         cpu_scheduling=policy,
         cpu_affinity=affinity,
         failure=context.failure or failure,
-        memory_policy=_memory_policy(settings if settings.numa_policy else default),
+        memory_policy=_memory_policy(settings if settings.numa_policy or settings.numa_mask else default),
         io_priority=io_priority,
-        timer_slack_nsec=settings.timer_slack_nsec,
+        timer_slack_nsec=default.timer_slack_nsec if settings.timer_slack_nsec is None else settings.timer_slack_nsec,
         personality=PERSONALITIES.get(machine, {}).get(settings.personality),
     )
+
+
+def adopt(settings: ExecSettings, may_filter: bool) -> tuple[ExecSettings, tuple[Diagnostic, ...]]:
+    """Makes this process, the manager, what system.conf says of it: what of that its units get, and what cannot be had."""
+    problems = []
+    cpus, failure = _affinity(settings, settings.numa_mask)
+    if settings.cpu_affinity:
+        try:
+            os.sched_setaffinity(0, cpus)
+        except OSError as error:
+            failure = Failure(_EXIT_CPUAFFINITY, error.errno or 0, "CPUAFFINITY")
+    adopted = ExecSettings()
+    adopted.__dict__.update(vars(settings))
+    if settings.cpu_affinity and failure is not None:
+        adopted.cpu_affinity = ()
+        problems.append(f"CPUAffinity= has no effect: {os.strerror(failure.errno)}.")
+    if settings.system_call_architectures and not may_filter:
+        adopted.system_call_architectures = ()
+        problems.append("SystemCallArchitectures= has no effect: it needs CAP_SYS_ADMIN, or costs all new privileges.")
+    return adopted, tuple([Diagnostic(LOG_NOTICE, "", 0, problem) for problem in problems])
 
 
 def _affinity(settings: ExecSettings, nodes: tuple[int, ...]) -> tuple[tuple[int, ...], Failure | None]:
@@ -68,8 +90,10 @@ def _numbers(text: str) -> set[int]:
 
 
 def _memory_policy(settings: ExecSettings) -> tuple[int, tuple[int, ...]] | None:
-    """NUMAPolicy=, where it makes sense: two of them have no nodes, two have to have some (set_mempolicy(2))."""
-    mode = NUMA_POLICIES.get(settings.numa_policy)
-    if mode is None or settings.numa_policy in ("bind", "interleave") and not settings.numa_mask:
+    """NUMAPolicy=, where it makes sense: two of them have no nodes, two have to have some (set_mempolicy(2)). Nodes without
+    a policy are preferred, with systemd 252."""
+    policy = settings.numa_policy or ("preferred" if settings.numa_mask else "")
+    mode = NUMA_POLICIES.get(policy)
+    if mode is None or policy in ("bind", "interleave") and not settings.numa_mask:
         return None
-    return mode, settings.numa_mask if settings.numa_policy not in ("default", "local") else ()
+    return mode, settings.numa_mask if policy not in ("default", "local") else ()
