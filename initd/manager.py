@@ -22,7 +22,7 @@ from initd.clients import Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Return
+from initd.core.answers import Error, Order, Return
 from initd.core.api_unit import FREEZE
 from initd.core.engine import Engine
 from initd.core.load import load_unit
@@ -327,12 +327,13 @@ class Manager:
     def _on_call(self, client: int, uid: int, message: Message) -> None:
         try:
             order = self.clients.on_call(client, uid, message)
+            if order is not None:
+                self._carry_out_order(order, client, message)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
             self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
-            return
-        if order is None:
-            return
+
+    def _carry_out_order(self, order: Order, client: int, message: Message) -> None:
         if order.kind == FREEZE:
             self.clients.answer(client, message, self.performer.freeze(order))
         elif order.kind == "Reload":
