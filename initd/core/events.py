@@ -105,18 +105,18 @@ class ConnectionAccepted(Event):
 
 
 class PathsChecked(Event):
-    """Answers `WatchPaths`. `failure` is why they cannot be watched, `is_met`: what is waited for is there."""
+    """Answers `WatchPaths`. `failure` is why they cannot be watched, `met`: the path where what is waited for is there."""
 
     unit: str
     failure: str = ""
-    is_met: bool = False
+    met: str = ""
 
 
 class PathTouched(Event):
-    """Something has happened to a watched path or to one above it. `is_change`: it is what PathChanged= waits for."""
+    """Something has happened to a watched path or to one above it. `changed`: the path, if PathChanged= waits for that."""
 
     unit: str
-    is_change: bool
+    changed: str
 
 
 class TimerStampRead(Event):

@@ -12,6 +12,7 @@ from initd.core.dependency import Dependency
 from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
+from initd.core.monitor import outcome_variables, remote_variables
 from initd.core.released import released_paths, released_terminal, resets_terminal
 from initd.core.service_record import (
     ServiceMachine,
@@ -138,14 +139,10 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
     if is_control and machine.main is not None:
         variables.append(f"MAINPID={machine.main.pid}")
     if phase in (ExecPhase.STOP, ExecPhase.STOP_POST):
-        variables.append(f"SERVICE_RESULT={machine.result.value}")
-        end = machine.last_main.end if machine.last_main is not None else None
-        if end is not None:
-            from initd.core import signals
-
-            status = str(end.status) if end.code == "exited" else signals.name(end.status).removeprefix("SIG")
-            variables += [f"EXIT_CODE={end.code}", f"EXIT_STATUS={status}"]
-    return variables
+        variables += outcome_variables(machine)
+    if phase in (ExecPhase.START_PRE, ExecPhase.START) and len(unit.called_by) == 1:
+        variables += next(iter(unit.called_by.values()))
+    return [*variables, *unit.trigger, *remote_variables(unit)]
 
 
 # --- going up --------------------------------------------------------------------------------------------------

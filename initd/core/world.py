@@ -9,6 +9,7 @@ from initd.core.deadlines import Deadlines
 from initd.core.effects import Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
+from initd.core.monitor import monitor_variables
 from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
@@ -133,13 +134,17 @@ class World:
             return planned
         return self.queue.install(planned, turn)
 
-    def start(self, name: str, turn: Turn) -> str:
-        """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or ""."""
+    def start(self, name: str, turn: Turn, trigger: tuple[str, ...] = ()) -> str:
+        """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or "". `trigger`: variables that
+        tell the unit why it is started."""
         unit = self.graph.get(name)
         if unit is None:
             return f"Unit {name} not found."
         outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
-        return outcome.text if isinstance(outcome, Refusal) else ""
+        if isinstance(outcome, Refusal):
+            return outcome.text
+        unit.trigger = trigger
+        return ""
 
     def consider_standing(self, unit: Unit) -> None:
         """Whoever depends on this unit's state is looked at before the turn ends."""
@@ -157,6 +162,8 @@ class World:
         refusal = self.enqueue(unit, wish.type, wish.mode, turn)
         if isinstance(refusal, Refusal):
             turn.log(unit, LOG_WARNING, f"Cannot queue {wish.type.value} job, ignoring: {refusal.text}")
+        elif wish.caller in self.graph.units:
+            unit.called_by[wish.caller] = monitor_variables(self.graph.units[wish.caller])
 
     def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
         """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""
