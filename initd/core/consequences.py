@@ -7,6 +7,7 @@ all times: units for which one may have come true wait in `World.standing`.
 from __future__ import annotations
 
 from initd.core import machines, propagation, service, socket
+from initd.core.busnames import is_of_bus
 from initd.core.dependency import Dependency
 from initd.core.effects import UnitChanged
 from initd.core.messages import ID_RESTART_SCHEDULED
@@ -40,6 +41,8 @@ def on_change(world: World, change: StateChange, turn: Turn) -> None:
         world.queue.finish(job, verdict.result, turn)
     elif job is not None and job.state is JobState.WAITING:
         world.queue.runnable[unit.name] = None
+    if is_of_bus(unit):
+        world.bus_names.recheck(world.graph, turn)
     for wish in propagation.wishes_after(world.graph, unit, change, verdict.is_expected):
         world.grant(wish, turn)
     _act_on_end(world, unit, change, turn)

@@ -156,6 +156,23 @@ class NotifyReceived(Event):
     fds: tuple[OfferedFd, ...] = ()
 
 
+class BusNameChanged(Event):
+    """A name of the system bus that is watched has this owner now (":1.7"), or none (""). Also told when the name is first
+    watched, and again whenever the bus was out of reach."""
+
+    name: str
+    owner: str
+
+
+class BusOwnerFound(Event):
+    """Answers `FindBusOwner`; `process` is None where the owner has gone, or the bus. `is_ours`: it belongs to the unit."""
+
+    unit: str
+    owner: str
+    process: PidRef | None = None
+    is_ours: bool = False
+
+
 class StoredFdHungUp(Event):
     """Nobody is at the other end of a stored descriptor any more (sd_notify(3), FDPOLL=)."""
 
@@ -206,6 +223,21 @@ class ResetFailedRequest(Request):
     """Forget the failure, start-limit counter and restart counter of one unit, or of all (`unit` "")."""
 
     unit: str = ""
+
+
+class ReferenceRequest(Request):
+    """The unit is to stay loaded until this client says otherwise, or is gone (org.freedesktop.systemd1(5), RefUnit()).
+    Replies with whether that is a change."""
+
+    unit: str
+    client: str
+    is_wanted: bool
+
+
+class ClientGone(Event):
+    """A client that had references has left the bus."""
+
+    client: str
 
 
 class ExitRequest(Request):

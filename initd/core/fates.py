@@ -17,7 +17,7 @@ from initd.core.personality import PERSONALITIES
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings, ExecSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
-from initd.core.states import Fate, ServiceType
+from initd.core.states import Fate
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -196,12 +196,6 @@ def _judge_output(value: str, allowed: Allowed) -> Judgement | None:
     return Judgement(Fate.DEGRADED, "to the journal alone: the kernel's log is the host's")
 
 
-def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
-    if value is ServiceType.DBUS:
-        return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
-    return None
-
-
 #: Setting → the controller that does it.
 _CONTROLLED = {
     "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
@@ -243,5 +237,4 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
-    (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

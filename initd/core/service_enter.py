@@ -211,8 +211,11 @@ def start_watchdog(unit: Unit, turn: Turn) -> None:
 
 
 def is_good(unit: Unit) -> bool:
-    """Something of the service is there to run: its main process, or any process where the main one is not known."""
+    """Something of the service is there to run: its main process, or any process where the main one is not known; and the
+    name by which it is called."""
     machine = machine_of(unit)
+    if service_settings(unit).type is ServiceType.DBUS and not machine.bus_owner:
+        return False
     if machine.main_known and service_settings(unit).exit_type is ServiceExitType.MAIN:
         return machine.has_main
     return machine.has_main or not machine.is_empty
@@ -233,6 +236,7 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
                 machine.runtime_deadline_usec = after(turn, _runtime_usec(unit))
             go(unit, _S.RUNNING, turn, reload_failed=reload_failed)
     elif settings.remain_after_exit and machine.result is ServiceResult.SUCCESS:
+        machine.main = None  # where it lives on, without its bus name, it is one process among others
         go(unit, _S.EXITED, turn, reload_failed=reload_failed)
     elif machine.result is ServiceResult.SUCCESS:
         enter_stop(unit, ServiceResult.SUCCESS, turn)

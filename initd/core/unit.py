@@ -113,6 +113,7 @@ class Unit:
         "connection_of",
         "trigger",
         "called_by",
+        "references",
     )
 
     def __init__(self, definition: UnitDefinition, number: int, machine: Machine) -> None:
@@ -153,6 +154,8 @@ class Unit:
         #: The accepted connection that this service was started for, and the socket unit it came from; 0 and "" for none.
         self.connection = 0
         self.connection_of = ""
+        #: Clients that want it to stay loaded, each as often as it has said so.
+        self.references: list[str] = []
 
     def as_it_is(self) -> Unit:
         """What does not change when the unit does: for a client that is to hear of this very state."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from initd.core.busnames import BusNames
 from initd.core.deadlines import Deadlines
 from initd.core.effects import Refused
 from initd.core.graph import Graph
@@ -66,6 +67,7 @@ class World:
         "queue",
         "shutdown",
         "deadlines",
+        "bus_names",
         "standing",
         "may_hold_garbage",
         "is_idle_released",
@@ -86,6 +88,7 @@ class World:
         self.queue = JobQueue(self.graph)
         self.shutdown = Shutdown(budget_usec)
         self.deadlines = Deadlines()
+        self.bus_names = BusNames()
         #: Units that may have to be started or stopped because of what others are now (`consequences`).
         self.standing: dict[str, None] = {}
         self.may_hold_garbage = False

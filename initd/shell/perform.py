@@ -47,7 +47,9 @@ class Performer:
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
         on_connection: Callable[[str, OwnedFd, str], None],
+        bus: dict[type[ef.Effect], Callable[..., ev.Event | None]],
     ) -> None:
+        """`bus` has what carries out effects that concern the system bus."""
         self._loop = loop
         self._spawner = spawner
         self._tracker = tracker
@@ -84,6 +86,7 @@ class Performer:
             ef.Log: self._log,
             ef.StoreDescriptors: lambda effect: self.fd_store.keep(effect.unit, effect.fds, effect.is_polled),
             ef.CloseDescriptors: lambda effect: self.fd_store.close(effect.fds),
+            **bus,
         }
 
     def perform(self, effect: ef.Effect) -> ev.Event | None:

@@ -53,7 +53,6 @@ APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
     ("Slice=a.slice", APPLIED, DEGRADED, DEGRADED),
     ("KeyringMode=private", APPLIED, APPLIED, IGNORED),
     ("KeyringMode=inherit", APPLIED, APPLIED, APPLIED),
-    ("Type=dbus", DEGRADED, DEGRADED, DEGRADED),
     ("Type=exec", APPLIED, APPLIED, APPLIED),
     ("CPUAffinity=numa", APPLIED, APPLIED, APPLIED),
     ("Personality=x86", APPLIED, APPLIED, IGNORED),
@@ -65,6 +64,7 @@ APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
     ("TTYReset=yes", APPLIED, APPLIED, APPLIED),
     ("StandardOutput=kmsg", DEGRADED, DEGRADED, DEGRADED),
     ("StandardOutput=journal+console", APPLIED, APPLIED, APPLIED),
+    ("Type=dbus", APPLIED, APPLIED, APPLIED),
 ])
 def test_fate_by_what_the_container_allows(line, in_all, in_plain, in_nothing):
     found = [fate_of(line, allowed) for allowed in (ALL, PLAIN, NOTHING)]
