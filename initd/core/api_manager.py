@@ -23,6 +23,7 @@ from initd.core.answers import (
 from initd.core.api_unit import (
     JOB_METHODS,
     cancel_job,
+    clean_unit,
     enqueue_job,
     freeze_unit,
     kill_unit,
@@ -270,7 +271,7 @@ METHODS: tuple[Method, ...] = (
     Method("StartUnitReplace", "sss", "o", None, True),
     Method("GetJobAfter", "u", _JOBS, None),
     Method("GetJobBefore", "u", _JOBS, None),
-    Method("CleanUnit", "sas", "", None, True),
+    Method("CleanUnit", "sas", "", _with_unit(find_or_load, lambda unit, call: clean_unit(unit, call.args[1])), True),
     Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
     Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
     Method("SetUnitProperties", "sba(sv)", "", None, True),

@@ -6,7 +6,7 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 from __future__ import annotations
 
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import CancelRequest, JobRequest, KillRequest, ResetFailedRequest
+from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
 from initd.core.properties import Row, can_freeze, control_group
 from initd.core.states import JobMode, JobType, KillWho, UnitType
@@ -132,6 +132,10 @@ def reset_failed_unit(unit: Unit) -> Answer:
     return Submit(ResetFailedRequest(0, unit.name), return_nothing)
 
 
+def clean_unit(unit: Unit, what: list[str]) -> Answer:
+    return Submit(CleanRequest(0, unit.name, tuple(what)), return_nothing)
+
+
 # --- the objects' own methods ---------------------------------------------------------------------------------------
 
 
@@ -147,7 +151,7 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("SetProperties", "ba(sv)", "", None, True),
     Method("Ref", "", "", None),
     Method("Unref", "", "", None),
-    Method("Clean", "as", "", None, True),
+    Method("Clean", "as", "", lambda call: clean_unit(call.target, call.args[0]), True),
     Method("Freeze", "", "", lambda call: freeze_unit(call.target, True, call.view), True),
     Method("Thaw", "", "", lambda call: freeze_unit(call.target, False, call.view), True),
 )

@@ -137,6 +137,13 @@ class PrepareUnit(Effect):
     exec: object = None
 
 
+class RemoveFiles(Effect):
+    """These files of the unit are not wanted any more. Not answered; those that are gone already are as they should be."""
+
+    unit: str
+    paths: tuple[str, ...]
+
+
 class ReleaseUnit(Effect):
     """The unit is down: remove its cgroup if empty, the directories of RuntimeDirectory= and the file of PIDFile=."""
 

@@ -11,8 +11,8 @@ What a request may do stands in `requests`, what a change of state means in `pro
 
 from __future__ import annotations
 
+from initd.core import clean, path, propagation, requests, service, socket, target, timer
 from initd.core import events as ev
-from initd.core import path, propagation, requests, service, socket, target, timer
 from initd.core.conditions import spell, verdict
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import (
@@ -453,6 +453,8 @@ class Engine:
             service.on_event(unit, event, turn)
             self._may_hold_garbage |= isinstance(event, ev.UnitEmpty)
             self._touch(unit)
+        elif unit is not None and unit.type is UnitType.SOCKET:
+            socket.on_cleaner(unit, event, turn)
 
     def _on_trigger_event(self, event: ev.Event, turn: Turn) -> None:
         """What the shell tells timers and sockets."""
@@ -588,6 +590,8 @@ class Engine:
                 service.on_deadline(unit, turn)
             elif unit.type is UnitType.TIMER:
                 timer.on_tick(unit, self.world, turn)
+            elif unit.type is UnitType.SOCKET:
+                socket.on_tick(unit, turn)
             self._check_job_timeout(unit, turn)
             self._touch(unit)
         if self.world.shutdown.deadline_usec <= now_usec:
@@ -658,6 +662,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: Engine._on_job_request,  # type: ignore[dict-item]
     ev.ResetFailedRequest: Engine._on_reset_failed,  # type: ignore[dict-item]
+    ev.CleanRequest: _on_world(clean.on_clean_request),  # type: ignore[arg-type]
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]

@@ -202,6 +202,13 @@ class KillRequest(Request):
     signal: int
 
 
+class CleanRequest(Request):
+    """Remove what a unit keeps in its directories; `what` are systemctl(1)'s words for `clean --what=`."""
+
+    unit: str
+    what: tuple[str, ...]
+
+
 class ResetFailedRequest(Request):
     """Forget the failure, start-limit counter and restart counter of one unit, or of all (`unit` "")."""
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from initd.core import clean_plan
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
@@ -101,6 +102,7 @@ def _begin(unit: Unit, _: object, turn: Turn) -> Outcome:
     machine.is_idle_type = settings.type is ServiceType.IDLE
     machine.result = machine.reload_result = ServiceResult.SUCCESS
     machine.main = machine.control = machine.last_main = None
+    machine.phase = None
     machine.main_known = machine.main_is_foreign = False
     machine.is_ready = machine.is_reloading_itself = machine.is_stopping_itself = False
     machine.status_text, machine.status_errno, machine.bus_error = "", 0, ""
@@ -139,6 +141,12 @@ def _stop_at_once(unit: Unit, _: object, turn: Turn) -> Outcome:
 
 def _stop_under_way(unit: Unit, _: object, turn: Turn) -> Outcome:
     machine_of(unit).forbid_restart = True
+    return Outcome.BEGUN
+
+
+def _stop_cleaning(unit: Unit, _: object, turn: Turn) -> Outcome:
+    machine_of(unit).forbid_restart = True
+    enter_signal(unit, _S.FINAL_SIGKILL, ServiceResult.SUCCESS, turn)
     return Outcome.BEGUN
 
 
@@ -190,13 +198,14 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.AUTO_RESTART,), _give_up_restart),
         ((*GOING_UP, _S.RELOAD), _stop_at_once),
         ((_S.RUNNING, _S.EXITED), _stop_running),
-        ((*GOING_DOWN, _S.CLEANING), _stop_under_way),
+        (GOING_DOWN, _stop_under_way),
+        ((_S.CLEANING,), _stop_cleaning),
     ],
     # With Type=idle a service counts as active before it runs.
     Input.RELOAD: [((_S.RUNNING, _S.EXITED), _reload), ((*GOING_UP, _S.RELOAD), _again)],
     Input.SPAWNED: [
         ((_S.START,), exits.on_spawned_in_start),
-        ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.RELOAD, _S.STOP, _S.STOP_POST), exits.on_spawned_in_turn),
+        ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.RELOAD, _S.STOP, _S.STOP_POST, _S.CLEANING), exits.on_spawned_in_turn),
         ((*SIGNALLED, *FINAL, _S.RUNNING, _S.EXITED, _S.AUTO_RESTART, *DOWN), exits.on_spawned_too_late),
     ],
     Input.EXECUTED: [((_S.START,), exits.on_executed)],
@@ -217,6 +226,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.RELOAD,), exits.on_reload_exited),
         ((_S.STOP,), exits.on_stop_exited),
         ((_S.STOP_POST,), exits.on_stop_post_exited),
+        ((_S.CLEANING,), exits.on_clean_exited),
         (SIGNALLED, exits.on_exit_in_signalled),
         (FINAL, exits.on_exit_in_final),
     ],
@@ -239,6 +249,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.STOP_POST,), limits.on_stop_post_timeout),
         (FINAL, limits.on_final_timeout),
         ((_S.AUTO_RESTART,), limits.on_restart_delay_over),
+        ((_S.CLEANING,), limits.on_clean_timeout),
     ],
     Input.WATCHDOG: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), _watchdog)],
     Input.READY: [
@@ -279,7 +290,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
 #: Pairs that the callers rule out: a reload is only asked of a unit that is active, a state without a timeout has none.
 IMPOSSIBLE: frozenset[tuple[ServiceState, Input]] = frozenset(
     [(state, Input.RELOAD) for state in (*DOWN, *GOING_DOWN, _S.AUTO_RESTART, _S.CLEANING)]
-    + [(state, Input.TIMED_OUT) for state in (*DOWN, _S.RUNNING, _S.EXITED, _S.CLEANING)]
+    + [(state, Input.TIMED_OUT) for state in (*DOWN, _S.RUNNING, _S.EXITED)]
 )
 
 
@@ -394,6 +405,8 @@ def _feed_exit(unit: Unit, event: ProcessExited, turn: Turn, is_main: bool) -> N
 
 def _program(unit: Unit, event: ExecFailed) -> str:
     machine, settings = machine_of(unit), service_settings(unit)
+    if machine.control_pid == event.pid and machine.phase is ExecPhase.CLEAN:
+        return clean_plan.PROGRAM
     if machine.control_pid == event.pid and machine.phase is not None:
         return commands(settings, machine.phase)[machine.command_index].path
     lines = commands(settings, ExecPhase.START)

@@ -75,6 +75,7 @@ class Performer:
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
             ef.CheckConditions: self._check_conditions,
+            ef.RemoveFiles: self._remove_files,
             ef.PrepareUnit: self._prepare_unit,
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
@@ -237,6 +238,10 @@ class Performer:
             _unlink(path)
         for path, errno in remove_directories(effect.directories) + self._spawner.spaces.release(effect.unit):
             self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
+
+    def _remove_files(self, effect: ef.RemoveFiles) -> None:
+        for path in effect.paths:
+            _unlink(path)
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:
         self._spawner.release_idle()
