@@ -137,6 +137,13 @@ class PrepareUnit(Effect):
     exec: object = None
 
 
+class Thaw(Effect):
+    """Let the unit's processes go on, if a client has frozen them. Not answered."""
+
+    unit: str
+    cgroup: str
+
+
 class RemoveFiles(Effect):
     """These files of the unit are not wanted any more. Not answered; those that are gone already are as they should be."""
 

@@ -59,6 +59,8 @@ class Performer:
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
         self.fd_store = FdStore(loop, feed)
+        #: Units that clients have frozen.
+        self._frozen: set[str] = set()
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
@@ -76,6 +78,7 @@ class Performer:
             ef.WatchPid: self._watch_pid,
             ef.CheckConditions: self._check_conditions,
             ef.RemoveFiles: self._remove_files,
+            ef.Thaw: self._thaw,
             ef.PrepareUnit: self._prepare_unit,
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
@@ -225,9 +228,15 @@ class Performer:
             self._cgroups.freeze(cgroup, is_wanted)
         except OSError as error:
             return Error("org.freedesktop.DBus.Error.Failed", error.strerror or str(error))
+        (self._frozen.add if is_wanted else self._frozen.discard)(unit)
         return Return()
 
+    def _thaw(self, effect: ef.Thaw) -> None:
+        if effect.unit in self._frozen:
+            self.freeze(Order("", (effect.unit, effect.cgroup, False)))
+
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
+        self._frozen.discard(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
