@@ -354,7 +354,9 @@ class Manager:
     def _wake_up(self) -> None:
         wanted = (self.engine.next_deadline(), self.control.next_deadline(), self._journal_retry_usec)
         deadlines = [each for each in wanted if each is not None]
-        if self._reaped_units or self.killer.unsettled:
+        if self.killer.is_chasing:
+            deadlines.append(0)
+        elif self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self._watch_journal()
@@ -462,6 +464,8 @@ class Manager:
                 self._on_journal_exit()
             elif unit is not None:
                 self._reaped_units.add(unit)
+                if end.status == _signal.SIGKILL and end.code == "killed":
+                    self.performer.oom.check(unit)
                 self.feed(ev.ProcessExited(unit, pid, end))
         self._has_more_children = len(dead) >= AT_ONCE
 
@@ -473,6 +477,7 @@ class Manager:
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
+        self.killer.go_on()
         units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
         self.killer.unsettled.clear()
         if not units:

@@ -13,7 +13,7 @@ from initd.core.directive import Directive, Group
 from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
-from initd.core.settings import Settings, UnitDefinition
+from initd.core.settings import ServiceSettings, Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.core.states import Fate, ServiceType
@@ -147,9 +147,10 @@ def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
     return Judgement(Fate.DEGRADED, f"{_NO_TREE}: the slice orders and stops its units, and no more")
 
 
-def _controlled(field: str, controller: str) -> Rule:
-    """What the kernel does for a cgroup, where the tree is writable and has the controller."""
-    default = getattr(CgroupSettings, field)
+def _controlled(field: str, controller: str, group: type[Settings] = CgroupSettings, nothing: str = "") -> Rule:
+    """What the kernel does for a cgroup, where the tree is writable and has the controller. `nothing`: the value that asks
+    for nothing, where it is not the default."""
+    default = nothing or getattr(group, field)
 
     def judge(value: Any, allowed: Allowed) -> Judgement | None:
         if value == default or allowed.has_cgroups and controller in allowed.controllers:
@@ -228,5 +229,6 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
+    (Group.SPECIFIC, "oom_policy"): _controlled("oom_policy", "memory", ServiceSettings, "continue"),
     (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

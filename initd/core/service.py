@@ -19,11 +19,13 @@ from initd.core import clean_plan
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
+from initd.core import service_oom as oom
 from initd.core.effects import UnitChanged
 from initd.core.events import (
     ExecFailed,
     ExecSucceeded,
     NotifyReceived,
+    OomKilled,
     PidFileRead,
     ProcessesKilled,
     ProcessesListed,
@@ -73,6 +75,7 @@ class Input(Enum):
     READY = "READY=1"
     RELOADING = "RELOADING=1"
     STOPPING = "STOPPING=1"
+    OUT_OF_MEMORY = "out of memory"
 
 
 GOING_UP = (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST)
@@ -259,6 +262,13 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
     ],
     Input.RELOADING: [((_S.RUNNING,), notify.on_reloading), ((_S.RELOAD,), notify.on_reloading_in_reload)],
     Input.STOPPING: [((_S.RUNNING,), notify.on_stopping)],
+    Input.OUT_OF_MEMORY: [
+        ((*GOING_UP, _S.STOP), oom.on_killed_beside_control),
+        ((_S.RUNNING, _S.EXITED), oom.on_killed_in_running),
+        ((_S.STOP_WATCHDOG, _S.STOP_SIGTERM), oom.on_killed_in_signalled),
+        ((_S.STOP_POST, _S.FINAL_WATCHDOG, _S.FINAL_SIGTERM), oom.on_killed_in_final),
+        ((_S.STOP_SIGKILL, _S.FINAL_SIGKILL), oom.on_killed_in_sigkill),
+    ],
 }
 
 TRANSITIONS: dict[tuple[ServiceState, Input], Handler] = {
@@ -280,6 +290,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
         (Input.RELOADING, _REST),
         (Input.STOPPING, _REST),
         (Input.WATCHDOG, "the watchdog is off in this state"),
+        (Input.OUT_OF_MEMORY, "it is only told: a reload has a result of its own, and who is left over none"),
         (Input.MAIN_EXITED, "the run is over"),
         (Input.CONTROL_EXITED, "the run is over"),
         (Input.SPAWNED, "the run is over"),
@@ -351,6 +362,10 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         feed(unit, Input.PID_FILE, event, turn)
     elif isinstance(event, ProcessesListed):
         feed(unit, Input.LISTED, event, turn)
+    elif isinstance(event, OomKilled):
+        turn.log(unit, LOG_WARNING, "A process of this unit has been killed by the OOM killer.")
+        if service_settings(unit).oom_policy != "continue":
+            feed(unit, Input.OUT_OF_MEMORY, event, turn)
     elif isinstance(event, StoredFdHungUp):
         notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):

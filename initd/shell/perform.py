@@ -22,6 +22,7 @@ from initd.shell.fdstore import FdStore
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
+from initd.shell.oom import OomWatch
 from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
 from initd.shell.spawn import SocketFds, Spawned, Spawner, SpawnError
@@ -61,6 +62,7 @@ class Performer:
         self.fd_store = FdStore(loop, feed)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
+        self.oom = OomWatch(loop, feed, cgroups)
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
@@ -94,6 +96,7 @@ class Performer:
 
     def _spawn(self, effect: ef.Spawn) -> ev.Event:
         request = effect.request
+        self._killer.give_up(request.unit)
         try:
             spawned = self._spawner.spawn(request, self._passed(request))
         except SpawnError as error:
@@ -207,6 +210,7 @@ class Performer:
             self._tracker.prepare(effect.unit, effect.cgroup)
             if self._cgroups is not None and effect.cgroup:
                 self._limit(effect, self._cgroups)
+                self.oom.watch(effect.unit, effect.cgroup)
         except OSError as error:
             text = f"{effect.unit}: Cannot make cgroup {effect.cgroup}: {error.strerror}; its processes are known by their tag"
             self._log(ef.Log(LOG_DEBUG, effect.unit, text))
@@ -237,6 +241,7 @@ class Performer:
 
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._frozen.discard(effect.unit)
+        self.oom.forget(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
