@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from initd.core.answers import Answer
     from initd.core.events import Event
 
     Finish = Callable[[tuple[Any, ...], View], Return | Error]
@@ -43,17 +44,18 @@ class Clients:
         answer = api.answer(call, self._view)
         if isinstance(answer, Order):
             return answer
+        self.answer(client, message, answer)
+        return None
+
+    def answer(self, client: int, message: Message, answer: Answer) -> None:
+        """Send it, or wait for what the engine says to it."""
         if isinstance(answer, Submit):
             number = self._next_request
             self._next_request += 1
             self._waiting[number] = (client, message.serial, answer.finish)
             self._feed(answer.event.replace(request=number))
-        else:
-            self.answer(client, message, answer)
-        return None
-
-    def answer(self, client: int, message: Message, answer: Return | Error) -> None:
-        self._send(client, message.serial, answer)
+        elif not isinstance(answer, Order):
+            self._send(client, message.serial, answer)
 
     def _send(self, client: int, serial: int, answer: Return | Error) -> None:
         if isinstance(answer, Return):

@@ -22,7 +22,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Return
-from initd.core.api_unit import FREEZE
+from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
@@ -34,6 +34,7 @@ from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
+from initd.madeunits import MadeUnits
 from initd.options import Options
 from initd.shell import allowed, bootfiles, cgroup, limits, machine, zones
 from initd.shell.clock import now
@@ -137,6 +138,7 @@ class Manager:
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection,
         )
+        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
@@ -214,7 +216,9 @@ class Manager:
             if answer is not None:
                 self._events.append(answer)
             self.clients.tell(effect)
-            if isinstance(effect, ef.Reload):
+            if isinstance(effect, ef.UnitRemoved):
+                self.made_units.forget(effect.unit)
+            elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.StartupFinished):
                 bootfiles.end_first_boot("/")
@@ -321,6 +325,10 @@ class Manager:
             return
         if order.kind == FREEZE:
             self.clients.answer(client, message, self.performer.freeze(order))
+        elif order.kind == START_TRANSIENT:
+            self.clients.answer(client, message, self.made_units.start(*order.args))
+        elif order.kind == SET_PROPERTIES:
+            self.clients.answer(client, message, self.made_units.change(*order.args))
         elif order.kind == "Reload":
             self.reload()
             self.clients.answer(client, message, Return())

@@ -182,11 +182,11 @@ def _wait_for_jobs(bus: Bus, jobs: dict[str, str], options: Options) -> bool:
             continue
         all_done = False
         if not options.quiet:
-            _report_result(bus, unit, result)  # type: ignore[arg-type]
+            report_result(bus, unit, result)  # type: ignore[arg-type]
     return all_done
 
 
-def _report_result(bus: Bus, unit: str, result: str) -> None:
+def report_result(bus: Bus, unit: str, result: str) -> None:
     text = _RESULT_TEXTS.get(result)
     if text is not None:
         complain(text.format(unit))

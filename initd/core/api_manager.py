@@ -31,6 +31,8 @@ from initd.core.api_unit import (
     no_such_job,
     queue_job,
     reset_failed_unit,
+    set_properties,
+    start_transient,
 )
 from initd.core.dump import dump
 from initd.core.events import (
@@ -274,12 +276,13 @@ METHODS: tuple[Method, ...] = (
     Method("CleanUnit", "sas", "", _with_unit(find_or_load, lambda unit, call: clean_unit(unit, call.args[1])), True),
     Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
     Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
-    Method("SetUnitProperties", "sba(sv)", "", None, True),
+    Method("SetUnitProperties", "sba(sv)", "",
+           _with_unit(find_or_load, lambda unit, call: set_properties(unit, call.args[1:], call.view)), True),
     Method("BindMountUnit", "sssbb", "", None, True),
     Method("MountImageUnit", "sssbba(ss)", "", None, True),
     Method("RefUnit", "s", "", None),
     Method("UnrefUnit", "s", "", None),
-    Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", None, True),
+    Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
     Method("AttachProcessesToUnit", "ssau", "", None, True),
     Method("AbandonScope", "s", "", None, True),
     Method("SetShowStatus", "s", "", None, True),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _HIGHEST_SIGNAL = 64
 #: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
 FREEZE = "FreezeCgroup"
+#: Orders about files of units that clients make: (files, mode), and (unit, whether for this boot only, drop-ins).
+START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"
 
 #: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
 JOB_METHODS: dict[str, tuple[JobType, bool]] = {
@@ -136,6 +138,29 @@ def clean_unit(unit: Unit, what: list[str]) -> Answer:
     return Submit(CleanRequest(0, unit.name, tuple(what)), return_nothing)
 
 
+# --- made and changed by clients -------------------------------------------------------------------------------------
+
+
+def start_transient(call: Subject) -> Answer:
+    """The files to be written, and the mode of the job that follows."""
+    from initd.core.transient import plan_transient
+
+    name, mode, assignments, others = call.args
+    if mode not in _JOB_MODES:
+        return Error(DBUS + "InvalidArgs", f"Job mode {mode} is invalid.")
+    files = plan_transient(name, assignments, others, call.view)
+    return files if isinstance(files, Error) else Order(START_TRANSIENT, (files, mode))
+
+
+def set_properties(unit: Unit, args: tuple[Any, ...], view: View) -> Answer:
+    """`args`: whether for this boot only, and the properties."""
+    from initd.core.transient import plan_changes
+
+    is_runtime, assignments = args
+    dropins = plan_changes(unit, assignments, view)
+    return dropins if isinstance(dropins, Error) else Order(SET_PROPERTIES, (unit, is_runtime, dropins))
+
+
 # --- the objects' own methods ---------------------------------------------------------------------------------------
 
 
@@ -148,7 +173,7 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("EnqueueJob", "ss", "uososa(uosos)", lambda call: enqueue_job(call.target, *call.args), True),
     Method("Kill", "si", "", lambda call: kill_unit(call.target, *call.args), True),
     Method("ResetFailed", "", "", lambda call: reset_failed_unit(call.target), True),
-    Method("SetProperties", "ba(sv)", "", None, True),
+    Method("SetProperties", "ba(sv)", "", lambda call: set_properties(call.target, call.args, call.view), True),
     Method("Ref", "", "", None),
     Method("Unref", "", "", None),
     Method("Clean", "as", "", lambda call: clean_unit(call.target, call.args[0]), True),

@@ -36,6 +36,23 @@ class CgroupPlan(Record):
     is_delegated: bool = False
 
 
+#: What a file says that nobody has written to (cgroup-v2). The rest of what can be set are lists of devices.
+_UNSET = {
+    "cpu.weight": "100", "cpu.idle": "0", "cpu.max": "max", "cpuset.cpus": "", "cpuset.mems": "", "memory.min": "0",
+    "memory.low": "0", "memory.high": "max", "memory.max": "max", "memory.swap.max": "max", "memory.oom.group": "0",
+    "pids.max": "max", "io.weight": "default 100",
+}
+
+
+def changed_attributes(before: CgroupPlan, after: CgroupPlan) -> CgroupPlan:
+    """What is to be written where `before` was in force: what is new, and the end of what is not wanted any longer."""
+    files = {(each.file, each.device) for each in after.attributes}
+    ended = [each.replace(text=_UNSET[each.file]) for each in before.attributes
+             if (each.file, each.device) not in files and each.file in _UNSET and not each.device]
+    new = [each for each in after.attributes if each not in before.attributes]
+    return CgroupPlan((*ended, *new), False)
+
+
 #: Setting of io.max → the word of the kernel's for it.
 _IO_LIMITS = {
     "io_read_bandwidth_max": "rbps", "io_write_bandwidth_max": "wbps", "io_read_iops_max": "riops",

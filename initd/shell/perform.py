@@ -11,6 +11,7 @@ import os
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.answers import Error, Order, Return
+from initd.core.cgroup_attributes import CgroupPlan
 from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
@@ -209,19 +210,24 @@ class Performer:
         try:
             self._tracker.prepare(effect.unit, effect.cgroup)
             if self._cgroups is not None and effect.cgroup:
-                self._limit(effect, self._cgroups)
+                self._limit(effect)
                 self.oom.watch(effect.unit, effect.cgroup)
         except OSError as error:
             text = f"{effect.unit}: Cannot make cgroup {effect.cgroup}: {error.strerror}; its processes are known by their tag"
             self._log(ef.Log(LOG_DEBUG, effect.unit, text))
 
-    def _limit(self, effect: ef.PrepareUnit, cgroups: Cgroups) -> None:
+    def _limit(self, effect: ef.PrepareUnit) -> None:
         uid, gid = -1, -1
         if effect.plan.is_delegated and isinstance(effect.exec, ExecSettings):
             uid, gid = self._spawner.owner(effect.unit, effect.exec)
-        for attribute, errno in cgroups.apply(effect.cgroup, effect.plan, uid, gid):
-            text = f"{effect.unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
-            self._log(ef.Log(LOG_DEBUG, effect.unit, text))
+        self.limit(effect.unit, effect.cgroup, effect.plan, uid, gid)
+
+    def limit(self, unit: str, cgroup: str, plan: CgroupPlan, uid: int = -1, gid: int = -1) -> None:
+        """Write a unit's limits into its cgroup, if it has one."""
+        failed = self._cgroups.apply(cgroup, plan, uid, gid) if self._cgroups is not None else []
+        for attribute, errno in failed:
+            text = f"{unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
+            self._log(ef.Log(LOG_DEBUG, unit, text))
 
     def freeze(self, order: Order) -> Return | Error:
         """A client's wish to stop everything in a unit's cgroup for a while, or to let it go on."""
