@@ -1,7 +1,8 @@
 """What a service does when the kernel has killed one of its processes for want of memory (systemd.service(5), OOMPolicy=).
 
 With OOMPolicy=continue it does nothing, which is decided before. With `kill` the kernel has been told to take all of the
-group; who is left, if anybody, gets SIGKILL. Recorded of systemd 252 with a memory controller (tests/conformance/oom).
+group; who is left, if anybody, gets SIGKILL, and ExecStopPost= is not run. Recorded of systemd 252 with a memory controller
+(tests/conformance/oom).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ _RESULT = ServiceResult.OOM_KILL
 
 
 def on_killed_beside_control(unit: Unit, _: object, turn: Turn) -> None:
-    enter_signal(unit, _S.STOP_SIGKILL if _takes_all(unit) else _S.STOP_SIGTERM, _RESULT, turn)
+    enter_signal(unit, _S.FINAL_SIGKILL if _takes_all(unit) else _S.STOP_SIGTERM, _RESULT, turn)
 
 
 def on_killed_in_running(unit: Unit, _: object, turn: Turn) -> None:
     if _takes_all(unit):
-        enter_signal(unit, _S.STOP_SIGKILL, _RESULT, turn)
+        enter_signal(unit, _S.FINAL_SIGKILL, _RESULT, turn)
     else:
         enter_stop(unit, _RESULT, turn)
 

@@ -131,6 +131,8 @@ def _added_to(unit: Unit, name: str, signature: str, value: Any, view: View) -> 
     for rows in tables_of(unit.type).values():
         for row in rows:
             if row.name == name and row.signature == signature:
-                given = {each[0] for each in value} if signature in ("a(ss)", "a(st)") else value
-                return [*value[::-1], *(each for each in row.get(unit, view) if each[0] not in given and each not in value)]
+                is_keyed = signature in ("a(ss)", "a(st)")
+                given = {each[0] for each in value} if is_keyed else {repr(each) for each in value}
+                kept = [each for each in row.get(unit, view) if (each[0] if is_keyed else repr(each)) not in given]
+                return [*(value[::-1] if is_keyed else value), *kept]
     return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from initd.core import timespan
 from initd.core.directive import Directive, Group, Property
-from initd.core.directives import SECTIONS_OF, TABLE, properties_of
+from initd.core.directives import SECTIONS_OF, TABLE, new_settings, properties_of
 from initd.core.draft import Draft
 from initd.core.load import read_lines
 from initd.core.record import Record
@@ -113,7 +113,7 @@ def write(kind: UnitType, name: str, signature: str, value: Value, facts: LoadFa
         raise CannotSet(_ERROR + "PropertyReadOnly", f"Cannot set property {name}, or unknown property.")
     section, directive, shown = found
     for lines in _candidates(section, directive.key, name, signature, value):
-        draft = read_lines(kind, section, lines, facts)
+        draft = read_lines(kind, section, lines, facts) if _are_lines(lines) else None
         if draft is not None and _is_meant(draft, directive, shown, signature, value, facts):
             stem = _KEYS.get(name, name)
             return Setting(section, tuple(lines), stem, is_list=signature.startswith("a"))
@@ -127,10 +127,15 @@ def _section_of(kind: UnitType, key: str) -> str:
     return found
 
 
+def _are_lines(lines: list[str]) -> bool:
+    """Each is one line of a file, and no value of a client's adds another."""
+    return not any("\n" in line or "\r" in line or line.endswith("\\") for line in lines)
+
+
 def _check(kind: UnitType, name: str, section: str, lines: list[str], facts: LoadFacts) -> None:
     if any((section, line.partition("=")[0]) not in TABLE for line in lines):
         raise CannotSet(_ERROR + "PropertyReadOnly", f"Cannot set property {name}, or unknown property.")
-    if read_lines(kind, section, lines, facts) is None:
+    if not _are_lines(lines) or read_lines(kind, section, lines, facts) is None:
         raise CannotSet(_ERROR + "InvalidArgs", f"Invalid {name} setting")
 
 
@@ -190,13 +195,15 @@ def _lists(key: str, name: str, signature: str, value: Value) -> Iterator[list[s
 def _address(family: int, data: bytes, length: int) -> str:
     if family == 2:
         return ".".join(map(str, data)) + f"/{length}"
-    return ":".join(data[at:at + 2].hex() for at in range(0, 16, 2)) + f"/{length}"
+    groups = [f"{data[at] << 8 | data[at + 1]:x}" for at in range(0, 16, 2)]
+    while groups and groups[-1] == "0":
+        groups.pop()
+    return ":".join(groups) + "::" * (len(groups) < 8) + f"/{length}"
 
 
 def _texts(name: str, signature: str, value: Value) -> Iterator[str]:
     if signature == "s":
         yield escape(value)
-        yield quote(value)
     elif signature == "b":
         yield "yes" if value else "no"
     elif signature == "ay":
@@ -230,7 +237,13 @@ def _numbers(name: str, value: int) -> Iterator[str]:
 
 def _ranges(mask: bytes) -> str:
     numbers = [at * 8 + bit for at, byte in enumerate(mask) for bit in range(8) if byte >> bit & 1]
-    return " ".join(map(str, numbers))
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _pair(signature: str, value: Value) -> Iterator[str]:
@@ -255,10 +268,10 @@ def _is_meant(
 
 
 def _plain(value: Value) -> Value:
-    """Lists for tuples, at all depths; a list of words in order."""
+    """Lists for tuples, at all depths. In which order a property lists its items, is its own affair."""
     if isinstance(value, (list, tuple)):
         items = [_plain(each) for each in value]
-        return sorted(items) if items and isinstance(value, list) and all(type(each) is str for each in items) else items
+        return sorted(items, key=repr) if isinstance(value, list) else items
     return bytes(value).rstrip(b"\0") if isinstance(value, (bytes, bytearray)) else value
 
 
@@ -278,6 +291,8 @@ def read(kind: UnitType, text: str, facts: LoadFacts) -> list[tuple[str, str, Va
         return [(f"{key}Scale", "u", min(int(float(value[:-1]) * 2**32 / 100), 2**32 - 1))]
     # What looks like a specifier is none here; of a percentage it is half the value.
     draft = read_lines(kind, section, [escape(text)], facts) or read_lines(kind, section, [text], facts)
+    if draft is None and directive.properties and directive.properties[0].signature == "s":
+        return [(directive.properties[0].name, "s", value)]  # words are the manager's to judge
     if draft is None:
         problem = "Numerical result out of range" if value.lstrip("-").isdigit() else "Invalid argument"
         raise CannotSet("", f"Failed to parse {text}: {problem}")
@@ -314,6 +329,9 @@ def _properties(
         bare = value.lstrip("|!")
         return [(name, "a(sbbs)", [(key, "|" in value[:2], "!" in value[:2], bare)] if value else [])]
     if directive.properties and settings is not None:
-        return [(each.name, each.signature, each.show(settings, facts)) for each in directive.properties]
+        first, *more = [(each, each.show(settings, facts)) for each in directive.properties]
+        unset = new_settings(kind)[directive.group]
+        shown = [first, *((each, value) for each, value in more if value != each.show(unset, facts))]
+        return [(each.name, each.signature, value) for each, value in shown]
     dependencies = [entry.unit for entry in draft.dependencies.values()]
     return [(key, "as", dependencies)] if dependencies else [(key, "s", value)]
