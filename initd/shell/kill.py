@@ -56,6 +56,13 @@ class Killer:
         self.unsettled: set[str] = set()
         self._chases: dict[str, _Chase] = {}
 
+    def save(self, fds: list[int]) -> set[str]:
+        """For another manager in our place."""
+        return self.unsettled
+
+    def restore(self, saved: set[str]) -> None:
+        self.unsettled = saved
+
     def kill_processes(self, order: KillProcesses) -> Killed:
         met: dict[tuple[int, int], ProcessInfo] = {}
         for ref in (order.main, order.control):

@@ -41,10 +41,12 @@ class OomWatch:
         """From now on. The unit's group has to be there."""
         self.forget(unit)
         file = self._cgroups.open_memory_events(cgroup) if self._cgroups is not None else None
-        if file is None:
-            return
+        if file is not None:
+            self._add(unit, file, _count(file) or 0)
+
+    def _add(self, unit: str, file: OwnedFd, count: int) -> None:
         watched = self._units[unit] = _Watched(file)
-        watched.count = _count(file) or 0
+        watched.count = count
         self._loop.add(file.fileno(), URGENT, lambda _: self.check(unit), RANK_MESSAGES)
 
     def check(self, unit: str) -> None:
@@ -59,6 +61,16 @@ class OomWatch:
         more, watched.count = count - watched.count, count
         if more > 0:
             self._feed(OomKilled(unit, more))
+
+    def save(self, fds: list[int]) -> dict[str, tuple[int, int]]:
+        """For another manager in our place: unit → descriptor and count; what must be inherited is added to `fds`."""
+        saved = {unit: (watched.file.fileno(), watched.count) for unit, watched in self._units.items()}
+        fds += [fd for fd, _ in saved.values()]
+        return saved
+
+    def restore(self, saved: dict[str, tuple[int, int]]) -> None:
+        for unit, (fd, count) in saved.items():
+            self._add(unit, OwnedFd(fd), count)
 
     def forget(self, unit: str) -> None:
         watched = self._units.pop(unit, None)
