@@ -10,9 +10,9 @@ import os
 import sys
 
 from initd.cli.bus import Bus, BusError, NotRunning
-from initd.cli.getopt import parse
 from initd.cli.options import UsageError
 from initd.cli.output import complain, print_version
+from initd.cli.run_options import TIMES, Options, split
 from initd.core.sources import LoadFacts
 from initd.core.states import UnitType
 from initd.core.unitproperties import CannotSet, read
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
 
     Property = tuple[str, tuple[str, Any]]
 
-_TIMES = {
-    "on-active": "OnActiveSec", "on-boot": "OnBootSec", "on-startup": "OnStartupSec",
-    "on-unit-active": "OnUnitActiveSec", "on-unit-inactive": "OnUnitInactiveSec", "on-calendar": "OnCalendar",
-}
-_FLAGS = (
-    "help", "version", "user", "system", "scope", "slice-inherit", "remain-after-exit", "send-sighup", "same-dir", "pty",
-    "pipe", "quiet", "on-timezone-change", "on-clock-change", "no-block", "wait", "collect", "shell", "no-ask-password",
-)
-_VALUES = (
-    "unit", "property", "description", "slice", "service-type", "uid", "gid", "nice", "working-directory", "setenv", *_TIMES,
-    "path-property", "socket-property", "timer-property", "host", "machine",
-)
-_LONG = dict.fromkeys(_FLAGS, "") | dict.fromkeys(_VALUES, "=")
-_SHORT = {
-    "h": "help", "H": "host", "M": "machine", "u": "unit", "p": "property", "r": "remain-after-exit", "d": "same-dir",
-    "E": "setenv", "t": "pty", "P": "pipe", "q": "quiet", "G": "collect", "S": "shell",
-}
 _HELP = """\
 systemd-run [OPTIONS...] COMMAND [ARGUMENTS...]
 
@@ -65,35 +48,10 @@ See the systemd-run(1) man page for details.
 """
 
 
-class Options:
-    """What was asked for: `flags` by name, the last value of each option in `values`, and lists of those that repeat."""
-
-    def __init__(self, given: list[tuple[str, str]]) -> None:
-        self.flags = {name for name, _ in given if not _LONG[name]}
-        self.values = {name: value for name, value in given if _LONG[name]}
-        self.given = given
-
-    def each(self, *names: str) -> list[tuple[str, str]]:
-        return [(name, value) for name, value in self.given if name in names]
-
-    def has(self, *names: str) -> bool:
-        return not self.flags.isdisjoint(names)
-
-    @property
-    def trigger(self) -> UnitType | None:
-        """The type of the unit that is to start the service."""
-        if self.each(*_TIMES, "timer-property") or self.has("on-timezone-change", "on-clock-change"):
-            return UnitType.TIMER
-        for name, kind in (("path-property", UnitType.PATH), ("socket-property", UnitType.SOCKET)):
-            if self.each(name):
-                return kind
-        return None
-
-
 def main(arguments: list[str]) -> int:
     """The exit status. `arguments` without the program's name."""
     try:
-        options, command = _parse(arguments)
+        options, command = split(arguments)
         if options.has("help", "version"):
             if options.has("help"):
                 sys.stdout.write(_HELP)
@@ -110,20 +68,6 @@ def main(arguments: list[str]) -> int:
     except NotRunning as problem:
         complain(f"Failed to connect to bus: {problem.text}")
     return 1
-
-
-def _parse(arguments: list[str]) -> tuple[Options, list[str]]:
-    """Options end where the command begins."""
-    end = 0
-    while end < len(arguments) and arguments[end].startswith("-") and arguments[end] != "--":
-        word = arguments[end]
-        name = word[2:] if word.startswith("--") else _SHORT.get(word[-1], "")
-        takes_value = "=" not in word and any(
-            _LONG[each] == "=" for each in _LONG if each == name or word.startswith("--") and each.startswith(name))
-        end += 2 if takes_value else 1
-    given, words = parse(arguments[:end], "systemd-run", _LONG, _SHORT)
-    rest = arguments[end:]
-    return Options(given), words + (rest[1:] if rest[:1] == ["--"] else rest)
 
 
 def _what(options: Options) -> str:
@@ -223,8 +167,8 @@ def _variable(text: str) -> str:
 
 def _trigger(options: Options, kind: UnitType) -> list[Property]:
     texts = []
-    for name, value in options.each(*_TIMES):
-        texts.append(f"{_TIMES[name]}={value}")
+    for name, value in options.each(*TIMES):
+        texts.append(f"{TIMES[name]}={value}")
     texts += ["OnTimezoneChange=yes"] * options.has("on-timezone-change")
     texts += ["OnClockChange=yes"] * options.has("on-clock-change")
     texts += [value for _, value in options.each(f"{kind.value}-property")]

@@ -16,8 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from initd.cli.run import Options, Property
+    from initd.cli.run_options import Options
     from initd.wire.dbus import Message
+
+    Property = tuple[str, tuple[str, Any]]
 
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 _DOWN = ("inactive", "failed")
