@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from initd.core.answers import Error, Return
 from initd.core.api_unit import JOB_METHODS, queue_job
-from initd.core.cgroup_attributes import CgroupPlan, changed_attributes, plan_cgroup
+from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.events import UnitsLoaded
+from initd.core.states import UnitType
 from initd.shell import unitwriter
 
 TYPE_CHECKING = False
@@ -34,7 +35,9 @@ class MadeUnits:
         load: Callable[[str], Unit],
         feed: Callable[[Event], None],
         performer: Performer,
+        surroundings: Callable[[Unit], Surroundings],
     ) -> None:
+        self._surroundings = surroundings
         self._dirs = dirs
         self._read = read
         self._load = load
@@ -54,15 +57,15 @@ class MadeUnits:
 
     def change(self, unit: Unit, is_runtime: bool, dropins: tuple[DropIn, ...]) -> Return | Error:
         """Write the drop-ins, and what they change into the unit's running cgroup."""
-        before = _plan(unit)
+        before = self._plan(unit)
         try:
             for dropin in dropins:
                 unitwriter.write_dropin(unit.name, dropin.stem, dropin.text, is_runtime)
         except OSError as error:
             return _failure(error)
         self._read_again(unit.name)
-        if unit.is_prepared:
-            self._performer.limit(unit.name, unit.cgroup, changed_attributes(before, _plan(unit)))
+        if unit.is_prepared or unit.type is UnitType.SLICE and unit.active_state.is_up:
+            self._performer.limit(unit.name, unit.cgroup, changed_attributes(before, self._plan(unit)))
         return Return()
 
     def forget(self, name: str) -> None:
@@ -70,14 +73,14 @@ class MadeUnits:
         if name.endswith((".service", ".timer", ".path", ".socket", ".slice", ".scope")) and unitwriter.remove_unit(name):
             self._dirs.forget()
 
+    def _plan(self, unit: Unit) -> CgroupPlan:
+        settings = unit.definition.cgroup
+        return plan_cgroup(settings, surroundings=self._surroundings(unit)) if settings is not None else CgroupPlan()
+
     def _read_again(self, name: str) -> Unit:
         self._dirs.forget()
         self._feed(UnitsLoaded((self._read(name),)))
         return self._load(name)
-
-
-def _plan(unit: Unit) -> CgroupPlan:
-    return plan_cgroup(unit.definition.cgroup) if unit.definition.cgroup is not None else CgroupPlan()
 
 
 def _failure(error: OSError) -> Error:

@@ -131,6 +131,7 @@ class Manager:
         self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
+        self.engine.world.default_tasks_max = defaults.tasks_max
         self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(
@@ -145,7 +146,8 @@ class Manager:
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection,
         )
-        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer)
+        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer,
+                                    self.engine.world.surroundings)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
@@ -168,6 +170,7 @@ class Manager:
     def _reconfigure(self) -> None:
         config = self._configure()
         self.facts.load = config.facts
+        self.engine.world.default_tasks_max = config.facts.tasks_max
         self.spawner.facts = self.spawner.facts.replace(
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=config.facts.default_standard_output,

@@ -151,6 +151,14 @@ class RemoveFiles(Effect):
     paths: tuple[str, ...]
 
 
+class LimitUnit(Effect):
+    """Write this into the cgroup of a unit that is there. Not answered."""
+
+    unit: str
+    cgroup: str
+    plan: CgroupPlan
+
+
 class ReleaseUnit(Effect):
     """The unit is down: remove its cgroup if empty, the directories of RuntimeDirectory= and the file of PIDFile=."""
 

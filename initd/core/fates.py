@@ -197,6 +197,8 @@ _CONTROLLED = {
     "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
     "cpu_quota_per_sec_usec": "cpu", "cpu_quota_period_usec": "cpu", "memory_min": "memory", "memory_low": "memory",
     "memory_high": "memory", "memory_max": "memory", "memory_swap_max": "memory", "memory_limit": "memory",
+    "startup_allowed_cpus": "cpuset", "startup_allowed_memory_nodes": "cpuset", "startup_cpu_weight": "cpu",
+    "startup_cpu_shares": "cpu", "startup_io_weight": "io", "default_memory_min": "memory", "default_memory_low": "memory",
     "io_accounting": "io", "io_weight": "io", "io_device_weight": "io", "io_read_bandwidth_max": "io",
     "io_write_bandwidth_max": "io", "io_read_iops_max": "io", "io_write_iops_max": "io",
     "io_device_latency_target_usec": "io", "tasks_max": "pids",

@@ -148,15 +148,15 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
 # --- going up --------------------------------------------------------------------------------------------------
 
 
-def _cgroup_plan(unit: Unit) -> CgroupPlan:
+def _cgroup_plan(unit: Unit, turn: Turn) -> CgroupPlan:
     settings = unit.definition.cgroup
     if settings is None:
         return CgroupPlan()  # the foreground command's own unit
-    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill")
+    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill", turn.surroundings(unit))
 
 
 def enter_condition(unit: Unit, turn: Turn) -> None:
-    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit), exec_settings(unit)))
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit, turn), exec_settings(unit)))
     unit.is_prepared = True
     settings = service_settings(unit)
     if settings.exec_condition:

@@ -85,6 +85,7 @@ class Performer:
             ef.CheckConditions: self._check_conditions,
             ef.RemoveFiles: self._remove_files,
             ef.Thaw: self._thaw,
+            ef.LimitUnit: lambda effect: self.limit(effect.unit, effect.cgroup, effect.plan),
             ef.PrepareUnit: self._prepare_unit,
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
@@ -253,6 +254,8 @@ class Performer:
         """Write a unit's limits into its cgroup, if it has one."""
         failed = self._cgroups.apply(cgroup, plan, uid, gid) if self._cgroups is not None else []
         for attribute, errno in failed:
+            if attribute.is_default:
+                continue
             text = f"{unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
             self._log(ef.Log(LOG_DEBUG, unit, text))
 
