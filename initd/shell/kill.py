@@ -26,7 +26,7 @@ _PASSES = 5
 _PASSES_KILL = 1000
 _QUIET_PASSES = 2
 #: How long one go may take, and the looks that it has in any case.
-_GO_NSEC, _PASSES_A_GO = 50_000_000, 4
+_GO_NSEC, _PASSES_A_GO = 50_000_000, 5
 
 
 class Killed(Record):

@@ -39,7 +39,8 @@ def planned(*lines: str) -> CgroupPlan:
     ("IOWeight=50", "io.weight", "default 50"),
 ])
 def test_one_setting_is_one_file(line, file, text):
-    assert planned(line) == CgroupPlan((CgroupAttribute(file, text),))
+    (attribute,) = planned(line).attributes
+    assert (attribute.file, attribute.text) == (file, text)
 
 
 @pytest.mark.parametrize("line, file, text", [
