@@ -359,6 +359,8 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         self._listen_to_signals()
+        if self.container.is_pid_1:
+            bootfiles.take_name("systemd")
         if self.options.state_fd >= 0:
             self._go_on(self.options.state_fd)
             self.loop.unblock_signals()
