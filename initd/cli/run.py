@@ -83,7 +83,8 @@ def _run(options: Options, command: list[str]) -> int:
         options.flags.add("wait")
     from initd.cli.running import Runner
 
-    return Runner(options, Bus()).run(*_plan(options, command))
+    planned = plan(options, command)
+    return Runner(options, Bus()).run(*planned)
 
 
 def _refuse(options: Options, command: list[str]) -> None:
@@ -102,7 +103,7 @@ def _refuse(options: Options, command: list[str]) -> None:
         raise UsageError("--wait may not be combined with --no-block.")
 
 
-def _plan(options: Options, command: list[str]) -> tuple[str, list[Property], str, list[Property]]:
+def plan(options: Options, command: list[str]) -> tuple[str, list[Property], str, list[Property]]:
     """The service and its properties; then the unit that starts it, and its, where there is one."""
     program = _find(command[0])
     argv = [program, *command[1:]]
