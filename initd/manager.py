@@ -24,7 +24,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Order, Return
-from initd.core.api_unit import FREEZE
+from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
@@ -37,6 +37,7 @@ from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.handover import Handover
+from initd.madeunits import MadeUnits
 from initd.options import Options
 from initd.shell import allowed, bootfiles, cgroup, limits, machine, successor, zones
 from initd.shell.clock import now
@@ -53,6 +54,7 @@ from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import AT_ONCE, reap
+from initd.shell.scheduling import adopt
 from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
@@ -124,6 +126,7 @@ class Manager:
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=defaults.default_standard_output,
             default_error=defaults.default_standard_error,
+            default_settings=config.settings,
             uid=self.container.uid,
             gid=self.container.gid,
         )
@@ -131,6 +134,7 @@ class Manager:
         self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
+        self.engine.world.default_tasks_max = defaults.tasks_max
         self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(
@@ -149,6 +153,8 @@ class Manager:
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self.bus.handlers(),
         )
+        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer,
+                                    self.engine.world.surroundings)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
@@ -166,15 +172,18 @@ class Manager:
         files, problems = read_configuration()
         config = configure(files, machine.read_facts(self.container))
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
-        return config.replace(diagnostics=(*unread, *config.diagnostics))
+        settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
+        return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
 
     def _reconfigure(self) -> None:
         config = self._configure()
         self.facts.load = config.facts
+        self.engine.world.default_tasks_max = config.facts.tasks_max
         self.spawner.facts = self.spawner.facts.replace(
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=config.facts.default_standard_output,
             default_error=config.facts.default_standard_error,
+            default_settings=config.settings,
         )
         self.tell(config.diagnostics)
 
@@ -227,7 +236,9 @@ class Manager:
             if answer is not None:
                 self._events.append(answer)
             self.clients.tell(effect)
-            if isinstance(effect, ef.Reload):
+            if isinstance(effect, ef.UnitRemoved):
+                self.made_units.forget(effect.unit)
+            elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.Reexecute):
                 self.handover.ask()
@@ -340,6 +351,10 @@ class Manager:
     def _carry_out_order(self, order: Order, caller: Caller) -> None:
         if order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
+        elif order.kind == START_TRANSIENT:
+            self.clients.answer(caller, self.made_units.start(*order.args))
+        elif order.kind == SET_PROPERTIES:
+            self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
             self.reload()
             caller.answer(Return())
@@ -380,7 +395,9 @@ class Manager:
             self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(), self._journal_retry_usec
         )
         deadlines = [each for each in wanted if each is not None]
-        if self._reaped_units or self.killer.unsettled:
+        if self.killer.is_chasing:
+            deadlines.append(0)
+        elif self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self._watch_journal()
@@ -399,7 +416,7 @@ class Manager:
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
         self.carry_out(self.engine.collect_garbage(now()))
-        if self.handover.is_due and self.exit is None:
+        if self.handover.is_due and self.exit is None and not self.killer.is_chasing:
             self._reexecute()
 
     def _listen_to_signals(self) -> None:
@@ -497,6 +514,8 @@ class Manager:
                 self.handover.on_trial_exit(end)
             elif unit is not None:
                 self._reaped_units.add(unit)
+                if end.status == _signal.SIGKILL and end.code == "killed":
+                    self.performer.oom.check(unit)
                 self.feed(ev.ProcessExited(unit, pid, end))
         self._has_more_children = len(dead) >= AT_ONCE
 
@@ -508,6 +527,7 @@ class Manager:
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
+        self.killer.go_on()
         units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
         self.killer.unsettled.clear()
         if not units:

@@ -32,6 +32,12 @@ def systemd_escape() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def systemd_run() -> NoReturn:
+    from initd.cli.run import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def _run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]

@@ -30,6 +30,9 @@ def on_change(world: World, change: StateChange, turn: Turn) -> None:
     if unit is None:
         return
     world.may_hold_garbage |= change.new.is_down
+    if change.new.is_down and unit.called_by:
+        # A unit that called this one, and was unloaded since, counted until now.
+        unit.called_by = {name: told for name, told in unit.called_by.items() if name in world.graph.units}
     _note_times(unit, change, turn.now)
     turn.ask(UnitChanged(unit.name))
     verdict = propagation.job_verdict(unit, change)

@@ -62,6 +62,14 @@ class ProcessExited(Event):
     end: ProcessEnd
 
 
+class OomKilled(Event):
+    """The kernel has killed so many of the unit's processes for want of memory, since it was told last. Comes before what
+    else is heard of their ends."""
+
+    unit: str
+    count: int
+
+
 class UnitEmpty(Event):
     """The unit has no process left (the cgroup is empty, or nothing carries its tag any more)."""
 
@@ -105,18 +113,18 @@ class ConnectionAccepted(Event):
 
 
 class PathsChecked(Event):
-    """Answers `WatchPaths`. `failure` is why they cannot be watched, `is_met`: what is waited for is there."""
+    """Answers `WatchPaths`. `failure` is why they cannot be watched, `met`: the path where what is waited for is there."""
 
     unit: str
     failure: str = ""
-    is_met: bool = False
+    met: str = ""
 
 
 class PathTouched(Event):
-    """Something has happened to a watched path or to one above it. `is_change`: it is what PathChanged= waits for."""
+    """Something has happened to a watched path or to one above it. `changed`: the path, if PathChanged= waits for that."""
 
     unit: str
-    is_change: bool
+    changed: str
 
 
 class TimerStampRead(Event):
@@ -217,6 +225,13 @@ class KillRequest(Request):
     unit: str
     who: KillWho
     signal: int
+
+
+class CleanRequest(Request):
+    """Remove what a unit keeps in its directories; `what` are systemctl(1)'s words for `clean --what=`."""
+
+    unit: str
+    what: tuple[str, ...]
 
 
 class ResetFailedRequest(Request):

@@ -13,8 +13,9 @@ from initd.core.directive import Directive, Group
 from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
-from initd.core.settings import Settings, UnitDefinition
-from initd.core.settings_exec import CgroupSettings
+from initd.core.personality import PERSONALITIES
+from initd.core.settings import ServiceSettings, Settings, UnitDefinition
+from initd.core.settings_exec import CgroupSettings, ExecSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.core.states import Fate
 from initd.core.values import INFINITY
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE = 6, 7, 8, 18, 23, 24
+_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE, _SYS_TTY_CONFIG = 6, 7, 8, 18, 23, 24, 26
 _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
 #: Sections of unit types that the manager does not run: none of their directives has an effect.
@@ -121,10 +122,12 @@ def _judge_user(value: Any, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_nice(value: int | None, allowed: Allowed) -> Judgement | None:
-    limit = allowed.hard_limits.get("nice") or 0
-    if value is None or value >= 0 or _has(allowed, _SYS_NICE) or 20 - limit <= value:
+    lowest = 20 - (allowed.hard_limits.get("nice") or 0)
+    if value is None or value >= 0 or _has(allowed, _SYS_NICE) or lowest <= value:
         return None
-    return Judgement(Fate.DEGRADED, "needs CAP_SYS_NICE: as near as the container allows is set instead")
+    if lowest >= 0:
+        return Judgement(Fate.IGNORED, "needs CAP_SYS_NICE")
+    return Judgement(Fate.DEGRADED, f"needs CAP_SYS_NICE: {lowest}, as near as the container allows, is set instead")
 
 
 def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
@@ -135,21 +138,16 @@ def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
     return Judgement(fate, "the container does not have " + " ".join(capabilities.names(missing)).upper())
 
 
-def _judge_affinity(value: tuple[int | str, ...], allowed: Allowed) -> Judgement | None:
-    if value != ("numa",):
-        return None
-    return Judgement(Fate.IGNORED, "which CPUs a node of memory has is not looked up")
-
-
 def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
     if allowed.has_cgroups:
         return None
     return Judgement(Fate.DEGRADED, f"{_NO_TREE}: the slice orders and stops its units, and no more")
 
 
-def _controlled(field: str, controller: str) -> Rule:
-    """What the kernel does for a cgroup, where the tree is writable and has the controller."""
-    default = getattr(CgroupSettings, field)
+def _controlled(field: str, controller: str, group: type[Settings] = CgroupSettings, nothing: str = "") -> Rule:
+    """What the kernel does for a cgroup, where the tree is writable and has the controller. `nothing`: the value that asks
+    for nothing, where it is not the default."""
+    default = nothing or getattr(group, field)
 
     def judge(value: Any, allowed: Allowed) -> Judgement | None:
         if value == default or allowed.has_cgroups and controller in allowed.controllers:
@@ -160,13 +158,15 @@ def _controlled(field: str, controller: str) -> Rule:
     return Rule(f"a writable cgroup tree with the controller \"{controller}\"", judge)
 
 
-def _directory_rule(base: str) -> Rule:
-    def judge(value: tuple[object, ...], allowed: Allowed) -> Judgement | None:
-        if not value or base not in allowed.unwritable:
+def _directory_rule(field: str, base: str) -> Rule:
+    """Of the directories, and of their mode."""
+
+    def judge(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
+        if not getattr(settings, field) or base not in allowed.unwritable:
             return None
         return Judgement(Fate.DEGRADED, f"{base} cannot be written: what is not there yet keeps the unit from starting")
 
-    return Rule(f"{base} can be written", judge)
+    return Rule(f"{base} can be written", judge, True)
 
 
 def _judge_delegate(value: bool, allowed: Allowed) -> Judgement | None:
@@ -180,9 +180,21 @@ def _judge_accounting(value: bool | None, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
-    if not allowed.has_seccomp_filter or value == "inherit":
+    if allowed.can_use_keyrings or value == "inherit":
         return None
-    return Judgement(Fate.DEGRADED, "the container filters system calls: where keyctl(2) is forbidden, there is none")
+    return Judgement(Fate.IGNORED, "the container does not allow keyctl(2)")
+
+
+def _judge_personality(value: str, allowed: Allowed) -> Judgement | None:
+    if not value or value in PERSONALITIES.get(allowed.machine, ()):
+        return None
+    return Judgement(Fate.IGNORED, f"this machine, {allowed.machine}, cannot pretend to be that")
+
+
+def _judge_output(value: str, allowed: Allowed) -> Judgement | None:
+    if value not in ("kmsg", "kmsg+console"):
+        return None
+    return Judgement(Fate.DEGRADED, "to the journal alone: the kernel's log is the host's")
 
 
 #: Setting → the controller that does it.
@@ -190,6 +202,8 @@ _CONTROLLED = {
     "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
     "cpu_quota_per_sec_usec": "cpu", "cpu_quota_period_usec": "cpu", "memory_min": "memory", "memory_low": "memory",
     "memory_high": "memory", "memory_max": "memory", "memory_swap_max": "memory", "memory_limit": "memory",
+    "startup_allowed_cpus": "cpuset", "startup_allowed_memory_nodes": "cpuset", "startup_cpu_weight": "cpu",
+    "startup_cpu_shares": "cpu", "startup_io_weight": "io", "default_memory_min": "memory", "default_memory_low": "memory",
     "io_accounting": "io", "io_weight": "io", "io_device_weight": "io", "io_read_bandwidth_max": "io",
     "io_write_bandwidth_max": "io", "io_read_iops_max": "io", "io_write_iops_max": "io",
     "io_device_latency_target_usec": "io", "tasks_max": "pids",
@@ -213,13 +227,18 @@ _RULES: dict[tuple[Group, str], Rule] = {
         _SYS_NICE, Fate.IGNORED, "above 0 needs ", lambda priority: priority > 0),
     (Group.EXEC, "io_scheduling_class"): _needs(
         _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
-    (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
+    (Group.EXEC, "tty_vhangup"): _needs(_SYS_TTY_CONFIG, Fate.IGNORED, "needs ", bool),
+    (Group.EXEC, "personality"): Rule("what this machine can pretend to be", _judge_personality),
+    (Group.EXEC, "standard_output"): Rule("kmsg is as journal", _judge_output),
+    (Group.EXEC, "standard_error"): Rule("kmsg is as journal", _judge_output),
     (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
-    **{(Group.EXEC, field): _directory_rule(base) for field, base in DIRECTORY_BASES.items()},
+    **{(Group.EXEC, field + ending): _directory_rule(field, base)
+       for field, base in DIRECTORY_BASES.items() for ending in ("", "_mode")},
     (Group.CGROUP, "delegate"): Rule("a writable cgroup tree", _judge_delegate),
     (Group.CGROUP, "cpu_accounting"): _ACCOUNTING,
     (Group.CGROUP, "memory_accounting"): _ACCOUNTING,
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
+    (Group.SPECIFIC, "oom_policy"): _controlled("oom_policy", "memory", ServiceSettings, "continue"),
 }

@@ -6,13 +6,14 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 
 from __future__ import annotations
 
-from initd.core import restart
+from initd.core import clean_plan, restart
 from initd.core.cgroup_attributes import CgroupPlan, plan_cgroup
 from initd.core.dependency import Dependency
 from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
-from initd.core.released import released_paths, released_terminal
+from initd.core.monitor import outcome_variables, remote_variables
+from initd.core.released import released_paths, released_terminal, resets_terminal
 from initd.core.service_record import (
     ServiceMachine,
     commands,
@@ -132,31 +133,30 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
     """What systemd.exec(5), ENVIRONMENT VARIABLES IN SPAWNED PROCESSES, gives a process from the unit's own state."""
     machine = machine_of(unit)
     variables = [f"INVOCATION_ID={unit.invocation_id}"]
+    pid_file = service_settings(unit).pid_file
+    if pid_file:
+        variables.append(f"PIDFILE={pid_file}")
     if is_control and machine.main is not None:
         variables.append(f"MAINPID={machine.main.pid}")
     if phase in (ExecPhase.STOP, ExecPhase.STOP_POST):
-        variables.append(f"SERVICE_RESULT={machine.result.value}")
-        end = machine.last_main.end if machine.last_main is not None else None
-        if end is not None:
-            from initd.core import signals
-
-            status = str(end.status) if end.code == "exited" else signals.name(end.status).removeprefix("SIG")
-            variables += [f"EXIT_CODE={end.code}", f"EXIT_STATUS={status}"]
-    return variables
+        variables += outcome_variables(machine)
+    if phase in (ExecPhase.START_PRE, ExecPhase.START) and len(unit.called_by) == 1:
+        variables += next(iter(unit.called_by.values()))
+    return [*variables, *unit.trigger, *remote_variables(unit)]
 
 
 # --- going up --------------------------------------------------------------------------------------------------
 
 
-def _cgroup_plan(unit: Unit) -> CgroupPlan:
+def _cgroup_plan(unit: Unit, turn: Turn) -> CgroupPlan:
     settings = unit.definition.cgroup
     if settings is None:
         return CgroupPlan()  # the foreground command's own unit
-    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill")
+    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill", turn.surroundings(unit))
 
 
 def enter_condition(unit: Unit, turn: Turn) -> None:
-    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit), exec_settings(unit)))
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit, turn), exec_settings(unit)))
     unit.is_prepared = True
     settings = service_settings(unit)
     if settings.exec_condition:
@@ -269,6 +269,17 @@ def enter_reload_by_notify(unit: Unit, turn: Turn) -> None:
     """The service said RELOADING=1. READY=1 ends it; time alone does not (systemd 252 says so in each TimeoutStartSec=)."""
     go(unit, _S.RELOAD, turn, service_settings(unit).timeout_start_usec)
     turn.propagated_reloads.append(unit.name)
+
+
+def enter_cleaning(unit: Unit, paths: tuple[str, ...], turn: Turn) -> None:
+    """Remove the unit's directories (`systemctl clean`), by a process of the unit that none of its settings holds back."""
+    machine = machine_of(unit)
+    machine.result = machine.clean_result = ServiceResult.SUCCESS
+    machine.phase, machine.command_index, machine.is_spawning_control = ExecPhase.CLEAN, 0, True
+    machine.is_empty = False
+    clean_plan.prepare(unit, turn)
+    turn.ask(Spawn(clean_plan.request(unit, paths)))
+    go(unit, _S.CLEANING, turn, exec_settings(unit).timeout_clean_usec)
 
 
 # --- going down ------------------------------------------------------------------------------------------------
@@ -385,6 +396,7 @@ def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     turn.ask(ReleaseUnit(
         unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else (),
         released_terminal(execution), execution if execution.remove_ipc else None,
+        execution if resets_terminal(execution) else None,
     ))
 
 

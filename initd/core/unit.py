@@ -111,6 +111,8 @@ class Unit:
         "runtime_diagnostics",
         "connection",
         "connection_of",
+        "trigger",
+        "called_by",
         "references",
     )
 
@@ -126,6 +128,10 @@ class Unit:
         self.machine = machine
         self.job: Job | None = None
         self.invocation_id = ""
+        #: Variables that tell by which timer or path it was started last.
+        self.trigger: tuple[str, ...] = ()
+        #: The loaded units whose OnFailure= or OnSuccess= has started this one → what it is told of them.
+        self.called_by: dict[str, tuple[str, ...]] = {}
         self.start_limit = RateLimit()
         #: Counts the jobs it got by `propagation.standing_wish`.
         self.wish_limit = RateLimit()
