@@ -30,9 +30,11 @@ from initd.core.api_unit import (
     list_processes,
     no_such_job,
     queue_job,
+    refer_to_unit,
     reset_failed_unit,
     set_properties,
     start_transient,
+    stop_referring_to_unit,
 )
 from initd.core.dump import dump
 from initd.core.events import (
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
 _UNITS = "a(ssssssouso)"
 _JOBS = "a(usssoo)"
 _CHANGES = "a(sss)"
+#: An order about whoever has called: signals are wanted, or not any more.
+SUBSCRIBE = "Subscribe"
 
 
 # --- finding units --------------------------------------------------------------------------------------------------
@@ -206,10 +210,6 @@ def _order(name: str, takes: str, gives: str, changes: bool = True) -> Method:
     return Method(name, takes, gives, lambda call: Order(name, call.args), changes)
 
 
-def _nothing(call: Subject) -> Answer:
-    return Return()
-
-
 METHODS: tuple[Method, ...] = (
     Method("GetUnit", "s", "o", _with_unit(find_loaded, _path_of)),
     Method("GetUnitByPID", "u", "o", _get_by_pid),
@@ -237,9 +237,8 @@ METHODS: tuple[Method, ...] = (
     Method("ListUnitsByPatterns", "asas", _UNITS, lambda call: _list_units(call.view, *call.args)),
     Method("ListUnitsByNames", "as", _UNITS, _list_by_names),
     Method("ListJobs", "", _JOBS, _list_jobs),
-    # Peers of the private socket get every signal, whether they subscribe or not.
-    Method("Subscribe", "", "", _nothing),
-    Method("Unsubscribe", "", "", _nothing),
+    Method("Subscribe", "", "", lambda call: Order(SUBSCRIBE, (True,))),
+    Method("Unsubscribe", "", "", lambda call: Order(SUBSCRIBE, (False,))),
     _order("Reload", "", ""),
     _order("Reexecute", "", ""),
     Method("Exit", "", "", _exit("exit"), True),
@@ -280,8 +279,8 @@ METHODS: tuple[Method, ...] = (
            _with_unit(find_or_load, lambda unit, call: set_properties(unit, call.args[1:], call.view)), True),
     Method("BindMountUnit", "sssbb", "", None, True),
     Method("MountImageUnit", "sssbba(ss)", "", None, True),
-    Method("RefUnit", "s", "", None),
-    Method("UnrefUnit", "s", "", None),
+    Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
+    Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
     Method("AttachProcessesToUnit", "ssau", "", None, True),
     Method("AbandonScope", "s", "", None, True),

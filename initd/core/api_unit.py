@@ -6,9 +6,16 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 from __future__ import annotations
 
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ResetFailedRequest
+from initd.core.events import (
+    CancelRequest,
+    CleanRequest,
+    JobRequest,
+    KillRequest,
+    ReferenceRequest,
+    ResetFailedRequest,
+)
 from initd.core.objectpath import job_path, unit_path
-from initd.core.properties import Row, can_freeze, control_group
+from initd.core.properties import Row, can_freeze, control_group, load_error
 from initd.core.states import JobMode, JobType, KillWho, UnitType
 from initd.core.unit import slice_path
 
@@ -134,6 +141,19 @@ def reset_failed_unit(unit: Unit) -> Answer:
     return Submit(ResetFailedRequest(0, unit.name), return_nothing)
 
 
+def refer_to_unit(unit: Unit, call: Subject) -> Answer:
+    """Peers of the private socket have no name to be referred by."""
+    if not unit.is_loaded:
+        return Error(*load_error(unit))
+    if not call.client:
+        return Error(DBUS + "InvalidArgs", "Invalid argument")
+    return Submit(ReferenceRequest(0, unit.name, call.client, True), return_nothing)
+
+
+def stop_referring_to_unit(unit: Unit, call: Subject) -> Answer:
+    return Submit(ReferenceRequest(0, unit.name, call.client, False), return_nothing)
+
+
 def clean_unit(unit: Unit, what: list[str]) -> Answer:
     return Submit(CleanRequest(0, unit.name, tuple(what)), return_nothing)
 
@@ -174,8 +194,8 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("Kill", "si", "", lambda call: kill_unit(call.target, *call.args), True),
     Method("ResetFailed", "", "", lambda call: reset_failed_unit(call.target), True),
     Method("SetProperties", "ba(sv)", "", lambda call: set_properties(call.target, call.args, call.view), True),
-    Method("Ref", "", "", None),
-    Method("Unref", "", "", None),
+    Method("Ref", "", "", lambda call: refer_to_unit(call.target, call), True),
+    Method("Unref", "", "", lambda call: stop_referring_to_unit(call.target, call)),
     Method("Clean", "as", "", lambda call: clean_unit(call.target, call.args[0]), True),
     Method("Freeze", "", "", lambda call: freeze_unit(call.target, True, call.view), True),
     Method("Thaw", "", "", lambda call: freeze_unit(call.target, False, call.view), True),

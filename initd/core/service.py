@@ -16,12 +16,15 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import clean_plan
+from initd.core import service_bus as bus
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
 from initd.core import service_oom as oom
 from initd.core.effects import UnitChanged
 from initd.core.events import (
+    BusNameChanged,
+    BusOwnerFound,
     ExecFailed,
     ExecSucceeded,
     NotifyReceived,
@@ -76,6 +79,9 @@ class Input(Enum):
     RELOADING = "RELOADING=1"
     STOPPING = "STOPPING=1"
     OUT_OF_MEMORY = "out of memory"
+    NAME_TAKEN = "bus name taken"
+    NAME_LOST = "bus name lost"
+    OWNER_FOUND = "owner of the bus name found"
 
 
 GOING_UP = (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST)
@@ -269,6 +275,12 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.STOP_POST, _S.FINAL_WATCHDOG, _S.FINAL_SIGTERM), oom.on_killed_in_final),
         ((_S.STOP_SIGKILL, _S.FINAL_SIGKILL), oom.on_killed_in_sigkill),
     ],
+    Input.NAME_TAKEN: [
+        ((_S.START,), bus.on_taken_in_start),
+        ((_S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_taken),
+    ],
+    Input.NAME_LOST: [((_S.RUNNING,), bus.on_lost)],
+    Input.OWNER_FOUND: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_owner)],
 }
 
 TRANSITIONS: dict[tuple[ServiceState, Input], Handler] = {
@@ -289,6 +301,9 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
         (Input.READY, _REST),
         (Input.RELOADING, _REST),
         (Input.STOPPING, _REST),
+        (Input.NAME_TAKEN, _REST),
+        (Input.NAME_LOST, "what the state waits for comes first; whether the name is there is looked at then"),
+        (Input.OWNER_FOUND, "the answer came after the state had moved on"),
         (Input.WATCHDOG, "the watchdog is off in this state"),
         (Input.OUT_OF_MEMORY, "it is only told: a reload has a result of its own, and who is left over none"),
         (Input.MAIN_EXITED, "the run is over"),
@@ -366,6 +381,11 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, "A process of this unit has been killed by the OOM killer.")
         if service_settings(unit).oom_policy != "continue":
             feed(unit, Input.OUT_OF_MEMORY, event, turn)
+    elif isinstance(event, BusNameChanged):
+        machine_of(unit).bus_owner = event.owner
+        feed(unit, Input.NAME_TAKEN if event.owner else Input.NAME_LOST, event, turn)
+    elif isinstance(event, BusOwnerFound):
+        feed(unit, Input.OWNER_FOUND, event, turn)
     elif isinstance(event, StoredFdHungUp):
         notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):

@@ -1,0 +1,239 @@
+"""One stream of D-Bus messages, in both directions, that cannot make the manager wait.
+
+Whoever owns it says what to do with a message (`on_message`) and with its end (`on_end`, once, whatever ended it).
+Everything the other side can cost is bounded: the time to authenticate, the size of a message, the messages served in
+one wake-up, and the bytes that wait to be read. Who oversteps is hung up on.
+
+No descriptors are accepted: `recv` without a control buffer makes the kernel close them.
+"""
+
+from __future__ import annotations
+
+import _socket
+from errno import EAGAIN
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
+
+from initd.wire import dbus
+from initd.wire.sasl import HandshakeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Loop(Protocol):
+        def add(self, fd: int, mask: int, callback: Callable[[int], None]) -> None: ...
+        def modify(self, fd: int, mask: int) -> None: ...
+        def remove(self, fd: int) -> None: ...
+
+    class Handshake(Protocol):
+        """One end of the talk before the first message (`wire.sasl`)."""
+
+        rest: bytes
+
+        @property
+        def is_done(self) -> bool: ...
+        def feed(self, data: bytes) -> bytes: ...
+
+AUTHENTICATION_USEC = 10_000_000
+#: A peer that has not taken a byte of what waits for it in this time has stopped reading.
+STALL_USEC = 30_000_000
+#: More than this and the peer's next messages wait until it has read; what is sent is added up to the second number.
+ENOUGH_PENDING = 1 << 18
+MAX_PENDING = 1 << 22
+#: Messages served for one peer before others get their turn.
+MESSAGES_PER_TURN = 8
+
+
+class Connection:
+    """Owns its socket, which does not block. `clock` gives monotonic microseconds."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        socket: _socket.socket,
+        handshake: Handshake,
+        clock: Callable[[], int],
+        on_message: Callable[[dbus.Message], None],
+        on_end: Callable[[], None],
+        most: int,
+        most_pending: int = MAX_PENDING,
+    ) -> None:
+        """`most` is the size of the longest message that is taken, `most_pending` what may wait to be read."""
+        self._loop = loop
+        self._socket = socket
+        self._fd = socket.fileno()
+        self._handshake: Handshake | None = handshake
+        self._clock = clock
+        self._on_message = on_message
+        self._on_end = on_end
+        self._parser = dbus.Parser(most)
+        self._most_pending = most_pending
+        self._pending = bytearray()
+        self._mask = EPOLLIN
+        self._has_waiting = False
+        #: When to give up on the peer: authentication, or reading.
+        self._deadline_usec: int | None = clock() + AUTHENTICATION_USEC
+        self.is_open = True
+        loop.add(self._fd, self._mask, self._on_ready)
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self._handshake is None
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = self._has_waiting = False
+            self._loop.remove(self._fd)
+            self._socket.close()
+            self._on_end()
+
+    # --- what comes ------------------------------------------------------------------------------------------------
+
+    def _on_ready(self, mask: int) -> None:
+        if mask & EPOLLOUT:
+            self._flush()
+        if not self.is_open:
+            return
+        if mask & EPOLLIN:
+            self._read()
+        elif mask & (EPOLLHUP | EPOLLERR):
+            self.close()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(65536)
+        except OSError as problem:
+            if problem.errno != EAGAIN:
+                self.close()
+            return
+        if not data:
+            self.close()
+            return
+        try:
+            if self._handshake is not None:
+                data = self._greet(self._handshake, data)
+            self._parser.feed(data)
+        except HandshakeError:
+            self.close()
+            return
+        self._serve()
+
+    def _greet(self, handshake: Handshake, data: bytes) -> bytes:
+        """Go on with the handshake; returns the messages that came behind it."""
+        answer = handshake.feed(data)
+        if handshake.is_done:
+            self._handshake = None
+            self._deadline_usec = None
+        self.send(answer)
+        return handshake.rest
+
+    def _serve(self) -> None:
+        """Hand over some of the messages that are complete; the rest waits for its turn, or for the peer to read."""
+        self._has_waiting = False
+        for _ in range(MESSAGES_PER_TURN):
+            if not self.is_open or len(self._pending) > ENOUGH_PENDING:
+                break
+            try:
+                message = self._parser.next_message()
+            except dbus.WireError:
+                self.close()
+                return
+            if message is None:
+                break
+            self._on_message(message)
+        else:
+            self._has_waiting = self.is_open
+        self._watch()
+
+    def _watch(self) -> None:
+        """Ask the loop for what matters now: room to write, and more messages unless there are enough already."""
+        if not self.is_open:
+            return
+        mask = EPOLLOUT if self._pending else 0
+        if not self._has_waiting and len(self._pending) <= ENOUGH_PENDING:
+            mask |= EPOLLIN
+        if mask != self._mask:
+            self._mask = mask
+            self._loop.modify(self._fd, mask)
+
+    # --- what goes -------------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        """As much as fits now, the rest when there is room; to a peer that is gone, nothing."""
+        if not data or not self.is_open:
+            return
+        has_queue = bool(self._pending)
+        self._pending += data
+        if not has_queue:
+            self._write()
+        if len(self._pending) > self._most_pending:
+            self.close()
+        self._watch()
+
+    def _flush(self) -> None:
+        was_full = len(self._pending) > ENOUGH_PENDING
+        self._write()
+        if was_full and self.is_open and len(self._pending) <= ENOUGH_PENDING:
+            self._serve()  # its messages had to wait
+        self._watch()
+
+    def _write(self) -> None:
+        try:
+            sent = self._socket.send(self._pending, _socket.MSG_NOSIGNAL)
+        except OSError as problem:
+            if problem.errno != EAGAIN:
+                self.close()
+                return
+            sent = 0
+        del self._pending[:sent]
+        if self._handshake is not None:
+            return
+        if not self._pending:
+            self._deadline_usec = None
+        elif sent or self._deadline_usec is None:
+            self._deadline_usec = self._clock() + STALL_USEC
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """All that is under way; the descriptor must be inherited."""
+        fds.append(self._fd)
+        handshake = vars(self._handshake) if self._handshake is not None else None
+        return {"fd": self._fd, "read": self._parser.unread, "pending": bytes(self._pending),
+                "deadline": self._deadline_usec, "handshake": handshake}
+
+    def go_on(self, saved: dict[str, Any]) -> None:
+        """As the one that was saved, whose socket this has got."""
+        if saved["handshake"] is None:
+            self._handshake = None
+        else:
+            vars(self._handshake).update(saved["handshake"])
+        self._deadline_usec = saved["deadline"]
+        self._parser.feed(saved["read"])
+        self._pending += saved["pending"]
+        self._has_waiting = True  # what was sent already does not make the socket ready again
+        self._watch()
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """When `on_deadline` wants to be called: at once where messages wait for their turn."""
+        return 0 if self._has_waiting else self._deadline_usec
+
+    def on_deadline(self, now_usec: int) -> None:
+        if self._deadline_usec is not None and self._deadline_usec <= now_usec:
+            self.close()
+        elif self._has_waiting:
+            self._serve()
+
+
+def encode_answer(message: dbus.Message) -> bytes:
+    """The bytes of a reply. A value that does not fit its signature is our mistake: the caller hears of it as an error, and
+    nobody else suffers."""
+    try:
+        return dbus.encode(message)
+    except dbus.WireError as problem:
+        text = f"The answer cannot be sent: {problem}".replace("\0", "?")
+        name = "org.freedesktop.DBus.Error.Failed"
+        return dbus.encode(message.replace(type=dbus.ERROR, error_name=name, signature="s", body=(text,)))
