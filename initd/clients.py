@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from initd.core.answers import Answer
     from initd.core.events import Event
 
     class Channel(Protocol):
@@ -105,11 +106,11 @@ class Clients:
             self.answer(caller, answer)
         return None
 
-    def answer(self, caller: Caller, answer: Return | Error | Submit) -> None:
+    def answer(self, caller: Caller, answer: Answer) -> None:
         """Send it, or wait for what the engine says to it."""
         if isinstance(answer, Submit):
             self._submit(caller, answer)
-        else:
+        elif not isinstance(answer, Order):
             caller.answer(answer)
 
     def _submit(self, caller: Caller, submit: Submit) -> None:

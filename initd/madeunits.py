@@ -5,7 +5,7 @@ Decides nothing: `core.transient` says which files a call comes to.
 
 from __future__ import annotations
 
-from initd.core.answers import Error, Order, Return
+from initd.core.answers import Error, Return
 from initd.core.api_unit import JOB_METHODS, queue_job
 from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.events import UnitsLoaded
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from initd.core.answers import Submit
+    from initd.core.answers import Answer
     from initd.core.events import Event
     from initd.core.settings import UnitDefinition
     from initd.core.transient import DropIn, UnitFile
@@ -44,7 +44,7 @@ class MadeUnits:
         self._feed = feed
         self._performer = performer
 
-    def start(self, files: tuple[UnitFile, ...], mode: str) -> Return | Error | Submit:
+    def start(self, files: tuple[UnitFile, ...], mode: str) -> Answer:
         """Write the files; the answer is the job of the first."""
         try:
             for file in files:
@@ -53,9 +53,7 @@ class MadeUnits:
             return _failure(error)
         for file in files[::-1]:
             unit = self._read_again(file.name)
-        answer = queue_job(unit, JOB_METHODS["Start"], mode)
-        assert not isinstance(answer, Order)
-        return answer
+        return queue_job(unit, JOB_METHODS["Start"], mode)
 
     def change(self, unit: Unit, is_runtime: bool, dropins: tuple[DropIn, ...]) -> Return | Error:
         """Write the drop-ins, and what they change into the unit's running cgroup."""

@@ -354,7 +354,7 @@ class Manager:
         elif order.kind == START_TRANSIENT:
             self.clients.answer(caller, self.made_units.start(*order.args))
         elif order.kind == SET_PROPERTIES:
-            caller.answer(self.made_units.change(*order.args))
+            self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
             self.reload()
             caller.answer(Return())

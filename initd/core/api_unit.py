@@ -6,14 +6,7 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 from __future__ import annotations
 
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import (
-    CancelRequest,
-    CleanRequest,
-    JobRequest,
-    KillRequest,
-    ReferenceRequest,
-    ResetFailedRequest,
-)
+from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
 from initd.core.properties import Row, can_freeze, control_group, load_error
 from initd.core.states import JobMode, JobType, KillWho, UnitType

@@ -12,7 +12,7 @@ everything ends in `shutdown`.
 
 from __future__ import annotations
 
-from initd.core import clean, consequences, machines, requests, running, service, target, timer
+from initd.core import clean, consequences, machines, requests, running, target, timer
 from initd.core import events as ev
 from initd.core.effects import (
     Effect,
@@ -243,8 +243,8 @@ class Engine:
 
     def _on_bus_name_changed(self, event: ev.BusNameChanged, turn: Turn) -> None:
         unit = self.graph.units.get(self.world.bus_names.units.get(event.name, ""))
-        if unit is not None:
-            service.on_event(unit, event, turn)
+        if unit is not None and unit.type in machines.ON_PROCESS:
+            machines.ON_PROCESS[unit.type](unit, event, turn)
             self.world.deadlines.touch(unit)
 
     def _on_processes_killed(self, event: ev.ProcessesKilled, turn: Turn) -> None:

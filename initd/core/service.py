@@ -78,10 +78,10 @@ class Input(Enum):
     READY = "READY=1"
     RELOADING = "RELOADING=1"
     STOPPING = "STOPPING=1"
-    OUT_OF_MEMORY = "out of memory"
     NAME_TAKEN = "bus name taken"
     NAME_LOST = "bus name lost"
     OWNER_FOUND = "owner of the bus name found"
+    OUT_OF_MEMORY = "out of memory"
 
 
 GOING_UP = (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST)
@@ -268,6 +268,12 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
     ],
     Input.RELOADING: [((_S.RUNNING,), notify.on_reloading), ((_S.RELOAD,), notify.on_reloading_in_reload)],
     Input.STOPPING: [((_S.RUNNING,), notify.on_stopping)],
+    Input.NAME_TAKEN: [
+        ((_S.START,), bus.on_taken_in_start),
+        ((_S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_taken),
+    ],
+    Input.NAME_LOST: [((_S.RUNNING,), bus.on_lost)],
+    Input.OWNER_FOUND: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_owner)],
     Input.OUT_OF_MEMORY: [
         ((*GOING_UP, _S.STOP), oom.on_killed_beside_control),
         ((_S.RUNNING, _S.EXITED), oom.on_killed_in_running),
@@ -275,12 +281,6 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.STOP_POST, _S.FINAL_WATCHDOG, _S.FINAL_SIGTERM), oom.on_killed_in_final),
         ((_S.STOP_SIGKILL, _S.FINAL_SIGKILL), oom.on_killed_in_sigkill),
     ],
-    Input.NAME_TAKEN: [
-        ((_S.START,), bus.on_taken_in_start),
-        ((_S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_taken),
-    ],
-    Input.NAME_LOST: [((_S.RUNNING,), bus.on_lost)],
-    Input.OWNER_FOUND: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_owner)],
 }
 
 TRANSITIONS: dict[tuple[ServiceState, Input], Handler] = {
@@ -377,15 +377,15 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         feed(unit, Input.PID_FILE, event, turn)
     elif isinstance(event, ProcessesListed):
         feed(unit, Input.LISTED, event, turn)
-    elif isinstance(event, OomKilled):
-        turn.log(unit, LOG_WARNING, "A process of this unit has been killed by the OOM killer.")
-        if service_settings(unit).oom_policy != "continue":
-            feed(unit, Input.OUT_OF_MEMORY, event, turn)
     elif isinstance(event, BusNameChanged):
         machine_of(unit).bus_owner = event.owner
         feed(unit, Input.NAME_TAKEN if event.owner else Input.NAME_LOST, event, turn)
     elif isinstance(event, BusOwnerFound):
         feed(unit, Input.OWNER_FOUND, event, turn)
+    elif isinstance(event, OomKilled):
+        turn.log(unit, LOG_WARNING, "A process of this unit has been killed by the OOM killer.")
+        if service_settings(unit).oom_policy != "continue":
+            feed(unit, Input.OUT_OF_MEMORY, event, turn)
     elif isinstance(event, StoredFdHungUp):
         notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):
