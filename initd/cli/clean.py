@@ -38,10 +38,7 @@ def clean(arguments: list[str], options: Options) -> int:
 
 def _wait(bus: Bus, waiting: set[str]) -> None:
     """Until none of the units is in maintenance any more. How it went is not told, as systemd's does not tell it."""
-    for path in sorted(waiting):
-        if bus.get(path, UNIT, "ActiveState") != "maintenance":
-            waiting.discard(path)
-    while waiting:
-        path, state = state_told_by(bus.wait_for_signal(tells_a_state))
-        if state and state != "maintenance":
-            waiting.discard(path)
+    while waiting := {path for path in waiting if bus.get(path, UNIT, "ActiveState") == "maintenance"}:
+        # What comes first may be from before the cleaning: whether it is over is asked again.
+        while state_told_by(bus.wait_for_signal(tells_a_state))[0] not in waiting:
+            pass

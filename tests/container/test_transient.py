@@ -134,3 +134,13 @@ def test_a_setting_is_in_force_at_once_and_taken_back(machine):
 def test_what_cannot_be_changed_is_refused(machine, words, problem):
     done = machine.exec("systemctl", "set-property", *words, check=False)
     assert (done.returncode, done.stderr) == (1, problem + "\n")
+
+
+def test_clean_comes_back_when_it_is_gone(machine):
+    machine.write("/etc/systemd/system/kept-cache.service",
+                  "[Service]\nType=oneshot\nExecStart=/usr/bin/touch /var/cache/kept/file\nCacheDirectory=kept\n")
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "kept-cache.service")
+    assert machine.exec("ls", "-d", "/var/cache/kept").stdout == "/var/cache/kept\n"
+    machine.systemctl("clean", "kept-cache.service")
+    assert machine.exec("test", "-e", "/var/cache/kept", check=False).returncode == 1
