@@ -4,6 +4,6 @@ import sys
 
 sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
-from initd.journal.receiver import main
+from initd.journal.main import main
 
-sys.exit(main())
+sys.exit(main(sys.argv[1:]))

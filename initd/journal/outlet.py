@@ -22,24 +22,23 @@ class Outlet:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._lines: list[bytes] = []
+        self._blocks: list[bytes] = []
         self._size = 0
         self._trouble = 0  # the errno last reported
 
-    def add(self, lines: list[bytes]) -> None:
-        """Queue lines (no newline at their end), and write if enough have come together."""
-        self._lines += lines
-        self._size += sum(map(len, lines))
+    def add(self, block: bytes) -> None:
+        """Queue whole lines, and write if enough have come together."""
+        self._blocks.append(block)
+        self._size += len(block)
         if self._size >= _GATHER:
             self.flush()
 
     def flush(self) -> None:
         """Write everything queued; returns when it is written, or when the stdout is gone for good."""
-        if not self._lines:
+        if not self._size:
             return
-        self._lines.append(b"")
-        data = b"\n".join(self._lines)
-        self._lines.clear()
+        data = b"".join(self._blocks)
+        self._blocks.clear()
         self._size = 0
         try:
             self._write(data)

@@ -20,12 +20,14 @@ class SyslogMessage(Record):
     identifier: bytes
     pid: int  # as the text says; 0 where it does not
     text: bytes
+    stamp: bytes = b""  # as it stands there, with the blank behind it
 
 
 def parse_message(data: bytes) -> SyslogMessage:
     number, rest = _split_priority(data.rstrip(b"\n\0"))
-    identifier, pid, text = _split_tag(_skip_stamp(rest))
-    return SyslogMessage(number & 7, number >> 3, identifier, pid, text)
+    stamp = _stamp(rest)
+    identifier, pid, text = _split_tag(rest[len(stamp):])
+    return SyslogMessage(number & 7, number >> 3, identifier, pid, text, stamp)
 
 
 def _split_priority(data: bytes) -> tuple[int, bytes]:
@@ -35,10 +37,10 @@ def _split_priority(data: bytes) -> tuple[int, bytes]:
     return _DEFAULT_PRIORITY, data
 
 
-def _skip_stamp(data: bytes) -> bytes:
+def _stamp(data: bytes) -> bytes:
     stamp = data[:_STAMP_LENGTH]
     is_stamp = stamp[:3] in _MONTHS and stamp[9:10] == b":" == stamp[12:13] and stamp[15:16] == b" "
-    return data[_STAMP_LENGTH:] if is_stamp else data
+    return stamp if is_stamp else b""
 
 
 def _split_tag(data: bytes) -> tuple[bytes, int, bytes]:

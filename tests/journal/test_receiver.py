@@ -27,7 +27,7 @@ PATIENCE = 20
 class Journal:
     """A running journal process, its sockets, and what it has written so far."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, places: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> None:
         self.directory = directory
         self.sockets = [self._bind(name) for name in NAMES]
         self.output, write_fd = os.pipe()
@@ -38,8 +38,8 @@ class Journal:
             actions = [(os.POSIX_SPAWN_DUP2, write_fd, 1)]
             actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + i) for i, fd in enumerate(spare)]
             self.pid = os.posix_spawn(
-                sys.executable, [sys.executable, "-IS", str(MAIN)],
-                {"LISTEN_FDS": "3", "LISTEN_FDNAMES": ":".join(NAMES)}, file_actions=actions)
+                sys.executable, [sys.executable, "-IS", str(MAIN), *places],
+                {"LISTEN_FDS": "3", "LISTEN_FDNAMES": ":".join(NAMES), **(environment or {})}, file_actions=actions)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
         for fd in spare:
@@ -74,7 +74,9 @@ class Journal:
         while expected not in self.text:
             ready, _, _ = select.select([self.output], [], [], max(0, deadline - time.monotonic()))
             assert ready, f"waited for {expected!r}, got {self.text[-2000:]!r}"
-            self.text += os.read(self.output, 65536)
+            data = os.read(self.output, 65536)
+            assert data, f"it ended; waited for {expected!r}, got {self.text[-2000:]!r}"
+            self.text += data
         return self.text
 
     def stop(self) -> bytes:

@@ -10,8 +10,8 @@ from initd.wire.syslog import SyslogMessage, parse_message
 
 
 @pytest.mark.parametrize("data, expected", [
-    (b"<30>Jan  2 03:04:05 cron[77]: (root) CMD", SyslogMessage(6, 3, b"cron", 77, b"(root) CMD")),
-    (b"<13>Dec 31 23:59:59 logger: hi there\n", SyslogMessage(5, 1, b"logger", 0, b"hi there")),
+    (b"<30>Jan  2 03:04:05 cron[77]: (root) CMD", SyslogMessage(6, 3, b"cron", 77, b"(root) CMD", b"Jan  2 03:04:05 ")),
+    (b"<13>Dec 31 23:59:59 logger: hi there\n", SyslogMessage(5, 1, b"logger", 0, b"hi there", b"Dec 31 23:59:59 ")),
     (b"<38>sshd[9]: Accepted\0", SyslogMessage(6, 4, b"sshd", 9, b"Accepted")),
     (b"no tag here", SyslogMessage(6, 1, b"", 0, b"no tag here")),
     (b"note: a tag without a number", SyslogMessage(6, 1, b"note", 0, b"a tag without a number")),
