@@ -370,8 +370,7 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _NEEDS_PAM = "there is no PAM session here"
-_NOT_KEPT = "the journal keeps nothing but the text of a line yet"
-_ALL_LOGGED = "the journal keeps every line yet"
+_ALL_LOGGED = "the journal keeps every line, whatever it says"
 
 
 def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE,
@@ -423,18 +422,15 @@ EXEC: tuple[Directive, ...] = (
     _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b"),
     _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
     _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
-    _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
-          reason="the journal names the unit instead"),
-    _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i", fate=Fate.IGNORED,
-          reason=_NOT_KEPT),
-    _exec("SyslogLevel", "syslog_level", _level, "i", fate=Fate.IGNORED, reason=_NOT_KEPT),
+    _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET),
+    _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i"),
+    _exec("SyslogLevel", "syslog_level", _level, "i"),
     _exec("SyslogLevelPrefix", "syslog_level_prefix", parsers.boolean, "b"),
-    _exec("LogLevelMax", "log_level_max", _level, "i", _RESET, fate=Fate.IGNORED, reason=_ALL_LOGGED),
+    _exec("LogLevelMax", "log_level_max", _level, "i", _RESET),
     _exec("LogRateLimitIntervalSec", "log_rate_limit_interval_usec", parsers.seconds(), "t",
-          property_name="LogRateLimitIntervalUSec", fate=Fate.IGNORED, reason=_ALL_LOGGED),
-    _exec("LogRateLimitBurst", "log_rate_limit_burst", parsers.unsigned, "u", fate=Fate.IGNORED, reason=_ALL_LOGGED),
-    _exec("LogExtraFields", "log_extra_fields", _log_extra_fields, "aay", Merge.APPEND, fate=Fate.IGNORED,
-          reason="the journal takes no fields from units yet"),
+          property_name="LogRateLimitIntervalUSec"),
+    _exec("LogRateLimitBurst", "log_rate_limit_burst", parsers.unsigned, "u"),
+    _exec("LogExtraFields", "log_extra_fields", _log_extra_fields, "aay", Merge.APPEND),
     _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND, fate=Fate.IGNORED,
           reason=_ALL_LOGGED),
     _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.DEGRADED,

@@ -163,6 +163,9 @@ class PrepareUnit(Effect):
     cgroup: str
     plan: CgroupPlan = CgroupPlan()
     exec: object = None
+    #: What others may know of the unit: the number in its tag, and which of its runs this is.
+    number: int = 0
+    invocation_id: str = ""
 
 
 class Thaw(Effect):

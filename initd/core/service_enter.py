@@ -156,7 +156,8 @@ def _cgroup_plan(unit: Unit, turn: Turn) -> CgroupPlan:
 
 
 def enter_condition(unit: Unit, turn: Turn) -> None:
-    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit, turn), exec_settings(unit)))
+    turn.ask(PrepareUnit(
+        unit.name, unit.cgroup, _cgroup_plan(unit, turn), exec_settings(unit), unit.number, unit.invocation_id))
     unit.is_prepared = True
     settings = service_settings(unit)
     if settings.exec_condition:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CLOCK_REALTIME, _CLOCK_MONOTONIC = 0, 1
 _CONTROLS = bytes(set(range(32)) - {9, 10}) + b"\x7f"
 _CRITICAL = 2
+#: journald.conf(5), RateLimitBurst=: for a unit that asks for an interval and says no more.
+_DEFAULT_BURST = 10_000
 #: What systemd-journald says of messages that were dropped (SD_MESSAGE_JOURNAL_DROPPED).
 _DROPPED_ID = b"a596d6fe7bfa4994828e72309e95d61e"
 
@@ -111,6 +113,8 @@ class Sink:
         rules, config = sender.rules, self._config
         interval_usec = rules.interval_usec if rules.interval_usec >= 0 else config.rate_interval_usec
         burst = rules.burst if rules.burst >= 0 else config.rate_burst
+        if rules.interval_usec > 0 and not burst and rules.burst < 0:
+            burst = _DEFAULT_BURST
         if not interval_usec or not burst:
             return block
         count = block.count(b"\n")

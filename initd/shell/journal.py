@@ -36,7 +36,8 @@ class Journal:
 
     def __init__(self, run: str, python: str, program: str, dev: str = "/dev") -> None:
         self._directory = run + "/systemd/journal"
-        self._argv = [python, "-IS", program]
+        #: Beside another root there are no files of ours but below `run`.
+        self._argv = [python, "-IS", program, "" if run == "/run" else run, run]
         self._dev = dev
         self._listeners: list[tuple[str, _socket.socket]] = []
         self._sender: _socket.socket | None = None

@@ -28,6 +28,7 @@ from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
 from initd.shell.spawn import ExecStatus, SocketFds, Spawned, Spawner, SpawnError
 from initd.shell.track import Tracker
+from initd.shell.unitstate import UnitState
 from initd.shell.watch import PathWatch
 
 TYPE_CHECKING = False
@@ -64,6 +65,7 @@ class Performer:
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
         self.fd_store = FdStore(loop, feed)
+        self.unit_state = UnitState("/run", spawner.facts.tag_base)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
         self.oom = OomWatch(loop, feed, cgroups)
@@ -130,6 +132,7 @@ class Performer:
         ]
         return {
             "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
+            "unit_state": self.unit_state.save(),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -138,6 +141,7 @@ class Performer:
             self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
         self._frozen = set(saved["frozen"])
         self.oom.restore(saved["oom"])
+        self.unit_state.restore(saved["unit_state"])
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status
@@ -239,6 +243,11 @@ class Performer:
 
     def _prepare_unit(self, effect: ef.PrepareUnit) -> None:
         try:
+            self.unit_state.publish(effect)
+        except OSError as error:
+            text = f"{effect.unit}: Cannot write to /run/systemd/units: {error.strerror}"
+            self._log(ef.Log(LOG_DEBUG, effect.unit, text))
+        try:
             self._tracker.prepare(effect.unit, effect.cgroup)
             if self._cgroups is not None and effect.cgroup:
                 self._limit(effect)
@@ -281,6 +290,7 @@ class Performer:
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._frozen.discard(effect.unit)
         self.oom.forget(effect.unit)
+        self.unit_state.release(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
