@@ -1,0 +1,115 @@
+"""What services write is in the store of a real container, with the unit and the run that wrote it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import PODMAN, SERVICES, Container
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from initd.journal.segment import HEAD_SIZE, decode_entry, decode_head
+
+UNIT = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+SyslogIdentifier=chosen
+SyslogFacility=daemon
+LogLevelMax=info
+LogExtraFields=EXTRA=one OTHER=two
+ExecStart=/bin/sh -c 'echo plain; echo "<3>bad"; echo "<7>not to be seen"'
+ExecStart=logger -t tagged -p mail.warning by-syslog
+ExecStart=/bin/sh -c 'exec sleep 0.3'
+"""
+LOUD = """\
+[Service]
+Type=oneshot
+LogRateLimitIntervalSec=1h
+LogRateLimitBurst=5
+ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; done'
+"""
+
+
+def entries(container, directory: str) -> list[dict[str, bytes]]:
+    """Of all segments, heads left out."""
+    names = container.exec("sh", "-c", f"ls {directory}/*/*.export").stdout.split()
+    found = []
+    for name in names:
+        data = subprocess.run([*PODMAN, "exec", container.id, "cat", name], capture_output=True, check=True).stdout
+        assert decode_head(data) is not None
+        position = HEAD_SIZE
+        while (decoded := decode_entry(data, position)) is not None:
+            found.append({key.decode(): value for key, value in decoded[0]})
+            position = decoded[1]
+        assert position == len(data)
+    return found
+
+
+@pytest.fixture(scope="module")
+def container():
+    container = Container(SERVICES)
+    container.put("/etc/systemd/system/probe.service", UNIT)
+    container.put("/etc/systemd/system/loud.service", LOUD)
+    try:
+        container.start().wait_until_booted()
+        container.systemctl("start", "probe.service", "loud.service")
+        yield container
+    finally:
+        container.remove()
+
+
+def find(container, text: bytes, directory: str = "/run/log/journal") -> dict[str, bytes]:
+    def look():
+        return next((entry for entry in entries(container, directory) if entry.get("MESSAGE") == text), None)
+    return container.wait_until(f"{text!r} is stored", look, 10)
+
+
+def test_a_line_has_its_unit_its_run_and_what_the_unit_asked_for(container):
+    entry = find(container, b"plain")
+    assert {name: entry.get(name) for name in (
+        "_TRANSPORT", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY", "EXTRA", "OTHER", "_SYSTEMD_UNIT",
+        "_SYSTEMD_SLICE", "_UID", "_RUNTIME_SCOPE",
+    )} == {
+        "_TRANSPORT": b"stdout", "PRIORITY": b"6", "SYSLOG_IDENTIFIER": b"chosen", "SYSLOG_FACILITY": b"3", "EXTRA": b"one",
+        "OTHER": b"two", "_SYSTEMD_UNIT": b"probe.service", "_SYSTEMD_SLICE": b"system.slice", "_UID": b"0",
+        "_RUNTIME_SCOPE": b"system",
+    }
+    assert entry["_SYSTEMD_INVOCATION_ID"].decode() == container.show("probe.service", "InvocationID").replace("-", "")
+    assert find(container, b"bad")["PRIORITY"] == b"3"
+    assert not [each for each in entries(container, "/run/log/journal") if each.get("MESSAGE") == b"not to be seen"]
+
+
+def test_a_datagram_is_its_senders_unit(container):
+    entry = find(container, b"by-syslog")
+    assert (entry["_TRANSPORT"], entry["SYSLOG_IDENTIFIER"], entry["SYSLOG_FACILITY"]) == (b"syslog", b"tagged", b"2")
+    assert entry["_SYSTEMD_UNIT"] == b"probe.service"
+    assert entry["EXTRA"] == b"one"
+
+
+def test_a_daemon_that_logs_by_syslog_is_its_unit(container):
+    def look():
+        return next((entry for entry in entries(container, "/run/log/journal")
+                     if entry.get("SYSLOG_IDENTIFIER") == b"cron" and entry["_TRANSPORT"] == b"syslog"), None)
+    entry = container.wait_until("cron has spoken", look, 10)
+    assert entry["_SYSTEMD_UNIT"] == b"cron.service"
+    assert entry["_COMM"] == b"cron"
+
+
+def test_the_managers_messages_name_the_unit_they_are_about(container):
+    found = [entry for entry in entries(container, "/run/log/journal") if entry.get("UNIT") == b"probe.service"]
+    assert found
+    assert {entry["_SYSTEMD_UNIT"] for entry in found} == {b"init.scope"}
+
+
+def test_a_rate_limit_of_a_unit_holds(container):
+    lines = [entry["MESSAGE"] for entry in entries(container, "/run/log/journal")
+             if entry.get("_SYSTEMD_UNIT") == b"loud.service" and entry["_TRANSPORT"] == b"stdout"]
+    assert lines == [b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_the_stdout_still_has_every_line(container):
+    assert "probe.service[" in container.logs() and "]: plain" in container.logs()
