@@ -22,6 +22,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Return
+from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE
 from initd.core.engine import Engine
 from initd.core.load import load_unit
@@ -129,6 +130,7 @@ class Manager:
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
             self.fates_of,
+            self.spawner.dynamic_users,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
@@ -204,6 +206,9 @@ class Manager:
         self.carry_out(effects)
         if isinstance(event, ev.EnvironmentRequest):
             self._share_environment()
+        elif isinstance(event, ev.TuningRequest):
+            tuning = self.engine.world.tuning
+            self.journal.direct(tuning.log_target, tuning.log_level)
 
     def carry_out(self, effects: Iterable[ef.Effect]) -> None:
         for effect in effects:
@@ -296,6 +301,8 @@ class Manager:
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""
         self.clients.tell_reloading(True)
+        world = self.engine.world
+        world.boot_times = world.boot_times.replace(units_load=now())
         self._reconfigure()
         self.unit_dirs.forget()
         definitions: dict[str, UnitDefinition] = {}
@@ -319,7 +326,9 @@ class Manager:
             return
         if order is None:
             return
-        if order.kind == FREEZE:
+        if order.kind == IN_FILE:
+            self.control.reply_file(client, message.serial, order.args[0])
+        elif order.kind == FREEZE:
             self.clients.answer(client, message, self.performer.freeze(order))
         elif order.kind == "Reload":
             self.reload()
@@ -432,7 +441,9 @@ class Manager:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
             target = self.engine.world.foreground = foreground.NAME
         self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
+        world, began = self.engine.world, now()
         self.load(target, *ALWAYS_LOADED)
+        world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
     def _foreground(self) -> UnitDefinition:

@@ -26,9 +26,9 @@ def complain_behind(text: str) -> None:
 
 def print_version() -> None:
     """Whose behaviour this is, in the form scripts know, and what it really is."""
-    from initd import SYSTEMD_VERSION, __version__
+    from initd import FEATURES, SYSTEMD_VERSION, __version__
 
-    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})")
+    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})\n{FEATURES}")
 
 
 def is_utf8() -> bool:

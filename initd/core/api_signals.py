@@ -14,7 +14,7 @@ from initd.core.effects import (
     UnitRemoved,
 )
 from initd.core.objectpath import ROOT, job_path, unit_path
-from initd.core.properties import PREFIX, tables_of, values
+from initd.core.properties import CHANGES, INVALIDATES, PREFIX, tables_of, values
 from initd.core.unit import Unit
 
 TYPE_CHECKING = False
@@ -80,9 +80,10 @@ def _on_passed(effect: UnitPassed, view: View) -> list[Signal]:
 def _changes_of(unit: Unit, view: View) -> list[Signal]:
     signals = []
     for interface, rows in tables_of(unit.type).items():
-        announced = tuple(row for row in rows if row.is_announced)
-        if announced:
-            body: tuple[Any, ...] = (interface, values(announced, unit, view), [])
+        announced = tuple(row for row in rows if row.emits == CHANGES)
+        others = [row.name for row in rows if row.emits == INVALIDATES]
+        if announced or others:
+            body: tuple[Any, ...] = (interface, values(announced, unit, view), others)
             signals.append((unit_path(unit.name), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body))
     return signals
 

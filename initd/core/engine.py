@@ -141,6 +141,7 @@ class Engine:
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
         turn = Turn(now, self.is_heard)
+        turn.heeds_watchdogs = self.world.tuning.service_watchdogs
         if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, ev.ConnectionAccepted, *_ANSWERS)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
             # asked; not before an answer, which belongs to the event before; and not before a request, a
@@ -345,6 +346,9 @@ class Engine:
 
     def _act(self, action: EmergencyAction, exit_code: int | None, reason: str, turn: Turn) -> None:
         if action is EmergencyAction.NONE:
+            return
+        if not turn.heeds_watchdogs:
+            turn.log(None, LOG_WARNING, f"Watchdog disabled! Not acting on: {reason}")
             return
         verb, stage = ACTIONS[action]
         if self.world.shutdown.stage in (Stage.NONE, Stage.STOPPING):
@@ -663,6 +667,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
     ev.EnvironmentRequest: _on_world(requests.on_environment_request),  # type: ignore[arg-type]
+    ev.TuningRequest: _on_world(requests.on_tuning_request),  # type: ignore[arg-type]
 }
 
 #: systemd(1), SIGNALS: what starts a target.

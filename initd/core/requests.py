@@ -15,6 +15,7 @@ from initd.core.events import (
     KillRequest,
     Request,
     ResetFailedRequest,
+    TuningRequest,
 )
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import Stage
@@ -147,6 +148,11 @@ def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:
 def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> None:
     world.shutdown.exit_code = event.exit_code
     world.was_exit_code_set = True
+    turn.ask(Reply(event.request))
+
+
+def on_tuning_request(world: World, event: TuningRequest, turn: Turn) -> None:
+    setattr(world.tuning, event.field, event.value)
     turn.ask(Reply(event.request))
 
 

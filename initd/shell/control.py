@@ -4,7 +4,7 @@ Hands every method call to `on_call` and sends what it is told to; what a call m
 a client can cost is bounded: how many there are, how long they may take to authenticate, the size of a message, the
 calls served in one wake-up, and the bytes that wait for them to read. Who oversteps is dropped, nobody else notices.
 
-No descriptors are accepted: `recv` without a control buffer makes the kernel close them.
+No descriptors are accepted: `recv` without a control buffer makes the kernel close them. Those of answers go out once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import struct
 from errno import EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
 
+from initd.shell.fds import OwnedFd, open_memory_file
 from initd.wire import dbus
 from initd.wire.sasl import HandshakeError, ServerHandshake
 
@@ -42,6 +43,8 @@ STALL_USEC = 30_000_000
 #: More than this and the client's next calls wait until it has read; signals are added up to the second number.
 ENOUGH_PENDING = 1 << 18
 MAX_PENDING = 1 << 22
+#: The same for files that wait to be taken.
+ENOUGH_FILES = 4
 #: Calls served for one client before others get their turn.
 CALLS_PER_TURN = 8
 #: How long not to accept when descriptors or memory have run out.
@@ -51,14 +54,15 @@ ACCEPT_PAUSE_USEC = 500_000
 class _Client:
     """One connection. Plain fields; `Control` does everything."""
 
-    __slots__ = ("id", "uid", "socket", "fd", "handshake", "parser", "pending", "deadline_usec", "mask", "silent")
+    __slots__ = ("id", "uid", "socket", "fd", "handshake", "parser", "pending", "deadline_usec", "mask", "silent",
+                 "passes_fds", "files", "sent")
 
     def __init__(self, client_id: int, uid: int, socket: _socket.socket, guid: str, deadline_usec: int) -> None:
         self.id = client_id
         self.uid = uid
         self.socket = socket
         self.fd = socket.fileno()
-        self.handshake: ServerHandshake | None = ServerHandshake(uid, guid)
+        self.handshake: ServerHandshake | None = ServerHandshake(uid, guid, accepts_fds=True)
         self.parser = dbus.Parser(MAX_CALL)
         self.pending = bytearray()
         #: When to give up on it: authentication, or reading.
@@ -66,6 +70,16 @@ class _Client:
         self.mask = EPOLLIN
         #: Serials of calls that want no reply.
         self.silent: set[int] = set()
+        #: It takes descriptors.
+        self.passes_fds = False
+        #: Bytes sent so far, and the descriptors that go with what is pending: each with the number of its first byte.
+        self.sent = 0
+        self.files: list[tuple[int, OwnedFd]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Enough waits for it to be read."""
+        return len(self.pending) > ENOUGH_PENDING or len(self.files) >= ENOUGH_FILES
 
 
 class Control:
@@ -191,6 +205,7 @@ class Control:
         """Go on with the handshake; returns the messages that came behind it."""
         answer = handshake.feed(data)
         if handshake.is_done:
+            client.passes_fds = handshake.passes_fds
             client.handshake = None
             client.deadline_usec = None
         self._send(client, answer)
@@ -200,7 +215,7 @@ class Control:
         """Hand over some of the calls that are complete; the rest waits for its turn, or for the client to read."""
         self._waiting.pop(client.id, None)
         for _ in range(CALLS_PER_TURN):
-            if client.id not in self._clients or len(client.pending) > ENOUGH_PENDING:
+            if client.id not in self._clients or client.is_full:
                 break
             try:
                 message = client.parser.next_message()
@@ -222,18 +237,18 @@ class Control:
         if client.id not in self._clients:
             return
         mask = EPOLLOUT if client.pending else 0
-        if client.id not in self._waiting and len(client.pending) <= ENOUGH_PENDING:
+        if client.id not in self._waiting and not client.is_full:
             mask |= EPOLLIN
         if mask != client.mask:
             client.mask = mask
             self._loop.modify(client.fd, mask)
 
     def _flush(self, client: _Client) -> None:
-        was_full = len(client.pending) > ENOUGH_PENDING
+        was_full = client.is_full
         self._write(client)
         if client.id not in self._clients:
             return
-        if was_full and len(client.pending) <= ENOUGH_PENDING:
+        if was_full and not client.is_full:
             self._serve(client)  # its calls had to wait
         self._watch(client)
 
@@ -251,12 +266,13 @@ class Control:
 
     def _write(self, client: _Client) -> None:
         try:
-            sent = client.socket.send(client.pending, _socket.MSG_NOSIGNAL)
+            sent = self._send_some(client)
         except OSError as problem:
             if problem.errno != EAGAIN:
                 self._drop(client.id)
                 return
             sent = 0
+        client.sent += sent
         del client.pending[:sent]
         if client.handshake is not None:
             return
@@ -265,6 +281,21 @@ class Control:
         elif sent or client.deadline_usec is None:
             client.deadline_usec = self._clock() + STALL_USEC
 
+    def _send_some(self, client: _Client) -> int:
+        """A descriptor goes with the first byte of its message, and no other with it: each send ends where one begins."""
+        starts = [start for start, _ in client.files[:2]]
+        if not starts:
+            return client.socket.send(client.pending, _socket.MSG_NOSIGNAL)
+        if starts[0] > client.sent:
+            return client.socket.send(client.pending[: starts[0] - client.sent], _socket.MSG_NOSIGNAL)
+        end = starts[1] - client.sent if len(starts) > 1 else len(client.pending)
+        file = client.files[0][1]
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", file.fileno()))
+        sent = client.socket.sendmsg([client.pending[:end]], [rights], _socket.MSG_NOSIGNAL)
+        del client.files[0]
+        file.close()
+        return sent
+
     def _drop(self, client_id: int) -> None:
         client = self._clients.pop(client_id, None)
         if client is None:
@@ -272,6 +303,8 @@ class Control:
         self._waiting.pop(client_id, None)
         self._loop.remove(client.fd)
         client.socket.close()
+        for _, file in client.files:
+            file.close()
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -311,6 +344,26 @@ class Control:
         message = dbus.Message(
             dbus.ERROR, self._serial(), dbus.NO_REPLY_EXPECTED,
             error_name=name, reply_serial=serial, sender=SENDER, signature="s", body=(text.replace("\0", "?"),),
+        )  # fmt: skip
+        self._answer(client_id, serial, message)
+
+    def reply_file(self, client_id: int, serial: int, text: str) -> None:
+        """The answer is a file to read, at its beginning: what would be long for a message."""
+        client = self._clients.get(client_id)
+        if client is None or serial in client.silent:
+            return
+        if not client.passes_fds:
+            self.error(client_id, serial, "org.freedesktop.DBus.Error.NotSupported", "Operation not supported")
+            return
+        try:
+            file = open_memory_file("reply", text.encode("utf-8", "replace"))
+        except OSError as problem:
+            self.error(client_id, serial, "org.freedesktop.DBus.Error.Failed", problem.strerror or str(problem))
+            return
+        client.files.append((client.sent + len(client.pending), file))
+        message = dbus.Message(
+            dbus.METHOD_RETURN, self._serial(), dbus.NO_REPLY_EXPECTED,
+            reply_serial=serial, sender=SENDER, signature="h", body=(0,), fds=1,
         )  # fmt: skip
         self._answer(client_id, serial, message)
 

@@ -52,6 +52,8 @@ class Server:
             self.control.reply(client_id, message.serial, message.signature, message.body)
         elif message.member == "Much":
             self.control.reply(client_id, message.serial, "ay", (bytes(message.body[0]),))
+        elif message.member == "File":
+            self.control.reply_file(client_id, message.serial, message.body[0])
         elif message.member == "Wrong":
             self.control.reply(client_id, message.serial, "u", ("text",))
         else:
@@ -260,6 +262,63 @@ def test_descriptors_sent_along_do_not_stay(server):
     os.close(reader)
     os.close(writer)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_an_answer_can_be_a_file(server):
+    peer, before = greet(server), open_files()
+    peer.send(call("File", "s", ("a long story",), serial=5) + call("Echo", "s", ("next",), serial=6))
+    server.turn()
+    data, fds, _, _ = socket.recv_fds(peer, 4096, 5)
+    parser = dbus.Parser()
+    parser.feed(data + (peer.recv(4096) if len(fds) else b""))
+    reply, other = parser.next_message(), parser.next_message()
+    assert (reply.reply_serial, reply.signature, reply.body, reply.fds) == (5, "h", (0,), 1)
+    assert (other.reply_serial, other.fds) == (6, 0)
+    with open(fds[0]) as file:
+        assert file.read() == "a long story"
+    assert open_files() == before
+
+
+def test_files_wait_for_their_turn_and_are_bounded(server):
+    peer, before = greet(server), open_files()
+    peer.send(call("Much", "u", (1 << 20,)) + b"".join(call("File", "s", ("x",), serial=n) for n in range(2, 40)))
+    server.turn()
+    assert open_files() - before <= control.ENOUGH_FILES
+    serials, files, parser = [], 0, dbus.Parser()
+    while len(serials) < 39:
+        server.turn()
+        data, fds, _, _ = socket.recv_fds(peer, 1 << 16, 5)
+        files += len(fds)
+        for fd in fds:
+            os.close(fd)
+        parser.feed(data)
+        while (message := parser.next_message()) is not None:
+            serials.append(message.reply_serial)
+    assert serials == list(range(1, 40)) and files == 38
+    assert open_files() == before
+
+
+def test_files_that_nobody_took_are_closed_with_the_client(server):
+    before = open_files()
+    peer = greet(server)
+    peer.send(call("Much", "u", (1 << 18,)) + b"".join(call("File", "s", ("x",), serial=n) for n in range(2, 5)))
+    server.turn()
+    peer.close()
+    server.turn()
+    assert open_files() == before
+
+
+def test_who_takes_no_descriptors_gets_an_error(server):
+    peer = connect(server)
+    peer.send(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n" + call("File", "s", ("x",)))
+    server.turn()
+    peer.recv(len(b"DATA\r\nOK \r\n") + 32)
+    (reply,) = received(server, peer)
+    assert reply.error_name == "org.freedesktop.DBus.Error.NotSupported"
 
 
 def test_a_peer_that_hangs_up_is_forgotten(server):
