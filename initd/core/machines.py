@@ -1,22 +1,60 @@
-"""Which machine a unit of each type gets. Who plans jobs without running them needs no more of the engine than this."""
+"""Which module runs the units of which type. All of them offer the same functions, so that nobody else asks for the type."""
 
 from __future__ import annotations
 
-from initd.core import path, service, socket, target, timer
+from initd.core import events as ev
+from initd.core import path, service, socket, target, timer, unsupported
 from initd.core.settings import UnitDefinition
 from initd.core.states import UnitType
-from initd.core.unit import Machine
+from initd.core.turn import Outcome, Turn
+from initd.core.unit import Machine, Unit
+from initd.core.world import World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Kind(Protocol):
+        """What a unit type's module offers."""
+
+        def make(self, definition: UnitDefinition) -> Machine: ...
+        def start(self, unit: Unit, world: World, turn: Turn) -> Outcome: ...
+        def stop(self, unit: Unit, world: World, turn: Turn) -> Outcome: ...
+        def reset_failed(self, unit: Unit, turn: Turn) -> None: ...
+
+    class Trigger(Kind, Protocol):
+        """The module of a type whose units start others."""
+
+        def on_other_changed(self, unit: Unit, other: Unit, world: World, turn: Turn) -> None: ...
+
+
+KINDS: dict[UnitType, Kind] = {
+    UnitType.SERVICE: service, UnitType.TARGET: target, UnitType.SLICE: target, UnitType.SOCKET: socket,
+    UnitType.TIMER: timer, UnitType.PATH: path,
+}
+TRIGGERS: dict[UnitType, Trigger] = {UnitType.SOCKET: socket, UnitType.TIMER: timer, UnitType.PATH: path}
+
+#: Types with a clock of their own.
+ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
+    UnitType.SERVICE: service.on_deadline, UnitType.TIMER: timer.on_deadline,
+}
+
+#: What the shell tells units of one type only.
+ON_EVENT: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn], None]]] = {
+    ev.TimerStampRead: (UnitType.TIMER, timer.on_stamp_read),
+    ev.PathsChecked: (UnitType.PATH, path.on_checked),
+    ev.PathTouched: (UnitType.PATH, path.on_touched),
+    ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),
+    ev.SocketReady: (UnitType.SOCKET, socket.on_ready),
+    ev.ConnectionAccepted: (UnitType.SOCKET, socket.on_connection),
+}
 
 
 def make_machine(definition: UnitDefinition) -> Machine:
-    if definition.type is UnitType.SERVICE:
-        return service.make(definition)
-    if definition.type in (UnitType.TARGET, UnitType.SLICE):
-        return target.make(definition)
-    if definition.type is UnitType.SOCKET:
-        return socket.make(definition)
-    if definition.type is UnitType.PATH:
-        return path.make(definition)
-    if definition.type is UnitType.TIMER:
-        return timer.make(definition)
-    return target.UnsupportedMachine(definition)
+    """The record of a unit that has not run yet."""
+    return KINDS.get(definition.type, unsupported).make(definition)
+
+
+def of(unit: Unit) -> Kind:
+    return KINDS.get(unit.type, unsupported)

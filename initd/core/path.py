@@ -14,8 +14,8 @@ from initd.core.events import PathsChecked, PathTouched
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import PathSettings, UnitDefinition
 from initd.core.states import ActiveState
-from initd.core.turn import Outcome, StateChange, Turn
-from initd.core.unit import Machine, Unit
+from initd.core.turn import Outcome, Turn
+from initd.core.unit import StateMachine, Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
 from initd.core.world import World
 
@@ -36,31 +36,20 @@ class PathResult(Enum):
     TRIGGER_LIMIT_HIT = "trigger-limit-hit"
 
 
-_ACTIVE_STATES = {PathState.DEAD: ActiveState.INACTIVE, PathState.FAILED: ActiveState.FAILED}
+_ACTIVE_STATES: dict[Enum, ActiveState] = {PathState.DEAD: ActiveState.INACTIVE, PathState.FAILED: ActiveState.FAILED}
 
 
-class PathMachine(Machine):
+class PathMachine(StateMachine):
     """The record. `is_checking`: the shell was asked to watch, and has not said yet what is there."""
 
-    __slots__ = ("state", "result", "trigger_limit", "is_checking")
+    __slots__ = ("result", "trigger_limit", "is_checking")
+    ACTIVE_STATES = _ACTIVE_STATES
 
     def __init__(self) -> None:
-        self.state = PathState.DEAD
+        self.state: PathState = PathState.DEAD
         self.result = PathResult.SUCCESS
         self.trigger_limit = RateLimit()
         self.is_checking = False
-
-    @property
-    def active_state(self) -> ActiveState:
-        return _ACTIVE_STATES.get(self.state, ActiveState.ACTIVE)
-
-    @property
-    def sub_state(self) -> str:
-        return self.state.value
-
-    @property
-    def can_start(self) -> bool:
-        return True
 
 
 def make(definition: UnitDefinition) -> PathMachine:
@@ -103,7 +92,7 @@ def reset_failed(unit: Unit, turn: Turn) -> None:
     machine.result = PathResult.SUCCESS
     machine.trigger_limit.reset()
     if machine.state is PathState.FAILED:
-        _set_state(unit, PathState.DEAD, turn)
+        turn.enter(unit, PathState.DEAD)
 
 
 def _look(unit: Unit, turn: Turn, makes_directories: bool = False) -> None:
@@ -120,7 +109,7 @@ def _enter_dead(unit: Unit, result: PathResult, turn: Turn) -> None:
     is_failed = machine.result is not PathResult.SUCCESS
     if is_failed:
         turn.log(unit, LOG_WARNING, f"Failed with result '{machine.result.value}'.")
-    _set_state(unit, PathState.FAILED if is_failed else PathState.DEAD, turn)
+    turn.enter(unit, PathState.FAILED if is_failed else PathState.DEAD)
 
 
 # --- what is there --------------------------------------------------------------------------------------------------
@@ -137,7 +126,7 @@ def on_checked(unit: Unit, event: PathsChecked, world: World, turn: Turn) -> Non
     elif event.is_met:
         _trigger(unit, world, turn)
     else:
-        _set_state(unit, PathState.WAITING, turn)
+        turn.enter(unit, PathState.WAITING)
 
 
 def on_touched(unit: Unit, event: PathTouched, world: World, turn: Turn) -> None:
@@ -164,10 +153,10 @@ def _trigger(unit: Unit, world: World, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         _enter_dead(unit, PathResult.RESOURCES, turn)
         return
-    _set_state(unit, PathState.RUNNING, turn)
+    turn.enter(unit, PathState.RUNNING)
 
 
-def on_other_changed(unit: Unit, other: Unit, turn: Turn) -> None:
+def on_other_changed(unit: Unit, other: Unit, world: World, turn: Turn) -> None:
     """The unit that is started by this one has changed its state."""
     machine = machine_of(unit)
     if machine.state is not PathState.RUNNING or not other.active_state.is_down or other.job is not None:
@@ -176,10 +165,3 @@ def on_other_changed(unit: Unit, other: Unit, turn: Turn) -> None:
         _enter_dead(unit, PathResult.UNIT_START_LIMIT_HIT, turn)
     elif not machine.is_checking:
         _look(unit, turn)
-
-
-def _set_state(unit: Unit, state: PathState, turn: Turn) -> None:
-    machine = machine_of(unit)
-    old = machine.active_state
-    machine.state = state
-    turn.changes.append(StateChange(unit.name, old, machine.active_state))

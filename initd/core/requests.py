@@ -5,6 +5,7 @@ Source: org.freedesktop.systemd1(5). Each request ends in one Reply or Refused e
 
 from __future__ import annotations
 
+from initd.core import machines
 from initd.core.effects import KillProcesses, Reply
 from initd.core.events import (
     CancelRequest,
@@ -25,10 +26,6 @@ from initd.core.turn import Turn
 from initd.core.unit import Unit
 from initd.core.values import PidRef
 from initd.core.world import World, refuse
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ERROR = "org.freedesktop.systemd1."
 
@@ -125,17 +122,15 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
     turn.ask(Reply(event.request))
 
 
-def on_reset_failed_request(
-    world: World, event: ResetFailedRequest, turn: Turn, reset: Callable[[Unit, Turn], None]
-) -> None:
-    """`reset` is the unit type's own part."""
+def on_reset_failed_request(world: World, event: ResetFailedRequest, turn: Turn) -> None:
+    """`systemctl reset-failed`: also forgets how often the units were started (systemctl(1))."""
     unit = world.graph.get(event.unit) if event.unit else None
     if event.unit and (unit is None or unit.load_state is LoadState.NOT_FOUND and unit.active_state.is_down):
         refuse(event.request, Refusal(_ERROR + "NoSuchUnit", f"Unit {event.unit} not loaded."), turn)
         return
     for each in [unit] if unit is not None else [world.graph.units[name] for name in sorted(world.graph.units)]:
         each.start_limit.reset()
-        reset(each, turn)
+        machines.of(each).reset_failed(each, turn)
     turn.ask(Reply(event.request))
 
 

@@ -39,6 +39,7 @@ from initd.core.states import ExecPhase, JobType, ServiceResult, ServiceState, S
 from initd.core.turn import Outcome, Turn
 from initd.core.unit import Unit
 from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING
+from initd.core.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -301,11 +302,11 @@ def feed(unit: Unit, kind: Input, event: object, turn: Turn) -> Outcome | None:
 # --- the unit type's interface to the engine -----------------------------------------------------------------------
 
 
-def start(unit: Unit, turn: Turn) -> Outcome:
+def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     return feed(unit, Input.START, None, turn) or Outcome.BEGUN
 
 
-def stop(unit: Unit, turn: Turn) -> Outcome:
+def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     return feed(unit, Input.STOP, None, turn) or Outcome.BEGUN
 
 
@@ -350,7 +351,7 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
             feed(unit, Input(kind), event, turn)
 
 
-def on_deadline(unit: Unit, turn: Turn) -> None:
+def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
     """Some deadline of this service has passed; each one that has is dealt with once."""
     machine, now = machine_of(unit), turn.now.monotonic_usec
     if machine.pid_file_retry_usec <= now:

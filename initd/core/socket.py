@@ -15,8 +15,8 @@ from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import SocketSettings, UnitDefinition
 from initd.core.states import ActiveState
-from initd.core.turn import Outcome, StateChange, Turn
-from initd.core.unit import Machine, Unit
+from initd.core.turn import Outcome, Turn
+from initd.core.unit import StateMachine, Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
 from initd.core.world import World
 
@@ -39,7 +39,7 @@ class SocketResult(Enum):
     SERVICE_START_LIMIT_HIT = "service-start-limit-hit"
 
 
-_ACTIVE_STATES = {
+_ACTIVE_STATES: dict[Enum, ActiveState] = {
     SocketState.DEAD: ActiveState.INACTIVE, SocketState.START: ActiveState.ACTIVATING,
     SocketState.FAILED: ActiveState.FAILED,
 }
@@ -47,30 +47,19 @@ _ACTIVE_STATES = {
 _BURST, _BURST_ACCEPTING = 20, 200
 
 
-class SocketMachine(Machine):
+class SocketMachine(StateMachine):
     """The record. `connections`: the number of each one that has a service now → the service's name."""
 
-    __slots__ = ("state", "result", "trigger_limit", "connections", "n_accepted", "n_refused")
+    __slots__ = ("result", "trigger_limit", "connections", "n_accepted", "n_refused")
+    ACTIVE_STATES = _ACTIVE_STATES
 
     def __init__(self) -> None:
-        self.state = SocketState.DEAD
+        self.state: SocketState = SocketState.DEAD
         self.result = SocketResult.SUCCESS
         self.trigger_limit = RateLimit()
         self.connections: dict[int, str] = {}
         self.n_accepted = 0
         self.n_refused = 0
-
-    @property
-    def active_state(self) -> ActiveState:
-        return _ACTIVE_STATES.get(self.state, ActiveState.ACTIVE)
-
-    @property
-    def sub_state(self) -> str:
-        return self.state.value
-
-    @property
-    def can_start(self) -> bool:
-        return True
 
 
 def make(definition: UnitDefinition) -> SocketMachine:
@@ -101,7 +90,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} already active, refusing.")
             return Outcome.FAILED
     machine.result = SocketResult.SUCCESS
-    _set_state(unit, SocketState.START, turn)
+    turn.enter(unit, SocketState.START)
     turn.ask(OpenSockets(unit.name, settings))
     return Outcome.BEGUN
 
@@ -118,7 +107,7 @@ def reset_failed(unit: Unit, turn: Turn) -> None:
     machine.result = SocketResult.SUCCESS
     machine.trigger_limit.reset()
     if machine.state is SocketState.FAILED:
-        _set_state(unit, SocketState.DEAD, turn)
+        turn.enter(unit, SocketState.DEAD)
 
 
 def on_opened(unit: Unit, event: SocketsOpened, world: World, turn: Turn) -> None:
@@ -136,7 +125,7 @@ def on_opened(unit: Unit, event: SocketsOpened, world: World, turn: Turn) -> Non
 def _enter_listening(unit: Unit, turn: Turn, is_again: bool = False) -> None:
     settings = settings_of(unit)
     turn.ask(WatchSockets(unit.name, True, is_again and settings.flush_pending))
-    _set_state(unit, SocketState.LISTENING, turn)
+    turn.enter(unit, SocketState.LISTENING)
 
 
 def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
@@ -147,7 +136,7 @@ def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
     is_failed = machine.result is not SocketResult.SUCCESS
     if is_failed:
         turn.log(unit, LOG_WARNING, f"Failed with result '{machine.result.value}'.")
-    _set_state(unit, SocketState.FAILED if is_failed else SocketState.DEAD, turn)
+    turn.enter(unit, SocketState.FAILED if is_failed else SocketState.DEAD)
 
 
 # --- somebody comes -------------------------------------------------------------------------------------------------
@@ -206,12 +195,14 @@ def _may_trigger(unit: Unit, turn: Turn) -> bool:
 
 def _enter_running(unit: Unit, turn: Turn) -> None:
     turn.ask(WatchSockets(unit.name, False))
-    _set_state(unit, SocketState.RUNNING, turn)
+    turn.enter(unit, SocketState.RUNNING)
 
 
-def on_service_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> None:
-    """The service of a socket that does not accept has changed its state."""
+def on_other_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> None:
+    """The service of a socket has changed its state; with Accept=yes it is one of many, and no news."""
     machine = machine_of(unit)
+    if service.connection:
+        return
     if machine.state is SocketState.LISTENING and not service.active_state.is_down:
         # Started by somebody else: it has the sockets, and answers.
         _enter_running(unit, turn)
@@ -233,10 +224,3 @@ def on_connection_over(unit: Unit, service: Unit, turn: Turn) -> None:
 def instance_name(unit_name: str, number: int, peer: str) -> str:
     """The unit that serves a connection (systemd.socket(5), Accept=)."""
     return unitname.instantiate(unitname.prefix(unit_name) + "@.service", f"{number}-{peer}" if peer else str(number))
-
-
-def _set_state(unit: Unit, state: SocketState, turn: Turn) -> None:
-    machine = machine_of(unit)
-    old = machine.active_state
-    machine.state = state
-    turn.changes.append(StateChange(unit.name, old, machine.active_state))

@@ -1,7 +1,4 @@
-"""Unit types that are up or down and nothing else: targets and slices (systemd.target(5), systemd.slice(5)).
-
-Types whose own work is not done here yet (sockets, timers, …) use `unsupported`, which says so by the job's result.
-"""
+"""Unit types that are up or down and nothing else: targets and slices (systemd.target(5), systemd.slice(5))."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from initd.core.settings import UnitDefinition
 from initd.core.states import ActiveState, UnitType
 from initd.core.turn import Outcome, StateChange, Turn
 from initd.core.unit import Machine, Unit
+from initd.core.world import World
 
 
 class SimpleMachine(Machine):
@@ -39,7 +37,7 @@ def make(definition: UnitDefinition) -> SimpleMachine:
     return SimpleMachine(definition.is_perpetual)
 
 
-def start(unit: Unit, turn: Turn) -> Outcome:
+def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     machine = unit.machine
     assert isinstance(machine, SimpleMachine)
     if machine.is_active:
@@ -52,7 +50,7 @@ def start(unit: Unit, turn: Turn) -> Outcome:
     return Outcome.BEGUN
 
 
-def stop(unit: Unit, turn: Turn) -> Outcome:
+def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     machine = unit.machine
     assert isinstance(machine, SimpleMachine)
     if not machine.is_active:
@@ -64,31 +62,5 @@ def stop(unit: Unit, turn: Turn) -> Outcome:
     return Outcome.BEGUN
 
 
-class UnsupportedMachine(Machine):
-    """A unit that can be loaded and shown, but not started; perpetual mounts are up because the container runs."""
-
-    __slots__ = ("is_active", "word")
-
-    def __init__(self, definition: UnitDefinition) -> None:
-        self.is_active = definition.is_perpetual
-        self.word = {UnitType.MOUNT: "mounted", UnitType.SCOPE: "running"}.get(definition.type, "active")
-
-    @property
-    def active_state(self) -> ActiveState:
-        return ActiveState.ACTIVE if self.is_active else ActiveState.INACTIVE
-
-    @property
-    def sub_state(self) -> str:
-        return self.word if self.is_active else "dead"
-
-    @property
-    def can_start(self) -> bool:
-        return True
-
-
-def refuse_start(unit: Unit, turn: Turn) -> Outcome:
-    return Outcome.ALREADY if unit.active_state.is_up else Outcome.UNSUPPORTED
-
-
-def refuse_stop(unit: Unit, turn: Turn) -> Outcome:
-    return Outcome.ALREADY
+def reset_failed(unit: Unit, turn: Turn) -> None:
+    """They cannot fail."""

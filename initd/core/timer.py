@@ -16,8 +16,8 @@ from initd.core.effects import ReadTimerStamp, TouchTimerStamp
 from initd.core.events import TimerStampRead
 from initd.core.settings import TimerSettings, UnitDefinition
 from initd.core.states import ActiveState, ServiceResult
-from initd.core.turn import Outcome, StateChange, Turn
-from initd.core.unit import Machine, Unit
+from initd.core.turn import Outcome, Turn
+from initd.core.unit import StateMachine, Unit
 from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING, Now
 from initd.core.world import World
 
@@ -34,22 +34,23 @@ class TimerState(Enum):
     FAILED = "failed"
 
 
-_ACTIVE_STATES = {TimerState.DEAD: ActiveState.INACTIVE, TimerState.FAILED: ActiveState.FAILED}
+_ACTIVE_STATES: dict[Enum, ActiveState] = {TimerState.DEAD: ActiveState.INACTIVE, TimerState.FAILED: ActiveState.FAILED}
 #: Times that come once, however often the other unit starts.
 _ONCE = frozenset(("OnActive", "OnBoot", "OnStartup"))
 #: What wake-ups are aligned to, the coarsest first, so that those of many timers fall together.
 _GRAINS = (60_000_000, 10_000_000, 1_000_000, 250_000)
 
 
-class TimerMachine(Machine):
+class TimerMachine(StateMachine):
     """The record. `elapses` has a next time for each of the unit's times: monotonic ones first, then those of calendars,
     None where there is none; `spent` the numbers of those that come no more."""
 
-    __slots__ = ("state", "result", "elapses", "spent", "next_monotonic_usec", "next_realtime_usec", "wake_usec",
+    __slots__ = ("result", "elapses", "spent", "next_monotonic_usec", "next_realtime_usec", "wake_usec",
                  "last_trigger", "start_time", "is_reading_stamp")
+    ACTIVE_STATES = _ACTIVE_STATES
 
     def __init__(self) -> None:
-        self.state = TimerState.DEAD
+        self.state: TimerState = TimerState.DEAD
         self.result = ServiceResult.SUCCESS
         self.elapses: tuple[int | None, ...] = ()
         self.spent: frozenset[int] = frozenset()
@@ -62,20 +63,8 @@ class TimerMachine(Machine):
         self.is_reading_stamp = False
 
     @property
-    def active_state(self) -> ActiveState:
-        return _ACTIVE_STATES.get(self.state, ActiveState.ACTIVE)
-
-    @property
-    def sub_state(self) -> str:
-        return self.state.value
-
-    @property
     def deadline_usec(self) -> int | None:
         return self.wake_usec if self.wake_usec < INFINITY else None
-
-    @property
-    def can_start(self) -> bool:
-        return True
 
 
 def make(definition: UnitDefinition) -> TimerMachine:
@@ -231,7 +220,7 @@ def _wake_usec(at_usec: int, accuracy_usec: int, world: World) -> int:
 # --- what happens then ----------------------------------------------------------------------------------------------
 
 
-def on_tick(unit: Unit, world: World, turn: Turn) -> None:
+def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
     machine, now = machine_of(unit), turn.now
     if machine.state is not TimerState.WAITING or machine.wake_usec > now.monotonic_usec:
         return
@@ -282,10 +271,8 @@ def after_reload(unit: Unit, world: World, turn: Turn) -> None:
 
 def _set_state(unit: Unit, state: TimerState, turn: Turn) -> None:
     machine = machine_of(unit)
-    old = machine.active_state
-    machine.state = state
     if state is not TimerState.WAITING:
         machine.wake_usec = INFINITY
     if state is not TimerState.WAITING and state is not TimerState.RUNNING:
         machine.next_monotonic_usec, machine.next_realtime_usec = INFINITY, 0
-    turn.changes.append(StateChange(unit.name, old, machine.active_state))
+    turn.enter(unit, state)

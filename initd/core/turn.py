@@ -11,7 +11,7 @@ from enum import Enum
 from initd.core.effects import Effect, Log, UnitPassed
 from initd.core.record import Record
 from initd.core.states import ActiveState, JobResult, ServiceResult
-from initd.core.unit import Unit
+from initd.core.unit import StateMachine, Unit
 from initd.core.values import LOG_INFO, Now
 
 TYPE_CHECKING = False
@@ -74,6 +74,14 @@ class Turn:
         self.has_run_jobs = False
         #: Units that were started too often: StartLimitAction= is the engine's to carry out.
         self.limits_hit: list[str] = []
+
+    def enter(self, unit: Unit, state: Enum) -> None:
+        """The unit's machine is in this state now."""
+        machine = unit.machine
+        assert isinstance(machine, StateMachine)
+        old = machine.active_state
+        machine.state = state
+        self.changes.append(StateChange(unit.name, old, machine.active_state))
 
     def ask(self, effect: Effect) -> None:
         self.effects.append(effect)

@@ -6,6 +6,8 @@ type's own module the machine.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from initd.core.dependency import KINDS_WITH, Dependency, Facet
 from initd.core.job import Job
 from initd.core.ratelimit import RateLimit
@@ -57,6 +59,26 @@ class Machine:
     def has_processes(self) -> bool:
         """Some may be left though it is down."""
         return False
+
+
+class StateMachine(Machine):
+    """One that can be started, and whose state is a word: `ACTIVE_STATES` has those that do not mean active."""
+
+    __slots__ = ("state",)
+    ACTIVE_STATES: dict[Enum, ActiveState] = {}
+    state: Enum
+
+    @property
+    def active_state(self) -> ActiveState:
+        return self.ACTIVE_STATES.get(self.state, ActiveState.ACTIVE)
+
+    @property
+    def sub_state(self) -> str:
+        return str(self.state.value)
+
+    @property
+    def can_start(self) -> bool:
+        return True
 
 
 class Unit:

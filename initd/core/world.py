@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from initd.core.deadlines import Deadlines
 from initd.core.effects import Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
-from initd.core.propagation import Wish
+from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
 from initd.core.shutdown import TARGET_OF, Shutdown, Stage
@@ -68,6 +69,10 @@ class World:
         "graph",
         "queue",
         "shutdown",
+        "deadlines",
+        "standing",
+        "may_hold_garbage",
+        "is_idle_released",
         "environment",
         "boot_times",
         "is_booting",
@@ -85,6 +90,12 @@ class World:
         self.graph = Graph(make_machine)
         self.queue = JobQueue(self.graph)
         self.shutdown = Shutdown(budget_usec)
+        self.deadlines = Deadlines()
+        #: Units that may have to be started or stopped because of what others are now (`consequences`).
+        self.standing: dict[str, None] = {}
+        self.may_hold_garbage = False
+        #: Type=idle services were told to go on.
+        self.is_idle_released = False
         #: `systemctl show-environment`: "NAME=value", sorted.
         self.environment: tuple[str, ...] = ()
         self.boot_times = BootTimes(now)
@@ -136,6 +147,10 @@ class World:
             return f"Unit {name} not found."
         outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
         return outcome.text if isinstance(outcome, Refusal) else ""
+
+    def consider_standing(self, unit: Unit) -> None:
+        """Whoever depends on this unit's state is looked at before the turn ends."""
+        self.standing.update(dict.fromkeys(concerned_by(unit)))
 
     def grant(self, wish: Wish, turn: Turn) -> None:
         """Queue a job that follows from something else; a refusal is a log line."""

@@ -6,7 +6,8 @@ from initd.core.machines import make_machine
 from initd.core.service_record import ServiceMachine
 from initd.core.settings import ServiceSettings, UnitDefinition
 from initd.core.states import ActiveState, LoadState, UnitType
-from initd.core.target import SimpleMachine, UnsupportedMachine
+from initd.core.target import SimpleMachine
+from initd.core.unsupported import UnsupportedMachine
 
 
 def made(name, **more):
