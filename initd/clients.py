@@ -8,6 +8,7 @@ from __future__ import annotations
 from initd.core import api, api_signals
 from initd.core import effects as ef
 from initd.core.answers import Call, Error, Order, Return, Submit
+from initd.core.states import ActiveState, JobState
 from initd.core.view import View
 from initd.shell.control import Control
 from initd.wire.dbus import Message
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from initd.core.events import Event
+    from initd.core.unit import Unit
 
     Finish = Callable[[tuple[Any, ...], View], Return | Error]
 
@@ -34,9 +36,14 @@ class Clients:
         self._waiting: dict[int, tuple[int, int, Finish]] = {}
         #: Units that have changed, and whose listeners have not heard of it yet.
         self._changed: dict[str, None] = {}
+        #: What listeners know, while there are some: jobs and their states, and who has failed.
+        self._jobs: dict[int, str] = {}
+        self._failed: set[str] | None = None
 
     def on_call(self, client: int, uid: int, message: Message) -> Order | None:
         """Answer a call; an Order is for the caller to carry out, and to `answer`."""
+        if self._failed is None:
+            self._failed = set(self._view.engine.failed_units())
         call = Call(
             message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid
         )
@@ -76,12 +83,19 @@ class Clients:
                 else:
                     self._send(client, serial, Error(effect.error, effect.text))
         elif not self._control.client_count:
+            self._failed = None
+            self._jobs.clear()
             return
         elif isinstance(effect, ef.UnitChanged):
             self._changed[effect.unit] = None
         else:
             if isinstance(effect, ef.UnitPassed):
                 self._changed.pop(effect.unit, None)
+                self._tell_failure(effect.as_it_was)  # type: ignore[arg-type]
+            elif isinstance(effect, ef.JobAdded):
+                self._jobs[effect.job_id] = JobState.WAITING.value
+            elif isinstance(effect, ef.JobRemoved):
+                self._jobs.pop(effect.job_id, None)
             self._signal(api_signals.signal_for(effect, self._view))
 
     @property
@@ -90,8 +104,25 @@ class Clients:
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}
-        for unit in changed:
-            self._signal(api_signals.signal_for(ef.UnitChanged(unit), self._view))
+        for name in changed:
+            unit = self._view.engine.units.get(name)
+            if unit is None:
+                continue
+            self._tell_failure(unit)
+            self._signal(api_signals.signal_for(ef.UnitChanged(name), self._view))
+            job = unit.job
+            if job is not None and self._jobs.get(job.id, job.state.value) != job.state.value:
+                self._jobs[job.id] = job.state.value
+                self._signal([api_signals.job_state_changed(job.id, job.state.value)])
+
+    def _tell_failure(self, unit: Unit) -> None:
+        """The manager's count of failed units is a property like any other, and told first."""
+        if self._failed is None:
+            self._failed = set(self._view.engine.failed_units())
+        has_failed = unit.active_state is ActiveState.FAILED
+        if has_failed != (unit.name in self._failed):
+            self._failed ^= {unit.name}
+            self._signal([api_signals.failures_changed(len(self._failed))])
 
     def tell_reloading(self, is_active: bool) -> None:
         self._signal([api_signals.reloading(is_active)])

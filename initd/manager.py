@@ -337,8 +337,9 @@ class Manager:
             text = "daemon-reexec is not available yet; daemon-reload reads unit files again."
             self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.NotSupported", text))
         else:
-            self.clients.answer(client, message, carry_out(order))
-            if is_change(order):
+            answer = carry_out(order)
+            self.clients.answer(client, message, answer)
+            if is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
 

@@ -60,6 +60,17 @@ def unit_files_changed() -> Signal:
     return _manager_signal("UnitFilesChanged")
 
 
+def job_state_changed(job_id: int, state: str) -> Signal:
+    """A job that its listeners know runs now, or waits again."""
+    body = (PREFIX + "Job", {"State": ("s", state)}, [])
+    return (job_path(job_id), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
+
+
+def failures_changed(count: int) -> Signal:
+    """There are more failed units than before, or fewer."""
+    return (ROOT, _PROPERTIES, "PropertiesChanged", "sa{sv}as", (_MANAGER, {"NFailedUnits": ("u", count)}, []))
+
+
 def signal_for(effect: Effect, view: View) -> list[Signal]:
     """The signals that tell clients about this effect; most effects concern nobody."""
     make = _MAKERS.get(type(effect))

@@ -164,11 +164,11 @@ class JobQueue:
                 turn.log(unit, priority, f"Job {unit.name}/{job.type.value} failed with result 'dependency'.")
 
     def _remove(self, unit: Unit, job: Job, result: JobResult, turn: Turn) -> None:
+        turn.tell(unit)  # with its job, still
         unit.job = None
         del self.jobs[job.id]
         self.failed += result in _FAILURES
         self.runnable.pop(unit.name, None)
-        turn.tell(unit)
         turn.ask(JobRemoved(job.id, unit.name, result))
         turn.ask(UnitChanged(unit.name))
 

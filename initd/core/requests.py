@@ -88,6 +88,7 @@ def on_cancel_request(world: World, event: CancelRequest, turn: Turn) -> None:
         job = world.queue.jobs.get(job_id)
         if job is not None:
             world.queue.finish(job, JobResult.CANCELED, turn)
+    world.may_hold_garbage = True  # its job was all that kept a unit that is down
     turn.ask(Reply(event.request))
 
 
