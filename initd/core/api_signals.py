@@ -62,7 +62,7 @@ def unit_files_changed() -> Signal:
 
 def job_state_changed(job_id: int, state: str) -> Signal:
     """A job that its listeners know runs now, or waits again."""
-    body = (PREFIX + "Job", {"State": ("s", state)}, [])
+    body: tuple[Any, ...] = (PREFIX + "Job", {"State": ("s", state)}, [])
     return (job_path(job_id), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
 
 

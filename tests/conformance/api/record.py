@@ -100,7 +100,8 @@ def main(*words: str) -> None:
 def write(name: str, answers: dict[str, Any]) -> None:
     """One line for each member: what changes shows in a diff."""
     text = json.dumps(answers, indent=1)
-    text = text if name == "signals.json" else re.sub(r"\[\s+([^][]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
+    if name == "interface.json":
+        text = re.sub(r"\[\s+([^][]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
     (HERE / name).write_text(text + "\n")
 
 
