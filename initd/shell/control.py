@@ -37,8 +37,11 @@ SENDER = "org.freedesktop.systemd1"
 MAX_CLIENTS = 128
 #: Longest message a client may send. The longest sensible one is a long list of unit names.
 MAX_CALL = 1 << 20
+#: Most elements that the arrays of a call may have: each costs its share of a wake-up.
+MAX_ELEMENTS = 1 << 14
 AUTHENTICATION_USEC = 10_000_000
-#: A client that has not taken a byte of what waits for it in this time has stopped reading.
+#: A client that has not taken a byte of what waits for it in this time has stopped reading; one that has not sent the rest
+#: of a message it began has stopped talking.
 STALL_USEC = 30_000_000
 #: More than this and the client's next calls wait until it has read; signals are added up to the second number.
 ENOUGH_PENDING = 1 << 18
@@ -54,7 +57,8 @@ ACCEPT_PAUSE_USEC = 500_000
 class _Client:
     """One connection. Plain fields; `Control` does everything."""
 
-    __slots__ = ("id", "uid", "socket", "fd", "handshake", "parser", "pending", "deadline_usec", "mask", "silent",
+    __slots__ = ("id", "uid", "socket", "fd", "handshake", "parser", "pending", "deadline_usec", "rest_deadline_usec", "mask",
+                 "silent",
                  "passes_fds", "files", "sent")
 
     def __init__(self, client_id: int, uid: int, socket: _socket.socket, guid: str, deadline_usec: int) -> None:
@@ -63,10 +67,12 @@ class _Client:
         self.socket = socket
         self.fd = socket.fileno()
         self.handshake: ServerHandshake | None = ServerHandshake(uid, guid, accepts_fds=True)
-        self.parser = dbus.Parser(MAX_CALL)
+        self.parser = dbus.Parser(MAX_CALL, MAX_ELEMENTS)
         self.pending = bytearray()
         #: When to give up on it: authentication, or reading.
         self.deadline_usec: int | None = deadline_usec
+        #: When the rest of the message that has begun is to be there.
+        self.rest_deadline_usec: int | None = None
         self.mask = EPOLLIN
         #: Serials of calls that want no reply.
         self.silent: set[int] = set()
@@ -80,6 +86,10 @@ class _Client:
     def is_full(self) -> bool:
         """Enough waits for it to be read."""
         return len(self.pending) > ENOUGH_PENDING or len(self.files) >= ENOUGH_FILES
+
+
+def _deadlines(client: _Client) -> list[int]:
+    return [usec for usec in (client.deadline_usec, client.rest_deadline_usec) if usec is not None]
 
 
 class Control:
@@ -222,6 +232,7 @@ class Control:
             except dbus.WireError:
                 self._drop(client.id)
                 return
+            self._expect_rest(client, message is None and client.parser.pending > 0)
             if message is None:
                 break
             if message.type == dbus.METHOD_CALL:
@@ -231,6 +242,12 @@ class Control:
         else:
             self._waiting[client.id] = None
         self._watch(client)
+
+    def _expect_rest(self, client: _Client, has_begun: bool) -> None:
+        if not has_begun:
+            client.rest_deadline_usec = None
+        elif client.rest_deadline_usec is None:
+            client.rest_deadline_usec = self._clock() + STALL_USEC
 
     def _watch(self, client: _Client) -> None:
         """Ask the loop for what matters now: room to write, and more calls unless there are enough already."""
@@ -312,7 +329,7 @@ class Control:
         """When `on_deadline` wants to be called (monotonic microseconds): at once where calls wait for their turn."""
         if self._waiting:
             return 0
-        found = [client.deadline_usec for client in self._clients.values() if client.deadline_usec is not None]
+        found = [usec for client in self._clients.values() for usec in _deadlines(client)]
         if self._resume_accept_usec is not None:
             found.append(self._resume_accept_usec)
         return min(found, default=None)
@@ -320,7 +337,7 @@ class Control:
     def on_deadline(self) -> None:
         now = self._clock()
         for client in tuple(self._clients.values()):
-            if client.deadline_usec is not None and client.deadline_usec <= now:
+            if any(usec <= now for usec in _deadlines(client)):
                 self._drop(client.id)
         if self._resume_accept_usec is not None and self._resume_accept_usec <= now and self._listener is not None:
             self._resume_accept_usec = None

@@ -184,14 +184,51 @@ def test_signals_reach_all_peers_but_not_strangers(server):
     assert received(server, stranger) == []
 
 
-@pytest.mark.parametrize(
-    "rubbish",
-    [b"GET / HTTP/1.0\r\n\r\n", CLIENT_GREETING + b"x" * 64, CLIENT_GREETING + b"l\1\0\1" + b"\xff" * 64],
-    ids=["no handshake", "no message", "endless message"],
-)
+def nested(depth: int) -> bytes:
+    """A variant in a variant in a variant …, as no encoder of ours makes them."""
+    body = b"\1v\0" * depth + b"\1y\0\0"
+    whole = call("Echo", "v", (("y", 0),))
+    start = len(whole) - len(b"\1y\0\0")
+    return whole[:4] + struct.pack("<I", len(body)) + whole[8:start] + body
+
+
+def long_array(elements: int) -> bytes:
+    return call("Echo", "as", ([""] * elements,))
+
+
+RUBBISH = {
+    "no handshake": b"GET / HTTP/1.0\r\n\r\n",
+    "endless handshake": b"\0" + b"AUTH EXTERNAL\r\nCANCEL\r\n" * 100,
+    "long line": b"\0AUTH " + b"x" * 10_000,
+    "no message": CLIENT_GREETING + b"x" * 64,
+    "endless message": CLIENT_GREETING + b"l\1\0\1" + b"\xff" * 64,
+    "message too long": CLIENT_GREETING + call("Echo", "ay", (bytes(control.MAX_CALL),))[:1000],
+    "nested too deep": CLIENT_GREETING + nested(70),
+    "array too long": CLIENT_GREETING + long_array(control.MAX_ELEMENTS + 1),
+    "arrays too long together": CLIENT_GREETING + call("Echo", "aas", ([[""] * 200] * 100,)),
+}
+
+
+def test_what_is_just_not_too_much_is_served(server):
+    for number, fine in enumerate((nested(60), long_array(control.MAX_ELEMENTS))):
+        peer = greet(server)
+        peer.setblocking(True)
+        peer.settimeout(5)
+        for start in range(0, len(fine), 1 << 14):
+            peer.sendall(fine[start:start + (1 << 14)])
+            server.turn()
+        assert len(server.calls) == number + 1
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH.values(), ids=RUBBISH)
 def test_who_sends_rubbish_is_dropped_and_nobody_else(server, rubbish):
     other, peer = greet(server), connect(server)
-    peer.send(rubbish)
+    for start in range(0, len(rubbish), 1 << 14):
+        try:
+            peer.send(rubbish[start:start + (1 << 14)])
+        except (BrokenPipeError, ConnectionResetError):
+            break
+        server.turn()
     assert is_dropped(server, peer)
     other.send(call("Echo"))
     assert len(received(server, other)) == 1
@@ -205,6 +242,28 @@ def test_who_does_not_authenticate_in_time_is_dropped(server):
     server.now += control.AUTHENTICATION_USEC
     assert is_dropped(server, peer) and not is_dropped(server, other)
     assert server.control.next_deadline() is None
+
+
+def test_who_does_not_finish_a_message_is_dropped_after_a_while(server):
+    """Byte by byte does not help: the message is to be complete in time. Whole messages begin anew."""
+    slow, fast, whole = greet(server), greet(server), call("Echo")
+    for position in range(10):
+        slow.send(whole[position:position + 1])
+        fast.send(whole + whole[:5] if not position else whole[5:] + whole[:5])
+        server.turn()
+        server.now += control.STALL_USEC // 10
+    server.turn()
+    assert is_dropped(server, slow) and not is_dropped(server, fast)
+    fast.send(whole[5:])
+    received(server, fast)
+    assert server.control.next_deadline() is None
+
+
+def test_a_slow_client_costs_no_wake_up_while_nothing_comes(server):
+    slow = greet(server)
+    slow.send(call("Much", "u", (1 << 20,)) + call("Echo")[:20])
+    server.turn()
+    assert server.turn() == 0
 
 
 def test_who_stops_reading_is_dropped_after_a_while(server):
