@@ -17,6 +17,7 @@ import sys
 import time
 from fnmatch import fnmatchcase
 
+from initd import handover
 from initd.clients import Clients
 from initd.core import effects as ef
 from initd.core import events as ev
@@ -35,8 +36,9 @@ from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
+from initd.handover import Handover
 from initd.options import Options
-from initd.shell import allowed, bootfiles, cgroup, limits, machine, zones
+from initd.shell import allowed, bootfiles, cgroup, limits, machine, successor, zones
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -59,7 +61,9 @@ from initd.wire.dbus import Message
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
+    from initd.handover import Part
     from initd.shell.fds import OwnedFd
 
 #: Signal number → the name the engine knows it by. systemd(1), SIGNALS, plus those a foreground command may want.
@@ -75,6 +79,9 @@ JOURNAL_PAUSE_USEC = 5_000_000
 
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
+
+#: Where services say that they are ready (sd_notify(3)).
+NOTIFY = "/run/systemd/notify"
 
 #: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
 BUG_PAUSE_SEC = 0.1
@@ -147,6 +154,7 @@ class Manager:
         self._journal_starts = RateLimit()
         self._journal_retry_usec: int | None = None
         self._is_watching_journal = False
+        self.handover = Handover(self._helper, options.words, self.control, self.say)
         #: Not all dead children were reaped in this wake-up.
         self._has_more_children = False
 
@@ -207,8 +215,11 @@ class Manager:
         if isinstance(event, ev.EnvironmentRequest):
             self._share_environment()
         elif isinstance(event, ev.TuningRequest):
-            tuning = self.engine.world.tuning
-            self.journal.direct(tuning.log_target, tuning.log_level)
+            self._direct_journal()
+
+    def _direct_journal(self) -> None:
+        tuning = self.engine.world.tuning
+        self.journal.direct(tuning.log_target, tuning.log_level)
 
     def carry_out(self, effects: Iterable[ef.Effect]) -> None:
         for effect in effects:
@@ -221,6 +232,8 @@ class Manager:
             self.clients.tell(effect)
             if isinstance(effect, ef.Reload):
                 self.reload()
+            elif isinstance(effect, ef.Reexecute):
+                self.handover.ask()
             elif isinstance(effect, ef.StartupFinished):
                 bootfiles.end_first_boot("/")
 
@@ -334,8 +347,7 @@ class Manager:
             self.reload()
             self.clients.answer(client, message, Return())
         elif order.kind == "Reexecute":
-            text = "daemon-reexec is not available yet; daemon-reload reads unit files again."
-            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.NotSupported", text))
+            self.handover.ask(client, message.serial)
         else:
             answer = carry_out(order)
             self.clients.answer(client, message, answer)
@@ -348,11 +360,15 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         self._listen_to_signals()
-        self._prepare()
-        self.loop.unblock_signals()
-        self.loop.run_once(0)
-        if self.exit is None:  # no signal has come since the container's first instant
-            self._boot()
+        if self.options.state_fd >= 0:
+            self._go_on(self.options.state_fd)
+            self.loop.unblock_signals()
+        else:
+            self._prepare()
+            self.loop.unblock_signals()
+            self.loop.run_once(0)
+            if self.exit is None:  # no signal has come since the container's first instant
+                self._boot()
         while self.exit is None:
             try:
                 self._wake_up()
@@ -382,6 +398,8 @@ class Manager:
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
         self.carry_out(self.engine.collect_garbage(now()))
+        if self.handover.is_due and self.exit is None:
+            self._reexecute()
 
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():
@@ -398,10 +416,10 @@ class Manager:
         for text in unbound:
             self.say(LOG_WARNING, text)
         try:
-            self.notify = NotifySocket("/run/systemd/notify")
+            self.notify = NotifySocket(NOTIFY)
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
         except OSError as error:
-            self.say(LOG_ERR, f"Cannot listen on /run/systemd/notify: {error.strerror}")
+            self.say(LOG_ERR, f"Cannot listen on {NOTIFY}: {error.strerror}")
 
     def _watch_journal(self) -> None:
         """While lines wait for the journal, its having room again is a reason to wake up."""
@@ -437,15 +455,19 @@ class Manager:
 
     def _boot(self) -> None:
         self._open_control()
-        target = self.options.target
+        target = self._pin_target()
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
-            target = self.engine.world.foreground = foreground.NAME
-        self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
+            self.engine.world.foreground = target
         world, began = self.engine.world, now()
         self.load(target, *ALWAYS_LOADED)
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
+
+    def _pin_target(self) -> str:
+        target = foreground.NAME if self.options.command else self.options.target
+        self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
+        return target
 
     def _foreground(self) -> UnitDefinition:
         tty = ""
@@ -472,6 +494,8 @@ class Manager:
         for pid, end, unit in dead:
             if pid == self.journal.pid:
                 self._on_journal_exit()
+            elif pid == self.handover.trial_pid:
+                self.handover.on_trial_exit(end)
             elif unit is not None:
                 self._reaped_units.add(unit)
                 self.feed(ev.ProcessExited(unit, pid, end))
@@ -496,6 +520,62 @@ class Manager:
                 self.feed(ev.UnitEmpty(unit))
             elif is_empty is None:
                 self._reaped_units.add(unit)
+
+    # --- another manager in our place (daemon-reexec) ---------------------------------------------------------------
+
+    def _parts(self) -> dict[str, Part]:
+        """In the order in which they are restored: who says something comes after who writes it down, and clients come
+        last, as what is loaded again is no news to them."""
+        return {
+            "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
+            "sockets": self.performer.sockets, "fd_store": self.performer.fd_store, "performer": self.performer,
+            "manager": self, "handover": self.handover, "control": self.control,
+        }
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """What is the manager's own."""
+        notify = self.notify.fileno() if self.notify is not None else -1
+        fds += [notify] if notify >= 0 else []
+        return {"notify": notify, "last_connection": self._last_connection, "reaped_units": self._reaped_units}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        if saved["notify"] >= 0:
+            self.notify = NotifySocket(NOTIFY, saved["notify"])
+            self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
+        self._last_connection, self._reaped_units = saved["last_connection"], saved["reaped_units"]
+
+    def _reexecute(self) -> None:
+        # Signals stay with the kernel from here on; those that have come already are heard by us.
+        self.loop.block_signals()
+        self.loop.run_once(0)
+        if self.exit is None:
+            self.clients.tell_reloading(True)
+            self.handover.execute(self._parts(), self.engine.save())
+        self.loop.unblock_signals()
+
+    def _go_on(self, state_fd: int) -> None:
+        """Take over from the manager before us: the same process, the same children, another program."""
+        from initd.core.snapshot import Saved
+
+        state = successor.read_state(state_fd)
+        successor.keep_to_ourselves(state["fds"])
+        saved = Saved(state["engine"])
+        saved.reserve(self.engine.world)
+        parts = self._parts()
+        control = {"control": parts.pop("control")}
+        problems = handover.restore(parts, state["parts"])
+        self.killer.spared = {os.getpid(), self.journal.pid} - {0}
+        self._pin_target()
+        self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.read(name)) for name in saved.names)))
+        self.load()
+        self.carry_out(self.engine.restore(saved, now()))
+        self._direct_journal()
+        self._share_environment()
+        problems += handover.restore(control, state["parts"])
+        self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
+        self.clients.tell_reloading(False)
+        self.handover.answer()
+        self._has_more_children = True  # who died while nobody listened
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

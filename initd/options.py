@@ -25,6 +25,10 @@ With a COMMAND, it runs in the foreground once the boot is done; when it ends ev
 """
 
 
+#: How a manager is told to go on for another (`shell.handover`).
+STATE = "--deserialize="
+
+
 class UsageError(Exception):
     """The words make no sense; the text says which."""
 
@@ -38,11 +42,19 @@ class Options(Record):
     pass_environment: tuple[str, ...] = ()
     shutdown_budget_usec: int = 9_000_000
     is_strict: bool = False
+    #: The descriptor that has the state of the manager we go on for; -1: this is a boot.
+    state_fd: int = -1
+    #: The words as they were, for the manager that goes on for us.
+    words: tuple[str, ...] = ()
 
 
 def parse(arguments: list[str]) -> Options | str:
     """Options, or the text that --help or --version prints."""
-    options = Options()
+    state_fd = -1
+    if arguments and arguments[0].startswith(STATE) and arguments[0][len(STATE):].isdecimal():
+        state_fd = int(arguments[0][len(STATE):])
+        arguments = arguments[1:]
+    options = Options(state_fd=state_fd, words=tuple(arguments))
     words = iter(arguments)
     for word in words:
         if word == "--":

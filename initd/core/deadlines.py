@@ -32,7 +32,8 @@ class Deadlines:
         return min(self._at.values(), default=INFINITY)
 
     def due(self, now_usec: int) -> list[str]:
-        return [name for name, deadline in self._at.items() if deadline <= now_usec]
+        """Those whose time has come, the longest waiting first."""
+        return [name for deadline, name in sorted((at, name) for name, at in self._at.items() if at <= now_usec)]
 
     def drop(self, name: str) -> None:
         self._at.pop(name, None)

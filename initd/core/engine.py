@@ -47,6 +47,9 @@ from initd.core.world import BootTimes, World
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
+
+    from initd.core.snapshot import Saved
 
 #: Signals that go on to the foreground command (`pyinit -- COMMAND`), by name and number.
 _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
@@ -312,6 +315,19 @@ class Engine:
             if unit.type is UnitType.TIMER:
                 timer.after_reload(unit, self.world, turn)
                 self.world.deadlines.touch(unit)
+        self._work(turn)
+        return turn.effects
+
+    def save(self) -> dict[str, Any]:
+        """The whole state as plain values, for `Saved`. Only between two events: nothing asked for may be unanswered."""
+        from initd.core import snapshot
+
+        return snapshot.save(self.world)
+
+    def restore(self, saved: Saved, now: Now) -> list[Effect]:
+        """Go on where another engine has stopped; its units are loaded, under the numbers that `saved.reserve` gave."""
+        turn = Turn(now, self.is_heard)
+        saved.restore(self.world, turn)
         self._work(turn)
         return turn.effects
 

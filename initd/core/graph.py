@@ -28,7 +28,8 @@ class Graph:
         #: The number in a process's tag → the unit's name.
         self.numbers: dict[int, str] = {}
         self._make_machine = make_machine
-        self._next_number = 1
+        self.next_number = 1
+        self._reserved: dict[str, int] = {}
         self._missing: dict[str, None] = {}
         self._unsettled: set[str] = set()
 
@@ -59,6 +60,11 @@ class Graph:
             self._connect(known, entry)
         self._unsettled.add(known.name)
         return known
+
+    def reserve(self, numbers: dict[str, int], next_number: int) -> None:
+        """Units of these names get these numbers when they are added; all others, numbers from `next_number` on."""
+        self._reserved = dict(numbers)
+        self.next_number = max(self.next_number, next_number)
 
     def settle(self) -> None:
         """Order targets after what they pull in (systemd.target(5), Default Dependencies)."""
@@ -99,7 +105,7 @@ class Graph:
                 if other is not None and other.name not in kept:
                     kept.add(other.name)
                     pending.append(other.name)
-        return [unit for unit in self.units.values() if unit.name not in kept]
+        return [self.units[name] for name in sorted(self.units) if name not in kept]
 
     def reset(self, definitions: Iterable[UnitDefinition], keep: Callable[[Unit], bool]) -> list[Unit]:
         """daemon-reload: every unit gets its new definition; returns the units that were forgotten.
@@ -118,7 +124,7 @@ class Graph:
                 dropped.append(unit)
                 self.numbers.pop(unit.number, None)
         for unit in tuple(self.units.values()):
-            self.add(fresh.pop(unit.name) if unit.name in fresh else _as_not_found(unit.definition))
+            self.add(fresh.pop(unit.name) if unit.name in fresh else as_not_found(unit.definition))
         for definition in fresh.values():
             self.add(definition)
         return dropped
@@ -169,9 +175,12 @@ class Graph:
         stub = self.units.get(name)
         if stub is None:
             definition = UnitDefinition(name, _type_of(name), LoadState.STUB, (name,))
-            stub = Unit(definition, self._next_number, self._make_machine(definition))
-            self.numbers[self._next_number] = name
-            self._next_number += 1
+            number = self._reserved.pop(name, 0)
+            if not number:
+                number = self.next_number
+                self.next_number += 1
+            stub = Unit(definition, number, self._make_machine(definition))
+            self.numbers[number] = name
             self.units[name] = stub
         return stub
 
@@ -200,7 +209,7 @@ def _type_of(name: str) -> UnitType:
     return UnitType(name.rpartition(".")[2])
 
 
-def _as_not_found(definition: UnitDefinition) -> UnitDefinition:
+def as_not_found(definition: UnitDefinition) -> UnitDefinition:
     """The definition of a unit that runs though its files are gone: it keeps its settings, so that it can be stopped."""
     if definition.is_perpetual or definition.is_transient or definition.load_state is not LoadState.LOADED:
         return definition

@@ -40,6 +40,11 @@ ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
     UnitType.SERVICE: service.on_deadline, UnitType.TIMER: timer.on_deadline,
 }
 
+#: What a unit does when its state was read back by a new manager (`snapshot`).
+AFTER_RESTORE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
+    UnitType.TIMER: timer.after_reload, UnitType.PATH: path.after_restore,
+}
+
 #: What the shell tells units of one type only.
 ON_EVENT: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn], None]]] = {
     ev.TimerStampRead: (UnitType.TIMER, timer.on_stamp_read),

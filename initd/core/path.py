@@ -139,6 +139,12 @@ def on_touched(unit: Unit, event: PathTouched, world: World, turn: Turn) -> None
         _look(unit, turn)
 
 
+def after_restore(unit: Unit, world: World, turn: Turn) -> None:
+    """Whoever watched for us is gone; what has happened since counts as being there, or is seen when it happens again."""
+    if machine_of(unit).state is PathState.WAITING:
+        _look(unit, turn)
+
+
 def _trigger(unit: Unit, world: World, turn: Turn) -> None:
     machine, settings = machine_of(unit), settings_of(unit)
     if unit.is_stop_pending():

@@ -33,7 +33,7 @@ class JobQueue:
         self.graph = graph
         self.jobs: dict[int, Job] = {}
         self.runnable: dict[str, None] = {}
-        self._next_id = 1
+        self.next_id = 1
         #: All that were ever installed, and those of them that failed.
         self.installed = self.failed = 0
         #: Ended start jobs that were not successful (timeout, dependency): OnFailure= is theirs too.
@@ -63,8 +63,8 @@ class JobQueue:
             queued.is_irreversible |= plan.is_irreversible
             queued.ignores_order |= plan.ignores_order
             return
-        job = Job(self._next_id, unit.name, planned.type, turn.now.monotonic_usec)
-        self._next_id += 1
+        job = Job(self.next_id, unit.name, planned.type, turn.now.monotonic_usec)
+        self.next_id += 1
         self.installed += 1
         job.is_irreversible = plan.is_irreversible
         job.ignores_order = plan.ignores_order
@@ -86,9 +86,9 @@ class JobQueue:
 
     def pass_anchor(self, unit: Unit, turn: Turn) -> None:
         """The anchor of jobs that a unit gives to others (a nop job, for systemd): clients see it come and go."""
-        turn.ask(JobAdded(self._next_id, unit.name))
-        turn.ask(JobRemoved(self._next_id, unit.name, JobResult.DONE))
-        self._next_id += 1
+        turn.ask(JobAdded(self.next_id, unit.name))
+        turn.ask(JobRemoved(self.next_id, unit.name, JobResult.DONE))
+        self.next_id += 1
 
     # --- running -----------------------------------------------------------------------------------------------
 

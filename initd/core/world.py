@@ -81,9 +81,9 @@ class World:
         "tuning",
         "zones",
         "machine_id",
-        "_seed",
-        "_invocations",
-        "_drawn",
+        "seed",
+        "invocations",
+        "drawn",
     )
 
     def __init__(self, make_machine: MakeMachine, seed: int, budget_usec: int, now: Now) -> None:
@@ -108,27 +108,27 @@ class World:
         self.zones: Zones = UtcOnly()
         #: What a delay that is to be the same after every boot is drawn from.
         self.machine_id = ""
-        self._seed = seed
-        self._invocations = 0
-        self._drawn = 0
+        self.seed = seed
+        self.invocations = 0
+        self.drawn = 0
 
     def next_invocation_id(self) -> str:
         """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""
-        self._invocations += 1
-        mixed = (self._seed + self._invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
+        self.invocations += 1
+        mixed = (self.seed + self.invocations * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128
         return f"{mixed:032x}"
 
     @property
     def wake_offset_usec(self) -> int:
         """Within the minute, where this manager's aligned wake-ups are: many containers need not all wake up at once."""
-        return self._seed % 60_000_000
+        return self.seed % 60_000_000
 
     def random_usec(self, most: int, key: str = "") -> int:
         """Evenly drawn from 0 to `most`; for a key, the same on this machine each time."""
         if key:
             return _hash(self.machine_id + key) % (most + 1)
-        self._drawn += 1
-        return _hash(f"{self._seed} {self._drawn}") % (most + 1)
+        self.drawn += 1
+        return _hash(f"{self.seed} {self.drawn}") % (most + 1)
 
     def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
         """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""

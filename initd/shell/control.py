@@ -177,8 +177,49 @@ class Control:
         _pid, uid, _gid = struct.unpack("=iII", credentials)
         client = _Client(self._next_client, uid, socket, self._guid, self._clock() + AUTHENTICATION_USEC)
         self._next_client += 1
+        self._add(client)
+
+    def _add(self, client: _Client) -> None:
         self._clients[client.id] = client
         self._loop.add(client.fd, client.mask, lambda mask: self._on_ready(client, mask))
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """The listener and every client, with what they have said and not read yet; all must be inherited."""
+        clients = [
+            {"id": each.id, "uid": each.uid, "fd": each.fd, "read": each.parser.unread, "pending": bytes(each.pending),
+             "deadline": each.deadline_usec, "silent": each.silent, "passes_fds": each.passes_fds,
+             "files": [(start - each.sent, file.fileno()) for start, file in each.files],
+             "handshake": vars(each.handshake) if each.handshake is not None else None}
+            for each in self._clients.values()
+        ]
+        listener = self._listener.fileno() if self._listener is not None else -1
+        fds += [client["fd"] for client in clients] + ([listener] if listener >= 0 else [])
+        fds += [file.fileno() for each in self._clients.values() for _, file in each.files]
+        return {"path": self._path, "listener": listener, "guid": self._guid, "clients": clients,
+                "next_client": self._next_client, "next_serial": self._next_serial}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._path, self._guid = saved["path"], saved["guid"]
+        self._next_client, self._next_serial = saved["next_client"], saved["next_serial"]
+        if saved["listener"] >= 0:
+            self._listener = _socket.socket(fileno=saved["listener"])
+            self._loop.add(self._listener.fileno(), EPOLLIN, self._on_connection)
+        for each in saved["clients"]:
+            client = _Client(each["id"], each["uid"], _socket.socket(fileno=each["fd"]), self._guid, 0)
+            client.deadline_usec, client.silent = each["deadline"], each["silent"]
+            client.passes_fds = each["passes_fds"]
+            client.files = [(start, OwnedFd(fd)) for start, fd in each["files"]]
+            if each["handshake"] is None:
+                client.handshake = None
+            else:
+                vars(client.handshake).update(each["handshake"])
+            client.parser.feed(each["read"])
+            client.pending += each["pending"]
+            self._add(client)
+            # What it has sent already does not make its socket ready again.
+            self._waiting[client.id] = None
 
     # --- one client -----------------------------------------------------------------------------------------------
 

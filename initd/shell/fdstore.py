@@ -30,6 +30,8 @@ class FdStore:
         self._feed = feed
         self._offered: dict[int, OwnedFd] = {}
         self._kept: dict[int, OwnedFd] = {}
+        #: Number → the unit that wants to hear of its hang-up.
+        self._polled: dict[int, str] = {}
 
     def offer(self, fds: Iterable[OwnedFd]) -> None:
         """These may be kept while the message they came with is dealt with; they stay their owner's until they are."""
@@ -45,19 +47,33 @@ class FdStore:
     def _watch(self, unit: str, number: int) -> None:
         def hang_up(_: int) -> None:
             self._loop.remove(number)
+            self._polled.pop(number, None)
             self._feed(StoredFdHungUp(unit, number))
 
         try:
             self._loop.add(number, 0, hang_up)  # hang-ups and errors are told in any case
+            self._polled[number] = unit
         except OSError:
             pass  # a file that cannot be polled cannot hang up either
 
     def close(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             kept = self._kept.pop(number, None)
+            self._polled.pop(number, None)
             if kept is not None:
                 self._loop.remove(number)
                 kept.close()
+
+    def save(self, fds: list[int]) -> tuple[list[int], dict[int, str]]:
+        """For another manager in our place: all that is kept must be inherited."""
+        fds += self._kept
+        return list(self._kept), self._polled
+
+    def restore(self, saved: tuple[list[int], dict[int, str]]) -> None:
+        numbers, polled = saved
+        self._kept = {number: OwnedFd(number) for number in numbers}
+        for number, unit in polled.items():
+            self._watch(unit, number)
 
 
 def describe(fd: OwnedFd) -> OfferedFd:

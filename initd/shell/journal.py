@@ -17,6 +17,10 @@ from initd.core.effects import Log
 from initd.core.values import LOG_DEBUG, LOG_WARNING
 from initd.wire.journal import decode_entries, encode_entry
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: (name in LISTEN_FDNAMES, path below /run/systemd/journal, is a stream).
 _SOCKETS = (("stdout", "stdout", True), ("socket", "socket", False), ("dev-log", "dev-log", False))
 _BACKLOG = 4096
@@ -81,6 +85,21 @@ class Journal:
         except OSError as error:
             return [f"Cannot make {link}: {error.strerror}; programs that log with syslog(3) will not be heard"]
         return []
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """For another manager in our place; what it must inherit is added to `fds`."""
+        listeners = [(name, listener.fileno()) for name, listener in self._listeners]
+        sender = self.fileno()
+        fds += [fd for _, fd in listeners] + ([sender] if sender >= 0 else [])
+        return {"listeners": listeners, "sender": sender, "kept": list(self._kept), "dropped": self._dropped,
+                "is_open": self._is_open, "pid": self.pid}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._listeners = [(name, _socket.socket(fileno=fd)) for name, fd in saved["listeners"]]
+        self._sender = _socket.socket(fileno=saved["sender"]) if saved["sender"] >= 0 else None
+        self._kept.extendleft(reversed(saved["kept"]))
+        self._dropped += saved["dropped"]
+        self._is_open, self.pid = saved["is_open"], saved["pid"]
 
     def start(self) -> None:
         """Spawn the process. OSError where that fails."""

@@ -40,6 +40,13 @@ class Killer:
         #: Units of which nobody can say whether somebody is left: to be looked at again.
         self.unsettled: set[str] = set()
 
+    def save(self, fds: list[int]) -> set[str]:
+        """For another manager in our place."""
+        return self.unsettled
+
+    def restore(self, saved: set[str]) -> None:
+        self.unsettled = saved
+
     def kill_processes(self, order: KillProcesses) -> Killed:
         met: dict[tuple[int, int], ProcessInfo] = {}
         for ref in (order.main, order.control):

@@ -88,6 +88,10 @@ class Loop:
         previous = _signal.signal(signal, self._note_signal)
         self._old_handlers.setdefault(signal, previous)
 
+    def block_signals(self) -> None:
+        """From now on signals wait in the kernel, where execve(2) does not lose them. What was noted is still called."""
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+
     def unblock_signals(self) -> None:
         """Let in what was kept out since the first instruction of the process."""
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

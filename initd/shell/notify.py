@@ -46,10 +46,13 @@ class Notification(Record):
 
 
 class NotifySocket:
-    """Owns the bound socket."""
+    """Owns the bound socket. `fd`: one that is bound there already, taken over from the manager before us."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fd: int = -1) -> None:
         self.path = path
+        if fd >= 0:
+            self._socket = _socket.socket(fileno=fd)
+            return
         kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
         self._socket = _socket.socket(_socket.AF_UNIX, kind)
         _enlarge(self._socket)

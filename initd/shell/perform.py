@@ -24,13 +24,14 @@ from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
 from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
-from initd.shell.spawn import SocketFds, Spawned, Spawner, SpawnError
+from initd.shell.spawn import ExecStatus, SocketFds, Spawned, Spawner, SpawnError
 from initd.shell.track import Tracker
 from initd.shell.watch import PathWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class Performer:
@@ -59,6 +60,8 @@ class Performer:
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
         self.fd_store = FdStore(loop, feed)
+        #: Processes that have not said yet how their set-up went, by the number of the pipe; and their units.
+        self._setting_up: dict[int, tuple[Spawned, str]] = {}
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
@@ -97,9 +100,28 @@ class Performer:
         self._tracker.add_child(request.unit, spawned.pid)
         for problem in spawned.problems:
             self._log(ef.Log(LOG_WARNING, request.unit, f"{request.unit}: {problem}"))
-        status, unit = spawned.status, request.unit
-        self._loop.add(status.fileno(), READ, lambda _: self._on_status(spawned, unit), RANK_MESSAGES)
+        self._watch_status(spawned, request.unit)
         return ev.SpawnDone(request.unit, request.phase, spawned.pid)
+
+    def _watch_status(self, spawned: Spawned, unit: str) -> None:
+        number = spawned.status.fileno()
+        self._setting_up[number] = (spawned, unit)
+        self._loop.add(number, READ, lambda _: self._on_status(spawned, unit), RANK_MESSAGES)
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """For another manager in our place; what must be inherited is added to `fds`."""
+        connections = {number: connection.fileno() for number, connection in self.connections.items()}
+        fds += connections.values()
+        setting_up = [
+            (spawned.pid, spawned.status.save(fds), spawned.needs_mounts, unit)
+            for spawned, unit in self._setting_up.values()
+        ]
+        return {"connections": connections, "setting_up": setting_up}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.connections = {number: OwnedFd(fd) for number, fd in saved["connections"].items()}
+        for pid, status, needs_mounts, unit in saved["setting_up"]:
+            self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status
@@ -107,6 +129,7 @@ class Performer:
         if outcome is None:
             return
         self._loop.remove(status.fileno())
+        del self._setting_up[status.fileno()]
         status.close()
         for report in status.degraded:
             what = f"{report.step} ({report.detail})" if report.detail else report.step

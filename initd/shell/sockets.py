@@ -20,6 +20,7 @@ from initd.shell.loop import READ, Loop
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     OnConnection = Callable[[str, OwnedFd, str], None]
 
@@ -98,6 +99,24 @@ class Sockets:
                 os.unlink(path)
             except OSError:
                 pass  # gone by another hand
+
+    # --- another manager in our place -------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """By unit; the descriptors, which must be inherited, are added to `fds`."""
+        saved: dict[str, Any] = {}
+        for unit, made in self._open.items():
+            numbers = [fd.fileno() for fd in made.fds]
+            fds += numbers
+            saved[unit] = (made.settings, numbers, made.listening, made.nodes, unit in self._watched)
+        return saved
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        for unit, (settings, numbers, listening, nodes, is_watched) in saved.items():
+            made = self._open[unit] = _Open(settings)
+            made.fds, made.listening, made.nodes = [OwnedFd(number) for number in numbers], listening, nodes
+            if is_watched:
+                self.watch(unit, True)
 
     # --- readiness --------------------------------------------------------------------------------------------------
 

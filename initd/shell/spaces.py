@@ -14,6 +14,10 @@ import stat
 from initd.shell.directories import remove_directories
 from initd.shell.fds import OwnedFd, read_small
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _TEMPORARY = ("/tmp", "/var/tmp")
 _AF_UNIX, _SOCK_DGRAM_CLOEXEC = 1, 2 | 0o2000000
 
@@ -42,6 +46,15 @@ class Space:
         if pair is None:
             pair = self._pairs[kind] = _socket_pair()
         return pair[0].fileno(), pair[1].fileno()
+
+    def save(self, fds: list[int]) -> tuple[Any, ...]:
+        pairs = {kind: (one.fileno(), other.fileno()) for kind, (one, other) in self._pairs.items()}
+        fds += [fd for pair in pairs.values() for fd in pair]
+        return self.units, self.temporary, pairs
+
+    def restore(self, saved: tuple[Any, ...]) -> None:
+        self.units, self.temporary, pairs = saved
+        self._pairs = {kind: (OwnedFd(one), OwnedFd(other)) for kind, (one, other) in pairs.items()}
 
     def close(self) -> list[tuple[str, int]]:
         """What could not be removed, with its errno."""
@@ -74,6 +87,17 @@ class Spaces:
             return []
         space.units.discard(unit)
         return [] if space.units else space.close()
+
+
+    def save(self, fds: list[int]) -> list[tuple[Any, ...]]:
+        """For another manager in our place: each space once; what must be inherited is added to `fds`."""
+        return [space.save(fds) for space in dict.fromkeys(self._spaces.values())]
+
+    def restore(self, saved: list[tuple[Any, ...]]) -> None:
+        for each in saved:
+            space = Space()
+            space.restore(each)
+            self._spaces.update(dict.fromkeys(space.units, space))
 
 
 def _make(base: str, unit: str) -> str:

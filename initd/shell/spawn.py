@@ -30,6 +30,8 @@ from initd.wire.journal import StreamHeader, encode_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from initd.shell.cgroup import Cgroups
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -133,6 +135,18 @@ class ExecStatus:
                     self.degraded.append(report)
                 else:
                     self._last = report
+
+    def save(self, fds: list[int]) -> tuple[Any, ...]:
+        """For another manager in our place, which must inherit the pipe."""
+        fds.append(self.fileno())
+        return self.fileno(), self._rest, self._last, self.degraded
+
+    @classmethod
+    def restored(cls, saved: tuple[Any, ...]) -> ExecStatus:
+        fd, rest, last, degraded = saved
+        status = cls(OwnedFd(fd))
+        status._rest, status._last, status.degraded = rest, last, degraded
+        return status
 
     def _outcome(self) -> ExecOutcome:
         last = self._last
@@ -247,6 +261,20 @@ class Spawner:
             self._idle_writer.close()
             self._idle_reader.close()
             self._idle_reader = self._idle_writer = None
+
+    # --- another manager in our place -------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """What outlives a single spawn; what must be inherited is added to `fds`."""
+        idle = [fd.fileno() for fd in (self._idle_reader, self._idle_writer) if fd is not None]
+        fds += idle
+        return {"idle": idle, "users": self.dynamic_users.save(fds), "spaces": self.spaces.save(fds)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        if saved["idle"]:
+            self._idle_reader, self._idle_writer = [OwnedFd(fd) for fd in saved["idle"]]
+        self.dynamic_users.restore(saved["users"])
+        self.spaces.restore(saved["spaces"])
 
     # --- the context -----------------------------------------------------------------------------------------------
 

@@ -22,11 +22,13 @@ from initd.wire.proc import ProcessStat, parse_command_line, parse_stat, parse_t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Mapping
+    from typing import Any, Iterator, Mapping
 
     from initd.shell.cgroup import Cgroups
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+#: Fields of the Tracker that no look at /proc would give back.
+_TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks")
 #: How often a unit is looked for whose processes vanish while they are looked at.
 _LOOKS = 50
 #: Sessions kept before those without a member are dropped.
@@ -110,6 +112,16 @@ class Tracker:
         self._children.pop(pid, None)
         self._watched.pop(pid, None)
         self._scan = None
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """All that was told, by the names of the fields."""
+        return {name: getattr(self, name) for name in _TOLD}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        for name in _TOLD:
+            setattr(self, name, saved[name])
 
     # --- what it answers -------------------------------------------------------------------------------------------
 

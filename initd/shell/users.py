@@ -71,6 +71,13 @@ class DynamicUsers:
             if not units:
                 del self._units[name], self._uids[name]
 
+    def save(self, fds: list[int]) -> tuple[dict[str, int], dict[str, set[str]]]:
+        """For another manager in our place."""
+        return self._uids, self._units
+
+    def restore(self, saved: tuple[dict[str, int], dict[str, set[str]]]) -> None:
+        self._uids, self._units = saved
+
     def _choose(self, name: str) -> int:
         size = _DYNAMIC_LAST - _DYNAMIC_FIRST + 1
         start = crc32(name.encode("utf-8", "surrogateescape")) % size

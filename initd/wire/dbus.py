@@ -458,6 +458,11 @@ class Parser:
         """Bytes that wait for the rest of their message."""
         return len(self._buffer)
 
+    @property
+    def unread(self) -> bytes:
+        """What was fed and not taken: feeding it to another parser makes that one go on where this one is."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> None:
         self._buffer += data
 

@@ -7,6 +7,7 @@ what a program does; `Faults` says what goes wrong on the way. `check` holds wha
 from __future__ import annotations
 
 import heapq
+import marshal
 import random
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from initd.core.dependency import Dependency
 from initd.core.engine import Engine
 from initd.core.events import Event
 from initd.core.order import compare_order
+from initd.core.snapshot import Saved
 from initd.core.states import ActiveState, ExecPhase, JobResult, JobState, JobType, ServiceType
 from initd.core.unit import Unit
 from initd.core.values import INFINITY, LOG_ERR, Now, PidRef, ProcessEnd, ProcessInfo
@@ -60,6 +62,8 @@ class Faults:
     doubled: float = 0.0
     lost_empty: float = 0.0
     clock_jumps: float = 0.0
+    #: The manager begins anew from its saved state.
+    reexecutes: float = 0.0
     reuse_pids: bool = False
 
 
@@ -71,6 +75,8 @@ class FakeSystem:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        #: Of its own, so that everything else happens the same with and without.
+        self.chance = random.Random(self.seed + 1)
         self.usec = 1 * SEC
         self.wall_offset = 1_700_000_000 * SEC
         self.processes: dict[int, Process] = {}
@@ -145,6 +151,20 @@ class FakeSystem:
         self.check(event)
         if isinstance(event, (ev.UnitEmpty, ev.ProcessesListed)) and self.random.random() < self.faults.doubled:
             self._push(self.usec, event)
+        if self.exit is None and not self.engine.graph.missing() and self.chance.random() < self.faults.reexecutes:
+            self.reexecute()
+
+    def reexecute(self) -> None:
+        """As the manager does it: the state through marshal, the units from their files."""
+        plain = marshal.loads(marshal.dumps(self.engine.save()))
+        old, self.engine = self.engine, Engine(self.now, 0)
+        self.engine.pinned = old.pinned
+        saved = Saved(plain)
+        saved.reserve(self.engine.world)
+        self.engine.handle(ev.UnitsLoaded(tuple(unit.definition for unit in old.graph.units.values())), self.now)
+        for effect in self.engine.restore(saved, self.now):
+            self._perform(effect)
+        assert self.engine.save() == plain
 
     # --- carrying out --------------------------------------------------------------------------------------------
 
