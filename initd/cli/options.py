@@ -138,7 +138,10 @@ def _boolean(value: str) -> bool:
 
 
 def _legend(options: Options, value: str) -> None:
-    options.no_legend = not _boolean(value)
+    try:
+        options.no_legend = not _boolean(value)
+    except UsageError:
+        raise UsageError(f"Failed to parse boolean argument to --legend: {value}.") from None
 
 
 _OUTPUTS = (

@@ -59,12 +59,15 @@ def job_made(values: tuple[Any, ...], view: View) -> Return | Error:
 
 
 def _job_described(values: tuple[Any, ...], view: View) -> Return | Error:
-    """The answer to EnqueueJob: the job in full, and the jobs that came with it (none of which is known to us)."""
-    job = view.engine.jobs.get(values[0])
-    if job is None:
+    """The answer to EnqueueJob: the job in full, and the jobs that came with it."""
+    job_id, unit, job_type, others = values
+    if not job_id:
         return job_made((0,), view)
-    body: tuple[Any, ...] = (job.id, job_path(job.id), job.unit, unit_path(job.unit), job.type.value, [])
-    return Return("uososa(uosos)", body)
+    return Return("uososa(uosos)", (*_job_in_full(job_id, unit, job_type), [_job_in_full(*each) for each in others]))
+
+
+def _job_in_full(job_id: int, unit: str, job_type: str) -> tuple[int, str, str, str, str]:
+    return (job_id, job_path(job_id), unit, unit_path(unit), job_type)
 
 
 def queue_job(

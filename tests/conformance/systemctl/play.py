@@ -46,6 +46,10 @@ UNITS = {
     "ctl-trap.service": "[Service]\nExecStart=/bin/sh -c \"trap : HUP USR1; while :; do sleep 1000 & wait; done\"\n",
     "ctl-badreload.service": "[Service]\n" + SLEEP + "ExecReload=/bin/false\n",
     "ctl-dirs.service": "[Service]\nStateDirectory=ctl-dirs\nCacheDirectory=ctl-dirs\nLogsDirectory=ctl-dirs\n" + SLEEP,
+    "ctl-bare-a.service": "[Unit]\nDefaultDependencies=no\n[Service]\nSlice=-.slice\n" + SLEEP,
+    "ctl-bare-b.service": "[Unit]\nDefaultDependencies=no\nRequires=ctl-bare-a.service\nAfter=ctl-bare-a.service\n"
+                          "[Service]\nSlice=-.slice\n" + SLEEP,
+    "ctl-bare.target": "[Unit]\nDefaultDependencies=no\nWants=ctl-bare-b.service\n",
     "ctl-install.service": "[Unit]\nDescription=Can be enabled\n[Service]\n" + SLEEP + "[Install]\nWantedBy=ctl-some.target\n",
 }  # fmt: skip
 SET_UP = f"""
@@ -115,21 +119,23 @@ _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)
 _SPAN = r"(?:\d+(?:us|ms|s|min|h)|\d+\.\d+s)(?: \d+(?:us|ms|s|min|h))*"
 #: Pids, times, ids and amounts: what is never the same twice.
 _VOLATILE = (
-    (re.compile(r"\r\n"), "\n"),
+    (re.compile(r"\r+\n"), "\n"),
     (re.compile(_DAY), "TIME"),
     (re.compile(r"@\d{10}(\.\d+)?"), "TIME"),
     (re.compile(_SPAN + r" (ago|left)"), r"SPAN \1"),
-    (re.compile(r"(Duration|CPU): .*"), r"\1: SPAN"),
-    (re.compile(r"(Memory): .*"), r"\1: AMOUNT"),
-    (re.compile(r"(Tasks): (\d+) .*"), r"\1: \2 (limit: N)"),
+    (re.compile(r"(Duration): .*"), r"\1: SPAN"),
+    # systemd counts where the machine lets it have the controllers for it, ours counts itself.
+    (re.compile(r"^ +(Tasks|Memory|CPU|CGroup): (?!/(libpod|system|user|init)).*\n", re.MULTILINE), ""),
+    (re.compile(r"next_elapse=[^}]*"), "next_elapse=SPAN "),
+    (re.compile(r"file://[0-9a-f]{12}/"), "file://HOST/"),
     (re.compile(r"(Main PID|PID|Process|Cntrl PID): \d+"), r"\1: N"),
-    (re.compile(r"(├─|└─) *\d+ "), r"\1N "),
+    (re.compile(r"(├─|└─)((?:\x1b\[[\d;]*m)?) *\d+ "), r"\1\2N "),
     (re.compile(r"/libpod_parent/libpod-[0-9a-f]+"), ""),
     (re.compile(r"(start_time|stop_time)=\[[^]]*\]"), r"\1=[TIME]"),
     (re.compile(r"\bpid=[1-9]\d*"), "pid=N"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"([jJ]ob) \d+"), r"\1 N"),
-    (re.compile(r"^(\d+)( +)(?=ctl)", re.MULTILINE), lambda found: "N" + " " * (len(found[1] + found[2]) - 1)),
+    (re.compile(r"^\d+ +(?=ctl)", re.MULTILINE), "N "),
     (re.compile(r"\.#[\w.@-]+?[0-9a-f]{16}"), ".#TEMPORARY"),
 )  # fmt: skip
 
@@ -137,4 +143,27 @@ _VOLATILE = (
 def settled(text: str) -> str:
     for pattern, word in _VOLATILE:
         text = pattern.sub(word, text)
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    lines = [line.rstrip() for line in text.splitlines()]
+    if all(_PROPERTY.match(line) for line in lines):
+        # In which order properties come is nobody's business, nor, to systemd, that of a list of units.
+        lines = [_sorted_words(line) for block in _blocks(lines) for line in sorted(block)]
+    return "\n".join(lines)
+
+
+_PROPERTY = re.compile(r"[A-Z]\w+=|$")
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line:
+            blocks[-1].append(line)
+        else:
+            blocks += [[""], []]
+    return blocks
+
+
+def _sorted_words(line: str) -> str:
+    name, _, value = line.partition("=")
+    is_list = name in ("Wants", "Requires", "After", "Before", "Names")
+    return f"{name}={' '.join(sorted(value.split()))}" if is_list else line
