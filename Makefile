@@ -36,10 +36,11 @@ container: $(VENV)/ready
 figures: tools
 	$(PYTHON) tests/bench/figures.py --write
 
-# The page of all directives.
+# The pages of all directives, of a service's states, and of systemctl's verbs.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
+	$(BIN)/python -m tests.conformance.systemctl.page > debian/doc/systemctl.md
 
 # How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
 escape: tools

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def show(arguments: list[str], options: Options) -> int:
-    options.output = ""  # of the lists it is the one that never is JSON
+    if options.output.startswith("json"):
+        options.output, options.no_legend = "", True  # of the lists it is the one that never is JSON
     bus = Bus()
     (rows,) = bus.ask("ListJobs")
     wanted = [row for row in rows if not arguments or any(fnmatchcase(row[1], pattern) for pattern in arguments)]

@@ -11,12 +11,17 @@ from initd.core.objectpath import unit_path
 
 _LOG_CONTROL_PATH, _LOG_CONTROL = "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1"
 _LEVELS = frozenset(("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", *"01234567"))
-#: Verb → (property, its name in messages).
-_OF_VERB = {"log-level": ("LogLevel", "log level"), "log-target": ("LogTarget", "log target")}
 
 
-def log(arguments: list[str], options: Options) -> int:
-    name, words = _OF_VERB[options.verb]  # type: ignore[attr-defined]
+def log_level(arguments: list[str], options: object) -> int:
+    return _log("LogLevel", "log level", arguments)
+
+
+def log_target(arguments: list[str], options: object) -> int:
+    return _log("LogTarget", "log target", arguments)
+
+
+def _log(name: str, words: str, arguments: list[str]) -> int:
     bus = Bus()
     if not arguments:
         print(bus.get(_LOG_CONTROL_PATH, _LOG_CONTROL, name))
@@ -48,7 +53,7 @@ def service_log(arguments: list[str], options: Options) -> int:
     return 1
 
 
-def service_watchdogs(arguments: list[str], options: Options) -> int:
+def service_watchdogs(arguments: list[str], options: object) -> int:
     bus = Bus()
     if not arguments:
         print("yes" if bus.get(MANAGER_PATH, MANAGER, "ServiceWatchdogs") else "no")

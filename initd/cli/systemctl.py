@@ -13,7 +13,6 @@ from initd.cli.options import Options, UsageError, parse
 
 #: Verb → (module of initd.cli, function, fewest and most arguments). None: as many as you like.
 _JOBS = ("jobs", "queue", 1, None)
-_SETTING = ("manager_settings", "log", 0, 1)
 _SERVICE_SETTING = ("manager_settings", "service_log", 1, 2)
 _FILES = ("files", "change", 1, None)
 _POWER = ("power", "end", 0, 1)
@@ -80,8 +79,8 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "rescue": ("power", "change_state", 0, 0),
     "emergency": ("power", "change_state", 0, 0),
     "help": ("cat", "help_pages", 1, None),
-    "log-level": _SETTING,
-    "log-target": _SETTING,
+    "log-level": ("manager_settings", "log_level", 0, 1),
+    "log-target": ("manager_settings", "log_target", 0, 1),
     "service-watchdogs": ("manager_settings", "service_watchdogs", 0, 1),
     "service-log-level": _SERVICE_SETTING,
     "service-log-target": _SERVICE_SETTING,

@@ -106,7 +106,7 @@ def play(container: Any, with_real: bool) -> list[dict[str, Any]]:
     place = Path(f"/proc/{container.pid}/root{_PLACE}")
     answers = []
     for number in range(1, int((place / "n").read_text()) + 1):
-        said = {kind: settled((place / f"{number}.{kind}").read_text(errors="replace")) for kind in ("out", "err")}
+        said = {kind: settled((place / f"{number}.{kind}").read_bytes().decode(errors="replace")) for kind in ("out", "err")}
         answers.append({"exit": int((place / f"{number}.rc").read_text()), **said})
     return answers
 
