@@ -87,9 +87,12 @@ Commands:
   compare-versions VERSION1 [OP] VERSION2
                              Which version is newer
   dump [PATTERN...]          All the manager knows of its units
-  log-level [LEVEL]          What the manager logs (also get-log-level and
-                             set-log-level)
-  log-target [TARGET]        Where to (also get-log-target and set-log-target)
+  log-level [LEVEL]          What the manager logs
+  get-log-level              (the same)
+  set-log-level LEVEL        (the same)
+  log-target [TARGET]        Where it logs to
+  get-log-target             (the same)
+  set-log-target TARGET      (the same)
   service-watchdogs [BOOL]   Whether services' watchdogs are heeded
 
 Options:

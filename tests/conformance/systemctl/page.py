@@ -17,7 +17,8 @@ _HEAD = """\
 # systemctl under pyinit
 
 A session of {count} command lines was played to {version} with its own commands; what they said, and how
-they ended, was written down. The same session is played in a container that pyinit has booted, once with systemd's own commands (its unmodified
+they ended, was written down. The same session is played in a container that pyinit has booted, once with systemd's own
+commands (its unmodified
 `systemctl` and `systemd-analyze`), once with ours. Pids, times, ids and amounts are left out of the comparison.
 
 "equal": every line of the row was answered with the same words and the same exit status. For ours that means: the same as
