@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,6 +53,10 @@ escape: tools
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/ready-fuzz
 	nice -n 19 $(BIN)/python tests/fuzz/fuzz_units.py --seconds $(FUZZ_SECONDS)
+
+# The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
+fuzz-socket: tools
+	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc

@@ -22,7 +22,7 @@ from initd.clients import Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Return
+from initd.core.answers import Error, Order, Return
 from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE
 from initd.core.engine import Engine
@@ -333,12 +333,13 @@ class Manager:
     def _on_call(self, client: int, uid: int, message: Message) -> None:
         try:
             order = self.clients.on_call(client, uid, message)
+            if order is not None:
+                self._carry_out_order(order, client, message)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
             self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
-            return
-        if order is None:
-            return
+
+    def _carry_out_order(self, order: Order, client: int, message: Message) -> None:
         if order.kind == IN_FILE:
             self.control.reply_file(client, message.serial, order.args[0])
         elif order.kind == FREEZE:
@@ -360,6 +361,8 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         self._listen_to_signals()
+        if self.container.is_pid_1:
+            bootfiles.take_name("systemd")
         if self.options.state_fd >= 0:
             self._go_on(self.options.state_fd)
             self.loop.unblock_signals()

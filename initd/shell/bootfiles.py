@@ -33,6 +33,15 @@ _MARKER = "/run/systemd/system"
 _FIRST_BOOT = "/run/systemd/first-boot"
 
 
+def take_name(name: str) -> None:
+    """What `ps -o comm` shows for us. Scripts and Ansible ask PID 1 for its name to know whom they can talk to."""
+    try:
+        with open("/proc/self/comm", "w", encoding="ascii") as comm:
+            comm.write(name)
+    except OSError:
+        pass  # a name and nothing else
+
+
 def prepare_run(root: str = "/") -> list[Diagnostic]:
     """Empty /run and make the directories in it that programs expect of an init."""
     root = root.rstrip("/")

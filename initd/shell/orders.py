@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Handler = Callable[..., "Return | Error"]
 
 _CHANGES = "a(sss)"
+_PRESET_MODES = ("", "full", "enable-only", "disable-only")
+_INVALID = Error("org.freedesktop.DBus.Error.InvalidArgs", "Invalid argument")
 #: Bits of the flags of …WithFlags (org.freedesktop.systemd1(5)).
 _RUNTIME, _FORCE = 1, 2
 #: Orders after which clients hear UnitFilesChanged, and the next daemon-reload finds something new.
@@ -84,8 +86,10 @@ def _preset(links: UnitLinks, names: list[str], mode: str, runtime: bool, force:
     from initd.core.install import plan_preset
     from initd.core.presets import PresetMode
 
+    if mode not in _PRESET_MODES:
+        return _INVALID
     rules, _ = links.preset_rules()
-    wanted = PresetMode(mode) if mode else PresetMode.FULL
+    wanted = PresetMode(mode or "full")
     return _perform(links, plan_preset(links, names, _directory(links, runtime), rules, wanted, force), True)
 
 
@@ -93,8 +97,10 @@ def _preset_all(links: UnitLinks, mode: str, runtime: bool, force: bool) -> Retu
     from initd.core.install import plan_preset_all
     from initd.core.presets import PresetMode
 
+    if mode not in _PRESET_MODES:
+        return _INVALID
     rules, _ = links.preset_rules()
-    wanted = PresetMode(mode) if mode else PresetMode.FULL
+    wanted = PresetMode(mode or "full")
     return _perform(links, plan_preset_all(links, _directory(links, runtime), rules, wanted, force))
 
 
@@ -135,7 +141,7 @@ def _add_dependency(
 
     suffix = {"Wants": "wants", "Requires": "requires"}.get(kind)
     if suffix is None:
-        return Error("org.freedesktop.DBus.Error.InvalidArgs", "Invalid argument")
+        return _INVALID
     return _perform(links, plan_add_dependency(links, names, target, suffix, _directory(links, runtime), force))
 
 
