@@ -32,6 +32,18 @@ def systemd_escape() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def systemd_notify() -> NoReturn:
+    from initd.cli.notify import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def systemd_detect_virt() -> NoReturn:
+    from initd.cli.detect_virt import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def _run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
