@@ -1,6 +1,7 @@
 """Clients' calls, from the wire to the API and back: who waits for which request, and who hears which signal.
 
-Decides nothing: `core.api` says what a call means, the engine whether it is granted.
+They come by two channels, the control socket and the system bus. Decides nothing: `core.api` says what a call means, the
+engine whether it is granted.
 """
 
 from __future__ import annotations
@@ -8,65 +9,146 @@ from __future__ import annotations
 from initd.core import api, api_signals
 from initd.core import effects as ef
 from initd.core.answers import Call, Error, Order, Return, Submit
+from initd.core.api_manager import SUBSCRIBE
+from initd.core.events import JobRequest, ReferenceRequest
 from initd.core.states import ActiveState, JobState
 from initd.core.view import View
-from initd.shell.control import Control
 from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
     from initd.core.events import Event
     from initd.core.unit import Unit
 
-    Finish = Callable[[tuple[Any, ...], View], Return | Error]
+    class Channel(Protocol):
+        """What clients are reached by. A `client` is whatever the channel itself has called so."""
+
+        def reply(self, client: Any, serial: int, signature: str, values: tuple[Any, ...]) -> None: ...
+        def error(self, client: Any, serial: int, name: str, text: str) -> None: ...
+        def reply_file(self, client: Any, serial: int, text: str) -> None: ...
+        def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None: ...
+        def hears(self, is_of_job: bool) -> bool: ...
+        def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
+        def hold(self, client: Any) -> None: ...
+        def let_go(self, client: Any) -> None: ...
+        def refer(self, client: Any, is_wanted: bool) -> None: ...
+        def name_of(self, client: Any) -> int | str: ...
+        def client_of(self, name: Any) -> Any: ...
+
+
+class Caller:
+    """Somebody who waits for the answer to a call."""
+
+    __slots__ = ("channel", "client", "serial")
+
+    def __init__(self, channel: Channel, client: Any, serial: int) -> None:
+        self.channel = channel
+        self.client = client
+        self.serial = serial
+
+    def answer(self, answer: Return | Error) -> None:
+        if isinstance(answer, Return):
+            self.channel.reply(self.client, self.serial, answer.signature, answer.values)
+        else:
+            self.channel.error(self.client, self.serial, answer.name, answer.text)
 
 
 class Clients:
     """`feed` gives the engine an event; its Reply or Refused comes back through `tell`."""
 
-    def __init__(self, control: Control, view: View, feed: Callable[[Event], None]) -> None:
-        self._control = control
+    def __init__(self, channels: dict[str, Channel], view: View, feed: Callable[[Event], None]) -> None:
+        self.channels = channels
         self._view = view
         self._feed = feed
         self._next_request = 1
-        #: Request number → (client, serial of its call, what makes the answer).
-        self._waiting: dict[int, tuple[int, int, Finish]] = {}
+        #: Request number → what to do with its Reply or Refused.
+        self._waiting: dict[int, Callable[[ef.Effect], None]] = {}
+        #: Job → those who have asked for it, and are told of it whether they hear everything else or not.
+        self._askers: dict[int, list[Caller]] = {}
         #: Units that have changed, and whose listeners have not heard of it yet.
         self._changed: dict[str, None] = {}
         #: What listeners know, while there are some: jobs and their states, and who has failed.
         self._jobs: dict[int, str] = {}
         self._failed: set[str] | None = None
 
-    def on_call(self, client: int, uid: int, message: Message) -> Order | None:
-        """Answer a call; an Order is for the caller to carry out, and to `answer`."""
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def spell(self, caller: Caller) -> tuple[str, int | str, int]:
+        """Who waits, in plain values."""
+        channel = next(name for name, each in self.channels.items() if each is caller.channel)
+        return (channel, caller.channel.name_of(caller.client), caller.serial)
+
+    def find(self, spelled: list[tuple[str, int | str, int]]) -> list[Caller]:
+        """Those of them whose channel is still there."""
+        return [
+            Caller(channel, channel.client_of(client), serial)
+            for name, client, serial in spelled if (channel := self.channels.get(name)) is not None
+        ]
+
+    def save(self, fds: list[int]) -> dict[int, list[tuple[str, int | str, int]]]:
+        return {job: [self.spell(caller) for caller in callers] for job, callers in self._askers.items()}
+
+    def restore(self, saved: dict[int, list[tuple[str, int | str, int]]]) -> None:
+        self._askers = {job: self.find(callers) for job, callers in saved.items()}
+
+    # --- calls -----------------------------------------------------------------------------------------------------
+
+    def on_call(self, caller: Caller, uid: int, message: Message) -> Order | None:
+        """Answer a call; an Order is for whoever called us to carry out, and to answer."""
         if self._failed is None:
             self._failed = set(self._view.engine.failed_units())
         call = Call(
-            message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid
+            message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid,
+            message.sender if caller.channel is not self.channels.get("control") else "",
         )
         answer = api.answer(call, self._view)
         if isinstance(answer, Order):
-            return answer
-        if isinstance(answer, Submit):
-            number = self._next_request
-            self._next_request += 1
-            self._waiting[number] = (client, message.serial, answer.finish)
-            self._feed(answer.event.replace(request=number))
+            if answer.kind != SUBSCRIBE:
+                return answer
+            caller.answer(_subscribe(caller, *answer.args))
+        elif isinstance(answer, Submit):
+            self._submit(caller, answer)
         else:
-            self.answer(client, message, answer)
+            caller.answer(answer)
         return None
 
-    def answer(self, client: int, message: Message, answer: Return | Error) -> None:
-        self._send(client, message.serial, answer)
+    def _submit(self, caller: Caller, submit: Submit) -> None:
+        event = submit.event
+        is_job = isinstance(event, JobRequest)
+        if is_job:
+            caller.channel.hold(caller.client)
 
-    def _send(self, client: int, serial: int, answer: Return | Error) -> None:
-        if isinstance(answer, Return):
-            self._control.reply(client, serial, answer.signature, answer.values)
+        def on_outcome(effect: ef.Effect) -> None:
+            if is_job:
+                self._follow(caller, effect)
+            if isinstance(effect, ef.Reply):
+                if isinstance(event, ReferenceRequest) and effect.values[0]:
+                    caller.channel.refer(caller.client, event.is_wanted)
+                caller.answer(submit.finish(effect.values, self._view))
+            elif isinstance(effect, ef.Refused):
+                caller.answer(Error(effect.error, effect.text))
+
+        self.submit(submit, on_outcome)
+
+    def submit(self, submit: Submit, on_outcome: Callable[[ef.Effect], None]) -> None:
+        """Give the request to the engine; `on_outcome` gets its Reply or Refused."""
+        number = self._next_request
+        self._next_request += 1
+        self._waiting[number] = on_outcome
+        self._feed(submit.event.replace(request=number))
+
+    def _follow(self, caller: Caller, effect: ef.Effect) -> None:
+        """Whoever has asked for a job hears of it until it is done: that comes behind the reply, if there is a job."""
+        job_id = int(effect.values[0]) if isinstance(effect, ef.Reply) else 0  # type: ignore[call-overload]
+        if job_id:
+            self._askers.setdefault(job_id, []).append(caller)
         else:
-            self._control.error(client, serial, answer.name, answer.text)
+            caller.channel.let_go(caller.client)
+
+    # --- signals ---------------------------------------------------------------------------------------------------
 
     def tell(self, effect: ef.Effect) -> None:
         """Whoever waits for this effect, or listens for it, hears of it.
@@ -75,16 +157,13 @@ class Clients:
         was in between is told by UnitPassed where clients should see it.
         """
         if isinstance(effect, (ef.Reply, ef.Refused)):
-            waiting = self._waiting.pop(effect.request, None)
-            if waiting is not None:
-                client, serial, finish = waiting
-                if isinstance(effect, ef.Reply):
-                    self._send(client, serial, finish(effect.values, self._view))
-                else:
-                    self._send(client, serial, Error(effect.error, effect.text))
-        elif not self._control.client_count:
+            on_outcome = self._waiting.pop(effect.request, None)
+            if on_outcome is not None:
+                on_outcome(effect)
+        elif isinstance(effect, (ef.JobAdded, ef.JobRemoved)):
+            self._tell_of_job(effect)
+        elif not self.are_there:
             self._failed = None
-            self._jobs.clear()
             return
         elif isinstance(effect, ef.UnitChanged):
             self._changed[effect.unit] = None
@@ -92,15 +171,22 @@ class Clients:
             if isinstance(effect, ef.UnitPassed):
                 self._changed.pop(effect.unit, None)
                 self._tell_failure(effect.as_it_was)  # type: ignore[arg-type]
-            elif isinstance(effect, ef.JobAdded):
-                self._jobs[effect.job_id] = JobState.WAITING.value
-            elif isinstance(effect, ef.JobRemoved):
-                self._jobs.pop(effect.job_id, None)
             self._signal(api_signals.signal_for(effect, self._view))
+
+    def _tell_of_job(self, effect: ef.JobAdded | ef.JobRemoved) -> None:
+        if isinstance(effect, ef.JobAdded) and self.are_there:
+            self._jobs[effect.job_id] = JobState.WAITING.value
+        else:
+            self._jobs.pop(effect.job_id, None)
+        if any(channel.hears(True) for channel in self.channels.values()):
+            self._signal(api_signals.signal_for(effect, self._view), is_of_job=True)
+        if isinstance(effect, ef.JobRemoved):
+            for caller in self._askers.pop(effect.job_id, ()):
+                caller.channel.let_go(caller.client)
 
     @property
     def are_there(self) -> bool:
-        return self._control.client_count > 0
+        return any(channel.hears(False) for channel in self.channels.values())
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}
@@ -130,7 +216,16 @@ class Clients:
     def tell_unit_files_changed(self) -> None:
         self._signal([api_signals.unit_files_changed()])
 
-    def _signal(self, signals: list[api_signals.Signal]) -> None:
-        if self._control.client_count:
-            for path, interface, member, signature, values in signals:
-                self._control.signal(path, interface, member, signature, values)
+    def _signal(self, signals: list[api_signals.Signal], is_of_job: bool = False) -> None:
+        for channel in self.channels.values():
+            if channel.hears(is_of_job):
+                for path, interface, member, signature, values in signals:
+                    channel.signal(path, interface, member, signature, values)
+
+
+def _subscribe(caller: Caller, is_wanted: bool) -> Return | Error:
+    if caller.channel.subscribe(caller.client, is_wanted):
+        return Return()
+    if is_wanted:
+        return Error("org.freedesktop.systemd1.AlreadySubscribed", "Client is already subscribed.")
+    return Error("org.freedesktop.systemd1.NotSubscribed", "Client is not subscribed.")

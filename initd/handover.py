@@ -8,12 +8,13 @@ for an answer gets it from the new manager.
 
 from __future__ import annotations
 
+from initd.clients import Caller, Clients
 from initd.core import snapshot
+from initd.core.answers import Error, Return
 from initd.core.saved import Reader, dump
 from initd.core.values import LOG_ERR, LOG_INFO, ProcessEnd
 from initd.options import STATE
 from initd.shell import successor
-from initd.shell.control import Control
 from initd.wire.execcontext import ExecReport
 
 TYPE_CHECKING = False
@@ -31,23 +32,23 @@ if TYPE_CHECKING:
 class Handover:
     """`helper` is what starts managers, `words` the command line of this one; `say` writes to the journal."""
 
-    def __init__(self, helper: str, words: tuple[str, ...], control: Control, say: Callable[[int, str], None]) -> None:
+    def __init__(self, helper: str, words: tuple[str, ...], clients: Clients, say: Callable[[int, str], None]) -> None:
         self._helper = helper
         self._words = words
-        self._control = control
+        self._clients = clients
         self._say = say
-        #: Clients that wait for it, by number, with the serials of their calls.
-        self._callers: list[tuple[int, int]] = []
+        #: Clients that wait for it.
+        self._callers: list[Caller] = []
         #: The process that finds out whether another manager could begin; 0 for none.
         self.trial_pid = 0
         self.is_due = False
 
     # --- the manager that goes ---------------------------------------------------------------------------------------
 
-    def ask(self, client: int = 0, serial: int = 0) -> None:
+    def ask(self, caller: Caller | None = None) -> None:
         """First see whether another manager could begin: after half an upgrade it would be the end of the container."""
-        if client:
-            self._callers.append((client, serial))
+        if caller is not None:
+            self._callers.append(caller)
         if self.trial_pid:
             return  # one trial serves all that ask
         try:
@@ -65,8 +66,8 @@ class Handover:
     def _refuse(self, why: str) -> None:
         text = f"Another manager cannot begin here, going on with this one: {why}"
         self._say(LOG_ERR, text)
-        for client, serial in self._callers:
-            self._control.error(client, serial, "org.freedesktop.DBus.Error.Failed", text)
+        for caller in self._callers:
+            caller.answer(Error("org.freedesktop.DBus.Error.Failed", text))
         self._callers.clear()
 
     def execute(self, parts: Mapping[str, Part], engine: dict[str, Any]) -> None:
@@ -81,16 +82,16 @@ class Handover:
 
     # --- the manager that comes --------------------------------------------------------------------------------------
 
-    def save(self, fds: list[int]) -> list[tuple[int, int]]:
-        return self._callers
+    def save(self, fds: list[int]) -> list[Any]:
+        return [self._clients.spell(caller) for caller in self._callers]
 
-    def restore(self, saved: list[tuple[int, int]]) -> None:
-        self._callers = saved
+    def restore(self, saved: list[Any]) -> None:
+        self._callers = self._clients.find(saved)
 
     def answer(self) -> None:
         """It is done: tell who asked for it."""
-        for client, serial in self._callers:
-            self._control.reply(client, serial, "", ())
+        for caller in self._callers:
+            caller.answer(Return())
         self._callers.clear()
 
 

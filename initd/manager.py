@@ -18,7 +18,8 @@ import time
 from fnmatch import fnmatchcase
 
 from initd import handover
-from initd.clients import Clients
+from initd.buslink import BusLink
+from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
@@ -53,6 +54,7 @@ from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import AT_ONCE, reap
+from initd.shell.scheduling import adopt
 from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
@@ -124,6 +126,7 @@ class Manager:
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=defaults.default_standard_output,
             default_error=defaults.default_standard_error,
+            default_settings=config.settings,
             uid=self.container.uid,
             gid=self.container.gid,
         )
@@ -141,10 +144,14 @@ class Manager:
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
-        self.clients = Clients(self.control, self.view, self.feed)
+        self.clients = Clients({"control": self.control}, self.view, self.feed)
+        self.bus = BusLink(
+            self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
+            self._on_children,
+        )
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection,
+            self._on_connection, self.bus.handlers(),
         )
         self._last_connection = 0
         self.notify: NotifySocket | None = None
@@ -154,7 +161,7 @@ class Manager:
         self._journal_starts = RateLimit()
         self._journal_retry_usec: int | None = None
         self._is_watching_journal = False
-        self.handover = Handover(self._helper, options.words, self.control, self.say)
+        self.handover = Handover(self._helper, options.words, self.clients, self.say)
         #: Not all dead children were reaped in this wake-up.
         self._has_more_children = False
 
@@ -163,7 +170,8 @@ class Manager:
         files, problems = read_configuration()
         config = configure(files, machine.read_facts(self.container))
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
-        return config.replace(diagnostics=(*unread, *config.diagnostics))
+        settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
+        return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
 
     def _reconfigure(self) -> None:
         config = self._configure()
@@ -172,6 +180,7 @@ class Manager:
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=config.facts.default_standard_output,
             default_error=config.facts.default_standard_error,
+            default_settings=config.settings,
         )
         self.tell(config.diagnostics)
 
@@ -331,27 +340,30 @@ class Manager:
     # --- clients ---------------------------------------------------------------------------------------------------
 
     def _on_call(self, client: int, uid: int, message: Message) -> None:
+        self._answer(Caller(self.control, client, message.serial), uid, message)
+
+    def _answer(self, caller: Caller, uid: int, message: Message) -> None:
         try:
-            order = self.clients.on_call(client, uid, message)
+            order = self.clients.on_call(caller, uid, message)
             if order is not None:
-                self._carry_out_order(order, client, message)
+                self._carry_out_order(order, caller)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
-            self.clients.answer(client, message, Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
+            caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
 
-    def _carry_out_order(self, order: Order, client: int, message: Message) -> None:
+    def _carry_out_order(self, order: Order, caller: Caller) -> None:
         if order.kind == IN_FILE:
-            self.control.reply_file(client, message.serial, order.args[0])
+            caller.channel.reply_file(caller.client, caller.serial, order.args[0])
         elif order.kind == FREEZE:
-            self.clients.answer(client, message, self.performer.freeze(order))
+            caller.answer(self.performer.freeze(order))
         elif order.kind == "Reload":
             self.reload()
-            self.clients.answer(client, message, Return())
+            caller.answer(Return())
         elif order.kind == "Reexecute":
-            self.handover.ask(client, message.serial)
+            self.handover.ask(caller)
         else:
             answer = carry_out(order)
-            self.clients.answer(client, message, answer)
+            caller.answer(answer)
             if is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
@@ -381,7 +393,9 @@ class Manager:
         return self._end()
 
     def _wake_up(self) -> None:
-        wanted = (self.engine.next_deadline(), self.control.next_deadline(), self._journal_retry_usec)
+        wanted = (
+            self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(), self._journal_retry_usec
+        )
         deadlines = [each for each in wanted if each is not None]
         if self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
@@ -397,6 +411,7 @@ class Manager:
         if self._journal_retry_usec is not None and self._journal_retry_usec <= now().monotonic_usec:
             self._start_journal()
         self.control.on_deadline()
+        self.bus.on_deadline()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
@@ -532,7 +547,7 @@ class Manager:
         return {
             "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
             "sockets": self.performer.sockets, "fd_store": self.performer.fd_store, "performer": self.performer,
-            "manager": self, "handover": self.handover, "control": self.control,
+            "manager": self, "control": self.control, "bus": self.bus, "clients": self.clients, "handover": self.handover,
         }
 
     def save(self, fds: list[int]) -> dict[str, Any]:
@@ -565,7 +580,7 @@ class Manager:
         saved = Saved(state["engine"])
         saved.reserve(self.engine.world)
         parts = self._parts()
-        control = {"control": parts.pop("control")}
+        outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, state["parts"])
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
         self._pin_target()
@@ -574,7 +589,7 @@ class Manager:
         self.carry_out(self.engine.restore(saved, now()))
         self._direct_journal()
         self._share_environment()
-        problems += handover.restore(control, state["parts"])
+        problems += handover.restore(outside, state["parts"])
         self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
         self.clients.tell_reloading(False)
         self.handover.answer()
@@ -586,6 +601,7 @@ class Manager:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
         assert self.exit is not None
         bootfiles.remove_booted_marker("/")
+        self.bus.close()
         self.control.close()
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())

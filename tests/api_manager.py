@@ -174,10 +174,11 @@ class FakeManager:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def call(self, path: str, interface: str, member: str, signature: str = "", *body: object, uid: int = 0) -> Answer:
+    def call(self, path: str, interface: str, member: str, signature: str = "", *body: object, uid: int = 0,
+             client: str = "") -> Answer:
         """The answer a client gets in the end; an Order stays one."""
         key = object()
-        self._submit(key, Call(path, interface, member, signature, body, uid))
+        self._submit(key, Call(path, interface, member, signature, body, uid, client))
         return self._answers.pop(key)
 
     def _submit(self, key: object, call: Call) -> None:
@@ -218,7 +219,7 @@ class FakeManager:
     def carry_out_order(self, order: Order) -> Return | Error:
         return self.order_answers.get(order.kind, Error("org.x.NotHere", f"{order.kind} is not faked"))
 
-    order_answers: dict[str, Return | Error] = {"Reload": Return()}
+    order_answers: dict[str, Return | Error] = {"Reload": Return(), "Subscribe": Return()}
 
     # --- a real socket ----------------------------------------------------------------------------------------------
 

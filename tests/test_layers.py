@@ -25,7 +25,7 @@ NOT_AT_START = {
 #: Of `core`, the vocabulary: values and small grammars, no decisions about units.
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "settings_exec", "unitname", "words", "timespan", "calendar",
-    "exitstatus", "signals", "capabilities", "specifiers", "syntax", "conditions", "objectpath", "dependency",
+    "exitstatus", "signals", "capabilities", "personality", "specifiers", "syntax", "conditions", "objectpath", "dependency",
     "messages", "sources", "zone", "caldate",
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.

@@ -1,4 +1,6 @@
-"""A blocking D-Bus client on the manager's private socket: ask, and wait for the answer or for a signal.
+"""A blocking D-Bus client of the manager: ask, and wait for the answer or for a signal.
+
+It is reached at its private socket; by whoever may not connect there, on the system bus, where there is one.
 
 Imports little: every `systemctl` pays for it.
 """
@@ -6,6 +8,7 @@ Imports little: every `systemctl` pays for it.
 from __future__ import annotations
 
 import _socket
+from errno import EACCES, EPERM
 
 from initd.wire import dbus
 from initd.wire.sasl import CLIENT_GREETING, ClientHandshake, HandshakeError
@@ -16,12 +19,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 SOCKET_PATH = "/run/systemd/private"
+SYSTEM_BUS_PATH = "/run/dbus/system_bus_socket"
 SYSTEMD = "org.freedesktop.systemd1"
 MANAGER_PATH = "/org/freedesktop/systemd1"
 MANAGER = SYSTEMD + ".Manager"
 UNIT = SYSTEMD + ".Unit"
-PROPERTIES = "org.freedesktop.DBus.Properties"
+DBUS = "org.freedesktop.DBus"
+PROPERTIES = DBUS + ".Properties"
 
+_DENIED = DBUS + ".Error.AccessDenied"
 #: As sd-bus waits for a reply.
 REPLY_TIMEOUT = 90.0
 
@@ -36,7 +42,7 @@ class BusError(Exception):
 
 
 class NotRunning(Exception):
-    """Nobody answers at the control socket: no manager runs here, or it is not ours to ask."""
+    """Nobody answers: no manager runs here, or it is not ours to ask."""
 
     def __init__(self, errno: int, text: str) -> None:
         super().__init__(text)
@@ -48,13 +54,21 @@ class Bus:
     """One connection. Owns its socket."""
 
     def __init__(self) -> None:
-        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        self._parser = dbus.Parser(dbus.MAX_MESSAGE)
         self._serial = 0
         self._signals: list[dbus.Message] = []
+        try:
+            self._connect(SOCKET_PATH)
+        except NotRunning as problem:
+            if problem.errno not in (EACCES, EPERM):
+                raise
+            self._enter_system_bus(problem)
+
+    def _connect(self, path: str) -> None:
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        self._parser = dbus.Parser(dbus.MAX_MESSAGE)
         self._socket.settimeout(REPLY_TIMEOUT)
         try:
-            self._socket.connect(SOCKET_PATH)
+            self._socket.connect(path)
             self._greet()
         except OSError as problem:
             self._socket.close()
@@ -62,6 +76,20 @@ class Bus:
         except HandshakeError as problem:
             self._socket.close()
             raise NotRunning(0, str(problem)) from None
+
+    def _enter_system_bus(self, refusal: NotRunning) -> None:
+        """Where there is none, what stands in the way is that we may not use the private socket."""
+        try:
+            self._connect(SYSTEM_BUS_PATH)
+            self._ask_bus("Hello")
+            # Signals come to those who ask for them, once from the bus and once from the manager.
+            self._ask_bus("AddMatch", "s", f"type='signal',sender='{SYSTEMD}'")
+            self.ask("Subscribe")
+        except (NotRunning, BusError):
+            raise refusal from None
+
+    def _ask_bus(self, member: str, signature: str = "", *args: Any) -> None:
+        self._call(DBUS, "/org/freedesktop/DBus", DBUS, member, signature, args)
 
     def close(self) -> None:
         self._socket.close()
@@ -80,11 +108,16 @@ class Bus:
 
     def call(self, path: str, interface: str, member: str, signature: str = "", *args: Any) -> tuple[Any, ...]:
         """The values that the method returns; BusError where it fails. Signals that come in between are kept."""
+        return self._call(SYSTEMD, path, interface, member, signature, args)
+
+    def _call(
+        self, destination: str, path: str, interface: str, member: str, signature: str, args: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         self._serial += 1
         serial = self._serial
         message = dbus.Message(
             dbus.METHOD_CALL, serial, dbus.ALLOW_INTERACTIVE, path, interface, member,
-            destination=SYSTEMD, signature=signature, body=args,
+            destination=destination, signature=signature, body=args,
         )  # fmt: skip
         try:
             self._socket.sendall(dbus.encode(message))
@@ -100,7 +133,8 @@ class Bus:
                 break
         if reply.type == dbus.ERROR:
             text = reply.body[0] if reply.body and isinstance(reply.body[0], str) else reply.error_name
-            raise BusError(reply.error_name, text)
+            # Whatever was denied, and by whom: systemd's clients say it in their own words.
+            raise BusError(reply.error_name, "Access denied" if reply.error_name == _DENIED else text)
         return reply.body
 
     def ask(self, member: str, signature: str = "", *args: Any) -> tuple[Any, ...]:

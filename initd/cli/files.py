@@ -58,7 +58,7 @@ def _tell_manager(bus: Bus, verb: str, arguments: list[str], options: Options) -
         try:
             bus.ask("Reload")
         except BusError as problem:
-            complain(f"Failed to reload daemon: {problem.text}")
+            complain(f"Reload daemon failed: {problem.text}")
             return 1
     if options.now and verb in _NOW:
         from initd.cli.jobs import queue_units

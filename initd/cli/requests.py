@@ -18,7 +18,7 @@ def _reload(bus: Bus) -> int:
     try:
         bus.ask("Reload")
     except BusError as problem:
-        complain(f"Failed to reload daemon: {problem.text}")
+        complain(f"Reload daemon failed: {problem.text}")
         return 1
     return 0
 
@@ -29,7 +29,7 @@ def daemon_reexec(arguments: list[str], options: Options) -> int:
     except BusError as problem:
         # A manager that executes its code again does not answer, its socket is gone.
         if not problem.name.endswith((".Disconnected", ".NoReply")):
-            complain(f"Failed to reload daemon: {problem.text}")
+            complain(f"Reexecute daemon failed: {problem.text}")
             return 1
     return 0
 

@@ -34,6 +34,8 @@ class Call(Record):
     signature: str = ""
     body: tuple[Any, ...] = ()
     uid: int = 0
+    #: Its name on the system bus, "" for a peer of the private socket.
+    client: str = ""
 
 
 class Return(Record):
@@ -64,11 +66,13 @@ class Order(Record):
 
 
 class Subject(Record):
-    """What a method works on: its arguments, and the unit or job whose object was called (None for the manager)."""
+    """What a method works on: its arguments, and the unit or job whose object was called (None for the manager). `client` is
+    the caller's name on the system bus."""
 
     args: tuple[Any, ...]
     view: View
     target: Any = None
+    client: str = ""
 
 
 class Method(Record):

@@ -125,7 +125,7 @@ def _call(call: Call, interface: str, method: Method, target: Any, view: View) -
         return refusal
     if method.handler is None:
         return Error(DBUS + "NotSupported", f"{method.name}() is not available under pyinit.")
-    return method.handler(Subject(call.body, view, target))
+    return method.handler(Subject(call.body, view, target, call.client))
 
 
 def _check(call: Call, interface: str, method: Method, view: View) -> Error | None:
@@ -136,7 +136,7 @@ def _check(call: Call, interface: str, method: Method, view: View) -> Error | No
         )
         return Error(DBUS + "InvalidArgs", text)
     if method.changes and call.uid not in (0, view.facts.uid):
-        return Error(DBUS + "AccessDenied", "Access denied")
+        return Error(DBUS + "AccessDenied", "Permission denied")
     return None
 
 

@@ -35,7 +35,9 @@ from initd.core.api_unit import (
     mount_into,
     no_such_job,
     queue_job,
+    refer_to_unit,
     reset_failed_unit,
+    stop_referring_to_unit,
 )
 from initd.core.dump import dump
 from initd.core.events import (
@@ -64,6 +66,8 @@ _UNITS = "a(ssssssouso)"
 _CHANGES = "a(sss)"
 #: An order: a text to be handed over as a file.
 IN_FILE = "InFile"
+#: An order about whoever has called: signals are wanted, or not any more.
+SUBSCRIBE = "Subscribe"
 
 
 # --- finding units --------------------------------------------------------------------------------------------------
@@ -272,10 +276,6 @@ def _order(name: str, takes: str, gives: str, changes: bool = True) -> Method:
     return Method(name, takes, gives, lambda call: Order(name, call.args), changes)
 
 
-def _nothing(call: Subject) -> Answer:
-    return Return()
-
-
 METHODS: tuple[Method, ...] = (
     Method("GetUnit", "s", "o", _with_unit(find_loaded, _path_of)),
     Method("GetUnitByPID", "u", "o", _get_by_pid),
@@ -306,9 +306,8 @@ METHODS: tuple[Method, ...] = (
     Method("ListUnitsByNames", "as", _UNITS, _list_by_names),
     Method("ListJobs", "", JOB_LIST,
            lambda call: job_list(job for _, job in sorted(call.view.engine.jobs.items()))),
-    # Peers of the private socket get every signal, whether they subscribe or not.
-    Method("Subscribe", "", "", _nothing),
-    Method("Unsubscribe", "", "", _nothing),
+    Method("Subscribe", "", "", lambda call: Order(SUBSCRIBE, (True,))),
+    Method("Unsubscribe", "", "", lambda call: Order(SUBSCRIBE, (False,))),
     _order("Reload", "", ""),
     _order("Reexecute", "", ""),
     Method("Exit", "", "", _exit("exit"), True),
@@ -346,8 +345,8 @@ METHODS: tuple[Method, ...] = (
     Method("SetUnitProperties", "sba(sv)", "", None, True),
     Method("BindMountUnit", "sssbb", "", _with_unit(find_loaded, _mount_into), True),
     Method("MountImageUnit", "sssbba(ss)", "", _with_unit(find_loaded, _mount_into), True),
-    Method("RefUnit", "s", "", None),
-    Method("UnrefUnit", "s", "", None),
+    Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
+    Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", None, True),
     Method("AttachProcessesToUnit", "ssau", "", _with_unit(find_loaded, _attach), True),
     Method("AbandonScope", "s", "", None, True),

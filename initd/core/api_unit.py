@@ -6,9 +6,9 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 from __future__ import annotations
 
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import CancelRequest, JobRequest, KillRequest, ResetFailedRequest
+from initd.core.events import CancelRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
-from initd.core.properties import CHANGES, CONST, Row, can_freeze, control_group
+from initd.core.properties import CHANGES, CONST, Row, can_freeze, control_group, load_error
 from initd.core.settings_exec import SANDBOX_FIELDS, ExecSettings
 from initd.core.states import JobMode, JobType, KillWho, UnitType
 from initd.core.unit import slice_path
@@ -156,6 +156,19 @@ def reset_failed_unit(unit: Unit) -> Answer:
     return Submit(ResetFailedRequest(0, unit.name), return_nothing)
 
 
+def refer_to_unit(unit: Unit, call: Subject) -> Answer:
+    """Peers of the private socket have no name to be referred by."""
+    if not unit.is_loaded:
+        return Error(*load_error(unit))
+    if not call.client:
+        return Error(DBUS + "InvalidArgs", "Invalid argument")
+    return Submit(ReferenceRequest(0, unit.name, call.client, True), return_nothing)
+
+
+def stop_referring_to_unit(unit: Unit, call: Subject) -> Answer:
+    return Submit(ReferenceRequest(0, unit.name, call.client, False), return_nothing)
+
+
 # --- the objects' own methods ---------------------------------------------------------------------------------------
 
 
@@ -169,8 +182,8 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("Kill", "si", "", lambda call: kill_unit(call.target, *call.args), True),
     Method("ResetFailed", "", "", lambda call: reset_failed_unit(call.target), True),
     Method("SetProperties", "ba(sv)", "", None, True),
-    Method("Ref", "", "", None),
-    Method("Unref", "", "", None),
+    Method("Ref", "", "", lambda call: refer_to_unit(call.target, call), True),
+    Method("Unref", "", "", lambda call: stop_referring_to_unit(call.target, call)),
     Method("Clean", "as", "", None, True),
     Method("Freeze", "", "", lambda call: freeze_unit(call.target, True, call.view), True),
     Method("Thaw", "", "", lambda call: freeze_unit(call.target, False, call.view), True),

@@ -7,6 +7,7 @@ all times: units for which one may have come true wait in `World.standing`.
 from __future__ import annotations
 
 from initd.core import machines, propagation, service, socket
+from initd.core.busnames import is_of_bus
 from initd.core.dependency import Dependency
 from initd.core.effects import UnitChanged
 from initd.core.messages import ID_RESTART_SCHEDULED
@@ -29,6 +30,9 @@ def on_change(world: World, change: StateChange, turn: Turn) -> None:
     if unit is None:
         return
     world.may_hold_garbage |= change.new.is_down
+    if change.new.is_down and unit.called_by:
+        # A unit that called this one, and was unloaded since, counted until now.
+        unit.called_by = {name: told for name, told in unit.called_by.items() if name in world.graph.units}
     _note_times(unit, change, turn.now)
     turn.ask(UnitChanged(unit.name))
     verdict = propagation.job_verdict(unit, change)
@@ -37,6 +41,8 @@ def on_change(world: World, change: StateChange, turn: Turn) -> None:
         world.queue.finish(job, verdict.result, turn)
     elif job is not None and job.state is JobState.WAITING:
         world.queue.runnable[unit.name] = None
+    if is_of_bus(unit):
+        world.bus_names.recheck(world.graph, turn)
     for wish in propagation.wishes_after(world.graph, unit, change, verdict.is_expected):
         world.grant(wish, turn)
     _act_on_end(world, unit, change, turn)

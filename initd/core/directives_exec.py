@@ -370,7 +370,7 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _NEEDS_PAM = "there is no PAM session here"
-_BEFORE_ONLY = "before the program runs, and not behind its end"
+_NOT_KEPT = "the journal keeps nothing but the text of a line yet"
 _ALL_LOGGED = "the journal keeps every line yet"
 
 
@@ -418,15 +418,16 @@ EXEC: tuple[Directive, ...] = (
     Directive("StandardInputData", Group.EXEC, "standard_input_data", _input_data, Merge.FOLD,
               (shows("StandardInputData", "ay", "standard_input_data"),)),
     _exec("TTYPath", "tty_path", parsers.path, "s", _RESET),
-    _exec("TTYReset", "tty_reset", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
-    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b", fate=Fate.DEGRADED, reason=_BEFORE_ONLY),
-    _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b", fate=Fate.IGNORED,
-          reason="a container has no virtual terminals"),
+    _exec("TTYReset", "tty_reset", parsers.boolean, "b"),
+    _exec("TTYVHangup", "tty_vhangup", parsers.boolean, "b"),
+    _exec("TTYVTDisallocate", "tty_vt_disallocate", parsers.boolean, "b"),
     _exec("TTYRows", "tty_rows", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
     _exec("TTYColumns", "tty_columns", parsers.integer(0, 65535, "TTY size"), "q", _RESET, 65535),
-    _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET),
-    _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i"),
-    _exec("SyslogLevel", "syslog_level", _level, "i"),
+    _exec("SyslogIdentifier", "syslog_identifier", parsers.expanded, "s", _RESET, fate=Fate.IGNORED,
+          reason="the journal names the unit instead"),
+    _exec("SyslogFacility", "syslog_facility", _name_or_number(FACILITIES, "log facility"), "i", fate=Fate.IGNORED,
+          reason=_NOT_KEPT),
+    _exec("SyslogLevel", "syslog_level", _level, "i", fate=Fate.IGNORED, reason=_NOT_KEPT),
     _exec("SyslogLevelPrefix", "syslog_level_prefix", parsers.boolean, "b"),
     _exec("LogLevelMax", "log_level_max", _level, "i", _RESET, fate=Fate.IGNORED, reason=_ALL_LOGGED),
     _exec("LogRateLimitIntervalSec", "log_rate_limit_interval_usec", parsers.seconds(), "t",
@@ -436,8 +437,8 @@ EXEC: tuple[Directive, ...] = (
           reason="the journal takes no fields from units yet"),
     _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND, fate=Fate.IGNORED,
           reason=_ALL_LOGGED),
-    _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.IGNORED,
-          reason="there is one journal, for all units"),
+    _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.DEGRADED,
+          reason="there is one journal, for all units: this one waits for sockets of another, and does not start"),
     _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),
     _exec("IgnoreSIGPIPE", "ignore_sigpipe", parsers.boolean, "b"),
     *_directory("RuntimeDirectory", "runtime_directory"),

@@ -117,6 +117,34 @@ class WatchPid(Effect):
     process: PidRef
 
 
+class ConnectBus(Effect):
+    """There is a system bus: be on it, watch these names (BusNameChanged), and serve its peers."""
+
+    names: tuple[str, ...]
+
+
+class DisconnectBus(Effect):
+    """The bus is going, or gone."""
+
+
+class WatchBusName(Effect):
+    """Tell who has this name of the bus, now and whenever it changes (BusNameChanged)."""
+
+    name: str
+
+
+class UnwatchBusName(Effect):
+    name: str
+
+
+class FindBusOwner(Effect):
+    """Which process is this owner of the unit's bus name? Answered by BusOwnerFound."""
+
+    unit: str
+    name: str
+    owner: str
+
+
 class CheckConditions(Effect):
     """Answered by ConditionsChecked."""
 
@@ -148,6 +176,8 @@ class ReleaseUnit(Effect):
     terminal: str = ""
     #: The unit's `ExecSettings`, where the IPC objects of its user and group go as well (RemoveIPC=).
     remove_ipc: object = None
+    #: The same, where its terminal is reset, hung up or cleared (TTYReset= and its sisters).
+    reset_terminal: object = None
 
 
 class StoreDescriptors(Effect):

@@ -63,7 +63,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
-    ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked,
+    ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked, ev.BusOwnerFound,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -202,6 +202,7 @@ class Engine:
         self.world.may_hold_garbage = False
         for unit in self.graph.unreferenced(self._is_in_use):
             self.graph.drop(unit)
+            self.world.bus_names.release(unit, turn)
             self.world.deadlines.drop(unit.name)
             turn.ask(UnitRemoved(unit.name))
 
@@ -209,6 +210,8 @@ class Engine:
         return self.world.boot_times.finish is None and bool(self.world.queue.jobs)
 
     def _is_in_use(self, unit: Unit) -> bool:
+        if unit.references:
+            return True
         state = unit.active_state
         if state is ActiveState.FAILED:
             return unit.settings.collect_mode is CollectMode.INACTIVE
@@ -231,6 +234,12 @@ class Engine:
         kind, handler = machines.ON_EVENT[type(event)]
         if unit is not None and unit.type is kind:
             handler(unit, event, self.world, turn)
+            self.world.deadlines.touch(unit)
+
+    def _on_bus_name_changed(self, event: ev.BusNameChanged, turn: Turn) -> None:
+        unit = self.graph.units.get(self.world.bus_names.units.get(event.name, ""))
+        if unit is not None:
+            service.on_event(unit, event, turn)
             self.world.deadlines.touch(unit)
 
     def _on_processes_killed(self, event: ev.ProcessesKilled, turn: Turn) -> None:
@@ -289,6 +298,7 @@ class Engine:
         self.world.may_hold_garbage = True
         for definition in event.definitions:
             assert isinstance(definition, UnitDefinition)
+            definition = self.world.bus_names.claim(definition, turn)
             is_new = definition.name not in self.units
             unit = self.graph.add(definition)
             if is_new:
@@ -311,6 +321,7 @@ class Engine:
         for definition in definitions:
             for diagnostic in definition.diagnostics:
                 turn.log(None, diagnostic.priority, str(diagnostic))
+        self.world.bus_names.after_reload(self.graph, turn)
         for unit in self.graph.units.values():
             if unit.type is UnitType.TIMER:
                 timer.after_reload(unit, self.world, turn)
@@ -360,10 +371,13 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.SignalReceived: Engine._on_signal,  # type: ignore[dict-item]
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: _on_world(running.on_conditions_checked),  # type: ignore[arg-type]
+    ev.BusNameChanged: Engine._on_bus_name_changed,  # type: ignore[dict-item]
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: _on_world(requests.on_job_request),  # type: ignore[arg-type]
     ev.ResetFailedRequest: _on_world(requests.on_reset_failed_request),  # type: ignore[arg-type]
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
+    ev.ReferenceRequest: _on_world(requests.on_reference_request),  # type: ignore[arg-type]
+    ev.ClientGone: _on_world(requests.on_client_gone),  # type: ignore[arg-type]
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]

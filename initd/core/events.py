@@ -109,18 +109,18 @@ class ConnectionAccepted(Event):
 
 
 class PathsChecked(Event):
-    """Answers `WatchPaths`. `failure` is why they cannot be watched, `is_met`: what is waited for is there."""
+    """Answers `WatchPaths`. `failure` is why they cannot be watched, `met`: the path where what is waited for is there."""
 
     unit: str
     failure: str = ""
-    is_met: bool = False
+    met: str = ""
 
 
 class PathTouched(Event):
-    """Something has happened to a watched path or to one above it. `is_change`: it is what PathChanged= waits for."""
+    """Something has happened to a watched path or to one above it. `changed`: the path, if PathChanged= waits for that."""
 
     unit: str
-    is_change: bool
+    changed: str
 
 
 class TimerStampRead(Event):
@@ -158,6 +158,23 @@ class NotifyReceived(Event):
     main: PidRef | None = None
     main_is_ours: bool = False
     fds: tuple[OfferedFd, ...] = ()
+
+
+class BusNameChanged(Event):
+    """A name of the system bus that is watched has this owner now (":1.7"), or none (""). Also told when the name is first
+    watched, and again whenever the bus was out of reach."""
+
+    name: str
+    owner: str
+
+
+class BusOwnerFound(Event):
+    """Answers `FindBusOwner`; `process` is None where the owner has gone, or the bus. `is_ours`: it belongs to the unit."""
+
+    unit: str
+    owner: str
+    process: PidRef | None = None
+    is_ours: bool = False
 
 
 class StoredFdHungUp(Event):
@@ -210,6 +227,21 @@ class ResetFailedRequest(Request):
     """Forget the failure, start-limit counter and restart counter of one unit, or of all (`unit` "")."""
 
     unit: str = ""
+
+
+class ReferenceRequest(Request):
+    """The unit is to stay loaded until this client says otherwise, or is gone (org.freedesktop.systemd1(5), RefUnit()).
+    Replies with whether that is a change."""
+
+    unit: str
+    client: str
+    is_wanted: bool
+
+
+class ClientGone(Event):
+    """A client that had references has left the bus."""
+
+    client: str
 
 
 class ExitRequest(Request):

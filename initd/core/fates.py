@@ -13,10 +13,11 @@ from initd.core.directive import Directive, Group
 from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
+from initd.core.personality import PERSONALITIES
 from initd.core.settings import Settings, UnitDefinition
-from initd.core.settings_exec import CgroupSettings
+from initd.core.settings_exec import CgroupSettings, ExecSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
-from initd.core.states import Fate, ServiceType
+from initd.core.states import Fate
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE = 6, 7, 8, 18, 23, 24
+_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE, _SYS_TTY_CONFIG = 6, 7, 8, 18, 23, 24, 26
 _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
 #: Sections of unit types that the manager does not run: none of their directives has an effect.
@@ -121,10 +122,12 @@ def _judge_user(value: Any, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_nice(value: int | None, allowed: Allowed) -> Judgement | None:
-    limit = allowed.hard_limits.get("nice") or 0
-    if value is None or value >= 0 or _has(allowed, _SYS_NICE) or 20 - limit <= value:
+    lowest = 20 - (allowed.hard_limits.get("nice") or 0)
+    if value is None or value >= 0 or _has(allowed, _SYS_NICE) or lowest <= value:
         return None
-    return Judgement(Fate.DEGRADED, "needs CAP_SYS_NICE: as near as the container allows is set instead")
+    if lowest >= 0:
+        return Judgement(Fate.IGNORED, "needs CAP_SYS_NICE")
+    return Judgement(Fate.DEGRADED, f"needs CAP_SYS_NICE: {lowest}, as near as the container allows, is set instead")
 
 
 def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
@@ -133,12 +136,6 @@ def _judge_ambient(value: int, allowed: Allowed) -> Judgement | None:
         return None
     fate = Fate.IGNORED if missing == value else Fate.DEGRADED
     return Judgement(fate, "the container does not have " + " ".join(capabilities.names(missing)).upper())
-
-
-def _judge_affinity(value: tuple[int | str, ...], allowed: Allowed) -> Judgement | None:
-    if value != ("numa",):
-        return None
-    return Judgement(Fate.IGNORED, "which CPUs a node of memory has is not looked up")
 
 
 def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
@@ -160,13 +157,15 @@ def _controlled(field: str, controller: str) -> Rule:
     return Rule(f"a writable cgroup tree with the controller \"{controller}\"", judge)
 
 
-def _directory_rule(base: str) -> Rule:
-    def judge(value: tuple[object, ...], allowed: Allowed) -> Judgement | None:
-        if not value or base not in allowed.unwritable:
+def _directory_rule(field: str, base: str) -> Rule:
+    """Of the directories, and of their mode."""
+
+    def judge(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
+        if not getattr(settings, field) or base not in allowed.unwritable:
             return None
         return Judgement(Fate.DEGRADED, f"{base} cannot be written: what is not there yet keeps the unit from starting")
 
-    return Rule(f"{base} can be written", judge)
+    return Rule(f"{base} can be written", judge, True)
 
 
 def _judge_delegate(value: bool, allowed: Allowed) -> Judgement | None:
@@ -180,15 +179,21 @@ def _judge_accounting(value: bool | None, allowed: Allowed) -> Judgement | None:
 
 
 def _judge_keyring(value: str, allowed: Allowed) -> Judgement | None:
-    if not allowed.has_seccomp_filter or value == "inherit":
+    if allowed.can_use_keyrings or value == "inherit":
         return None
-    return Judgement(Fate.DEGRADED, "the container filters system calls: where keyctl(2) is forbidden, there is none")
+    return Judgement(Fate.IGNORED, "the container does not allow keyctl(2)")
 
 
-def _judge_type(value: ServiceType, allowed: Allowed) -> Judgement | None:
-    if value is ServiceType.DBUS:
-        return Judgement(Fate.DEGRADED, "as Type=exec: the bus is not watched yet")
-    return None
+def _judge_personality(value: str, allowed: Allowed) -> Judgement | None:
+    if not value or value in PERSONALITIES.get(allowed.machine, ()):
+        return None
+    return Judgement(Fate.IGNORED, f"this machine, {allowed.machine}, cannot pretend to be that")
+
+
+def _judge_output(value: str, allowed: Allowed) -> Judgement | None:
+    if value not in ("kmsg", "kmsg+console"):
+        return None
+    return Judgement(Fate.DEGRADED, "to the journal alone: the kernel's log is the host's")
 
 
 #: Setting → the controller that does it.
@@ -219,14 +224,17 @@ _RULES: dict[tuple[Group, str], Rule] = {
         _SYS_NICE, Fate.IGNORED, "above 0 needs ", lambda priority: priority > 0),
     (Group.EXEC, "io_scheduling_class"): _needs(
         _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
-    (Group.EXEC, "cpu_affinity"): Rule("not \"numa\"", _judge_affinity),
+    (Group.EXEC, "tty_vhangup"): _needs(_SYS_TTY_CONFIG, Fate.IGNORED, "needs ", bool),
+    (Group.EXEC, "personality"): Rule("what this machine can pretend to be", _judge_personality),
+    (Group.EXEC, "standard_output"): Rule("kmsg is as journal", _judge_output),
+    (Group.EXEC, "standard_error"): Rule("kmsg is as journal", _judge_output),
     (Group.EXEC, "keyring_mode"): Rule("keyctl(2), which a container may forbid", _judge_keyring),
-    **{(Group.EXEC, field): _directory_rule(base) for field, base in DIRECTORY_BASES.items()},
+    **{(Group.EXEC, field + ending): _directory_rule(field, base)
+       for field, base in DIRECTORY_BASES.items() for ending in ("", "_mode")},
     (Group.CGROUP, "delegate"): Rule("a writable cgroup tree", _judge_delegate),
     (Group.CGROUP, "cpu_accounting"): _ACCOUNTING,
     (Group.CGROUP, "memory_accounting"): _ACCOUNTING,
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
-    (Group.SPECIFIC, "type"): Rule("dbus is as exec", _judge_type),
 }

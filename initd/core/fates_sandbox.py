@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from initd.core.settings import ExecSettings
     from initd.core.sources import Allowed
 
-_SYS_ADMIN, _SYS_NICE = 21, 23
+_SETGID, _SETUID, _SYS_CHROOT, _SYS_ADMIN = 6, 7, 18, 21
 
 
 def _has_admin(settings: ExecSettings, allowed: Allowed) -> bool:
@@ -53,15 +53,31 @@ def _with_filter(namespace: str, rest: str) -> Rule:
 
 
 def _judge_api(settings: ExecSettings, allowed: Allowed) -> Judgement | None:
-    if settings.root_directory in ("", "/") or "mount" in allowed.namespaces:
+    if settings.root_directory in ("", "/"):
+        return None
+    if not allowed.capabilities >> _SYS_CHROOT & 1:
+        return Judgement(Fate.DEGRADED, "the root directory needs CAP_SYS_CHROOT: the unit cannot start without")
+    if settings.mount_api_vfs is False or "mount" in allowed.namespaces:
         return None
     return Judgement(Fate.IGNORED, "the container allows no mount namespaces")
 
 
 def _judge_memory_policy(value: Any, allowed: Allowed) -> Judgement | None:
-    if not value or not allowed.has_seccomp_filter or allowed.capabilities >> _SYS_NICE & 1:
+    if not value or allowed.can_set_memory_policy:
         return None
-    return Judgement(Fate.DEGRADED, "the container filters system calls: where set_mempolicy(2) is forbidden, there is none")
+    return Judgement(Fate.IGNORED, "the container does not allow set_mempolicy(2)")
+
+
+def _judge_dynamic_user(value: bool, allowed: Allowed) -> Judgement | None:
+    """The rest of it, no new privileges and no set-id files, is had everywhere."""
+    if not value:
+        return None
+    if allowed.uid or not (allowed.capabilities >> _SETUID & 1 and allowed.capabilities >> _SETGID & 1):
+        return Judgement(Fate.DEGRADED, "needs CAP_SETUID and CAP_SETGID: the unit cannot start without")
+    if "mount" not in allowed.namespaces:
+        return Judgement(Fate.DEGRADED, "the user is its own and gets no new privileges; what files it sees is not changed, "
+                                        "as the container allows no mount namespaces")
+    return None
 
 
 _FILTER = Rule("a kernel with seccomp(2); and without CAP_SYS_ADMIN not NoNewPrivileges=no", judge_filter, True)
@@ -87,6 +103,7 @@ SANDBOX_RULES: dict[str, Rule] = {
     **dict.fromkeys(("numa_policy", "numa_mask"), Rule(
         "set_mempolicy(2), which a container may forbid", _judge_memory_policy)),
     "mount_api_vfs": Rule("mount namespaces", _judge_api, True),
+    "dynamic_user": Rule("CAP_SETUID and CAP_SETGID; and mount namespaces for all of it", _judge_dynamic_user),
     "private_network": _NETWORK,
     "network_namespace_path": _NETWORK,
     "private_ipc": _IPC,

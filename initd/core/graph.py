@@ -94,6 +94,8 @@ class Graph:
                 other = self.units.get(name)
                 if other is not None and kind in INVERSE:
                     other.dependencies.get(INVERSE[kind], {}).pop(unit.name, None)
+                    if other.active_state.is_down and other.job is None:
+                        other.called_by.pop(unit.name, None)
 
     def unreferenced(self, is_in_use: Callable[[Unit], bool]) -> list[Unit]:
         """The units that are not in use, and that no unit in use names in its files, directly or through others."""

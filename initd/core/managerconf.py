@@ -8,9 +8,10 @@ meaning for us is named in one, too. Where the files are, `shell.managerconf` kn
 from __future__ import annotations
 
 from initd.core import parsers, syntax
-from initd.core.directive import BadValue, Context, Merge
+from initd.core.directive import BadValue, Context, Directive, Merge, Unfinished
 from initd.core.directives import TABLE
 from initd.core.record import Record
+from initd.core.settings_exec import ExecSettings
 from initd.core.sources import LoadFacts, UnitText
 from initd.core.specifiers import Specifiers
 from initd.core.values import INFINITY, LOG_NOTICE, LOG_WARNING, Diagnostic
@@ -57,16 +58,18 @@ _WITHOUT_EFFECT = dict.fromkeys(
      "KExecWatchdogSec", "WatchdogDevice", "DefaultDeviceTimeoutSec", "JoinControllers", "DumpCore"),
     "a container has no such machine under it",
 ) | dict.fromkeys(
-    ("LogLevel", "LogTarget", "LogColor", "LogLocation", "LogTime", "ShowStatus", "StatusUnitFormat", "CPUAffinity",
-     "NUMAPolicy", "NUMAMask", "CapabilityBoundingSet", "NoNewPrivileges", "SystemCallArchitectures", "TimerSlackNSec",
+    ("LogLevel", "LogTarget", "LogColor", "LogLocation", "LogTime", "ShowStatus", "StatusUnitFormat",
+     "CapabilityBoundingSet", "NoNewPrivileges",
      "DefaultBlockIOAccounting", "DefaultOOMScoreAdjust", "DefaultSmackProcessLabel", "DefaultMemoryPressureWatch",
      "DefaultMemoryPressureThresholdSec"),
     "it is not applied yet",
 )
+#: Those of the manager and of all units that say nothing else; read as the units' own.
+_SETTINGS = ("CPUAffinity", "NUMAPolicy", "NUMAMask", "SystemCallArchitectures", "TimerSlackNSec")
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
 #: Every key that we know, or that systemd 252 knows.
 KEYS = frozenset((
-    *_FACTS, *_WITHOUT_EFFECT, *_LISTS,
+    *_FACTS, *_WITHOUT_EFFECT, *_LISTS, *_SETTINGS,
     *(f"Default{key}" for section, key in TABLE if section == "Service" and key.startswith("Limit")),
 ))
 
@@ -82,6 +85,8 @@ class ManagerConfig(Record):
     limits: dict[str, tuple[int, int]] = {}
     manager_environment: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    #: CPUAffinity=, NUMAPolicy=, NUMAMask= and SystemCallArchitectures=.
+    settings: ExecSettings = ExecSettings()
 
 
 def configure(files: Iterable[UnitText], facts: LoadFacts) -> ManagerConfig:
@@ -95,6 +100,7 @@ def configure(files: Iterable[UnitText], facts: LoadFacts) -> ManagerConfig:
         reader.limits,
         tuple(reader.lists["ManagerEnvironment"]),
         tuple(reader.diagnostics),
+        reader.settings,
     )
 
 
@@ -105,6 +111,9 @@ class _Reader:
         self.changes: dict[str, Any] = {}
         self.limits: dict[str, tuple[int, int]] = {}
         self.lists: dict[str, tuple[str, ...]] = dict.fromkeys(_LISTS, ())
+        self.settings = ExecSettings()
+        #: By key, what lines still add to.
+        self.unfinished: dict[str, Any] = {}
         self.diagnostics: list[Diagnostic] = []
         self.context = Context("system.conf", Specifiers("system.conf", "", facts), facts, None, self.diagnostics)
 
@@ -137,10 +146,23 @@ class _Reader:
             environment = TABLE["Service", "Environment"]
             assert environment.merge is Merge.FOLD
             self.lists[key] = environment.parse(context, text, self.lists[key]).finish() if text else ()
+        elif key in _SETTINGS:
+            self.set(TABLE["Service", key], text)
         elif key in _WITHOUT_EFFECT:
             self.report(LOG_NOTICE, f"{key}= has no effect: {_WITHOUT_EFFECT[key]}.")
         else:
             raise BadValue(f"Unknown key '{key}' in section [{SECTION}], ignoring.")
+
+    def set(self, directive: Directive, text: str) -> None:
+        """A line of what a unit may set as well: to more lines a list adds up, and an empty one takes all of it back."""
+        value = getattr(ExecSettings, directive.field)
+        if not text:
+            self.unfinished.pop(directive.key, None)
+        elif directive.merge is Merge.FOLD:
+            value = self.unfinished[directive.key] = directive.parse(self.context, text, self.unfinished.get(directive.key, ()))
+        else:
+            value = directive.parse(self.context, text)
+        setattr(self.settings, directive.field, value.finish() if isinstance(value, Unfinished) else value)
 
     def report(self, priority: int, text: str) -> None:
         self.diagnostics.append(Diagnostic(priority, self.context.path, self.context.line, text))

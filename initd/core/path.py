@@ -123,8 +123,8 @@ def on_checked(unit: Unit, event: PathsChecked, world: World, turn: Turn) -> Non
     if event.failure:
         turn.log(unit, LOG_ERR, event.failure)
         _enter_dead(unit, PathResult.RESOURCES, turn)
-    elif event.is_met:
-        _trigger(unit, world, turn)
+    elif event.met:
+        _trigger(unit, event.met, world, turn)
     else:
         turn.enter(unit, PathState.WAITING)
 
@@ -133,8 +133,8 @@ def on_touched(unit: Unit, event: PathTouched, world: World, turn: Turn) -> None
     """Something has happened to a path, or to one above it."""
     if machine_of(unit).state is not PathState.WAITING:
         return
-    if event.is_change:
-        _trigger(unit, world, turn)
+    if event.changed:
+        _trigger(unit, event.changed, world, turn)
     else:
         _look(unit, turn)
 
@@ -145,7 +145,7 @@ def after_restore(unit: Unit, world: World, turn: Turn) -> None:
         _look(unit, turn)
 
 
-def _trigger(unit: Unit, world: World, turn: Turn) -> None:
+def _trigger(unit: Unit, path: str, world: World, turn: Turn) -> None:
     machine, settings = machine_of(unit), settings_of(unit)
     if unit.is_stop_pending():
         return
@@ -154,7 +154,7 @@ def _trigger(unit: Unit, world: World, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, "Trigger limit hit, refusing further activation.")
         _enter_dead(unit, PathResult.TRIGGER_LIMIT_HIT, turn)
         return
-    refusal = world.start(settings.unit, turn)
+    refusal = world.start(settings.unit, turn, (f"TRIGGER_UNIT={unit.name}", f"TRIGGER_PATH={path}"))
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         _enter_dead(unit, PathResult.RESOURCES, turn)

@@ -21,6 +21,8 @@ class Wish(Record):
     type: JobType
     mode: JobMode
     reason: str
+    #: The unit whose OnFailure= or OnSuccess= it is.
+    caller: str = ""
 
 
 class JobVerdict(Record):
@@ -84,7 +86,7 @@ def wishes_after(graph: Graph, unit: Unit, change: StateChange, is_expected: boo
         elif change.new is ActiveState.INACTIVE and not change.old.is_down:
             mode = unit.settings.on_success_job_mode
             wishes += [
-                Wish(name, JobType.START, mode, f"OnSuccess= of {unit.name}")
+                Wish(name, JobType.START, mode, f"OnSuccess= of {unit.name}", unit.name)
                 for name in unit.names_with(Facet.ON_SUCCESS)
             ]
     return wishes
@@ -93,7 +95,8 @@ def wishes_after(graph: Graph, unit: Unit, change: StateChange, is_expected: boo
 def on_failure_wishes(unit: Unit) -> list[Wish]:
     mode = unit.settings.on_failure_job_mode
     return [
-        Wish(name, JobType.START, mode, f"OnFailure= of {unit.name}") for name in unit.names_with(Facet.ON_FAILURE)
+        Wish(name, JobType.START, mode, f"OnFailure= of {unit.name}", unit.name)
+        for name in unit.names_with(Facet.ON_FAILURE)
     ]
 
 

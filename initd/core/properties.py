@@ -90,12 +90,13 @@ _LOAD_ERRORS = {
     LoadState.NOT_FOUND: "NoSuchUnit",
     LoadState.BAD_SETTING: "BadUnitSetting",
     LoadState.MASKED: "UnitMasked",
-    LoadState.ERROR: "LoadFailed",
 }
 
 
 def load_error(unit: Unit) -> tuple[str, str]:
     """The D-Bus error that asking for this unit gives, and its text; two empty words where it is loaded."""
+    if unit.load_state is LoadState.ERROR:
+        return (unit.definition.load_error_name, unit.definition.load_error)
     name = _LOAD_ERRORS.get(unit.load_state)
     if name is None:
         return ("", "")
@@ -103,8 +104,6 @@ def load_error(unit: Unit) -> tuple[str, str]:
         LoadState.NOT_FOUND: f"Unit {unit.name} not found.",
         LoadState.BAD_SETTING: unit.load_error,
         LoadState.MASKED: f"Unit {unit.name} is masked.",
-        LoadState.ERROR: f"Unit {unit.name} failed to load properly, please adjust/correct and reload service manager"
-        f": {unit.definition.load_error}",
     }
     return (PREFIX + name, texts[unit.load_state])
 
@@ -161,10 +160,10 @@ _UNIT: tuple[Row, ...] = (
     Row("Perpetual", "b", lambda unit, view: unit.definition.is_perpetual),
     Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), CHANGES),
     Row("CanClean", "as", lambda unit, view: cleanable(unit)),
-    # Nobody marks units for a later restart, keeps them loaded by name, or is told who activated whom: all three are
-    # empty under systemd too until a client of that kind comes. SELinux is the host's.
+    # Nobody marks units for a later restart, or is told who activated whom: both are empty under systemd too until a client
+    # of that kind comes. SELinux is the host's.
     Row("Markers", "as", lambda unit, view: [], SILENT),
-    Row("Refs", "as", lambda unit, view: [], SILENT),
+    Row("Refs", "as", lambda unit, view: unit.references, SILENT),
     Row("ActivationDetails", "a(ss)", lambda unit, view: [], CHANGES),
     Row("AccessSELinuxContext", "s", lambda unit, view: ""),
 )

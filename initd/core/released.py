@@ -1,4 +1,5 @@
-"""What does a unit give back when it ends? (systemd.exec(5), RuntimeDirectoryPreserve=, StandardInput=tty, CREDENTIALS)"""
+"""What does a unit give back when it ends? (systemd.exec(5), RuntimeDirectoryPreserve=, StandardInput=tty,
+TTYReset=, CREDENTIALS)"""
 
 from __future__ import annotations
 
@@ -23,3 +24,8 @@ def released_terminal(settings: ExecSettings) -> str:
     """The terminal that was given to the unit's user, "" where none was."""
     reads_terminal = settings.standard_input in ("tty", "tty-force", "tty-fail")
     return (settings.tty_path or "/dev/console") if reads_terminal and settings.user else ""
+
+
+def resets_terminal(settings: ExecSettings) -> bool:
+    """Whether the terminal is made as good as new, for whoever has it next."""
+    return settings.tty_reset or settings.tty_vhangup or settings.tty_vt_disallocate

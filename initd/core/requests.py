@@ -9,11 +9,13 @@ from initd.core import machines
 from initd.core.effects import KillProcesses, Reply
 from initd.core.events import (
     CancelRequest,
+    ClientGone,
     EnvironmentRequest,
     ExitCodeRequest,
     ExitRequest,
     JobRequest,
     KillRequest,
+    ReferenceRequest,
     Request,
     ResetFailedRequest,
     TuningRequest,
@@ -137,6 +139,31 @@ def on_reset_failed_request(world: World, event: ResetFailedRequest, turn: Turn)
         each.start_limit.reset()
         machines.of(each).reset_failed(each, turn)
     turn.ask(Reply(event.request))
+
+
+def on_reference_request(world: World, event: ReferenceRequest, turn: Turn) -> None:
+    """Replies with whether the client has another number of references now."""
+    unit = world.graph.get(event.unit)
+    if unit is None:
+        refuse(event.request, no_such_unit(event.unit), turn)
+        return
+    is_change = event.is_wanted or event.client in unit.references
+    if event.is_wanted:
+        unit.references.append(event.client)
+    elif not unit.references:
+        refuse(event.request, Refusal(_ERROR + "NotReferenced", "Unit has not been referenced yet."), turn)
+        return
+    elif is_change:  # giving back what only others have is no mistake (conformance/bus)
+        unit.references.remove(event.client)
+        world.may_hold_garbage = True
+    turn.ask(Reply(event.request, (is_change,)))
+
+
+def on_client_gone(world: World, event: ClientGone, turn: Turn) -> None:
+    for unit in world.graph.units.values():
+        if event.client in unit.references:
+            unit.references = [client for client in unit.references if client != event.client]
+            world.may_hold_garbage = True
 
 
 def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 from enum import Enum
 
+from initd.core import service_bus as bus
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
 from initd.core.effects import UnitChanged
 from initd.core.events import (
+    BusNameChanged,
+    BusOwnerFound,
     ExecFailed,
     ExecSucceeded,
     NotifyReceived,
@@ -72,6 +75,9 @@ class Input(Enum):
     READY = "READY=1"
     RELOADING = "RELOADING=1"
     STOPPING = "STOPPING=1"
+    NAME_TAKEN = "bus name taken"
+    NAME_LOST = "bus name lost"
+    OWNER_FOUND = "owner of the bus name found"
 
 
 GOING_UP = (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST)
@@ -251,6 +257,12 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
     ],
     Input.RELOADING: [((_S.RUNNING,), notify.on_reloading), ((_S.RELOAD,), notify.on_reloading_in_reload)],
     Input.STOPPING: [((_S.RUNNING,), notify.on_stopping)],
+    Input.NAME_TAKEN: [
+        ((_S.START,), bus.on_taken_in_start),
+        ((_S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_taken),
+    ],
+    Input.NAME_LOST: [((_S.RUNNING,), bus.on_lost)],
+    Input.OWNER_FOUND: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_owner)],
 }
 
 TRANSITIONS: dict[tuple[ServiceState, Input], Handler] = {
@@ -271,6 +283,9 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
         (Input.READY, _REST),
         (Input.RELOADING, _REST),
         (Input.STOPPING, _REST),
+        (Input.NAME_TAKEN, _REST),
+        (Input.NAME_LOST, "what the state waits for comes first; whether the name is there is looked at then"),
+        (Input.OWNER_FOUND, "the answer came after the state had moved on"),
         (Input.WATCHDOG, "the watchdog is off in this state"),
         (Input.MAIN_EXITED, "the run is over"),
         (Input.CONTROL_EXITED, "the run is over"),
@@ -343,6 +358,11 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         feed(unit, Input.PID_FILE, event, turn)
     elif isinstance(event, ProcessesListed):
         feed(unit, Input.LISTED, event, turn)
+    elif isinstance(event, BusNameChanged):
+        machine_of(unit).bus_owner = event.owner
+        feed(unit, Input.NAME_TAKEN if event.owner else Input.NAME_LOST, event, turn)
+    elif isinstance(event, BusOwnerFound):
+        feed(unit, Input.OWNER_FOUND, event, turn)
     elif isinstance(event, StoredFdHungUp):
         notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):

@@ -12,7 +12,8 @@ from initd.core.dependency import Dependency
 from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.messages import ID_FAILURE_RESULT
-from initd.core.released import released_paths, released_terminal
+from initd.core.monitor import outcome_variables, remote_variables
+from initd.core.released import released_paths, released_terminal, resets_terminal
 from initd.core.service_record import (
     ServiceMachine,
     commands,
@@ -132,17 +133,16 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
     """What systemd.exec(5), ENVIRONMENT VARIABLES IN SPAWNED PROCESSES, gives a process from the unit's own state."""
     machine = machine_of(unit)
     variables = [f"INVOCATION_ID={unit.invocation_id}"]
+    pid_file = service_settings(unit).pid_file
+    if pid_file:
+        variables.append(f"PIDFILE={pid_file}")
     if is_control and machine.main is not None:
         variables.append(f"MAINPID={machine.main.pid}")
     if phase in (ExecPhase.STOP, ExecPhase.STOP_POST):
-        variables.append(f"SERVICE_RESULT={machine.result.value}")
-        end = machine.last_main.end if machine.last_main is not None else None
-        if end is not None:
-            from initd.core import signals
-
-            status = str(end.status) if end.code == "exited" else signals.name(end.status).removeprefix("SIG")
-            variables += [f"EXIT_CODE={end.code}", f"EXIT_STATUS={status}"]
-    return variables
+        variables += outcome_variables(machine)
+    if phase in (ExecPhase.START_PRE, ExecPhase.START) and len(unit.called_by) == 1:
+        variables += next(iter(unit.called_by.values()))
+    return [*variables, *unit.trigger, *remote_variables(unit)]
 
 
 # --- going up --------------------------------------------------------------------------------------------------
@@ -212,8 +212,11 @@ def start_watchdog(unit: Unit, turn: Turn) -> None:
 
 
 def is_good(unit: Unit) -> bool:
-    """Something of the service is there to run: its main process, or any process where the main one is not known."""
+    """Something of the service is there to run: its main process, or any process where the main one is not known; and the
+    name by which it is called."""
     machine = machine_of(unit)
+    if service_settings(unit).type is ServiceType.DBUS and not machine.bus_owner:
+        return False
     if machine.main_known and service_settings(unit).exit_type is ServiceExitType.MAIN:
         return machine.has_main
     return machine.has_main or not machine.is_empty
@@ -234,6 +237,7 @@ def enter_running(unit: Unit, result: ServiceResult, turn: Turn, reload_failed: 
                 machine.runtime_deadline_usec = after(turn, _runtime_usec(unit))
             go(unit, _S.RUNNING, turn, reload_failed=reload_failed)
     elif settings.remain_after_exit and machine.result is ServiceResult.SUCCESS:
+        machine.main = None  # where it lives on, without its bus name, it is one process among others
         go(unit, _S.EXITED, turn, reload_failed=reload_failed)
     elif machine.result is ServiceResult.SUCCESS:
         enter_stop(unit, ServiceResult.SUCCESS, turn)
@@ -382,6 +386,7 @@ def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     turn.ask(ReleaseUnit(
         unit.name, unit.cgroup, directories, (settings.pid_file,) if settings.pid_file else (),
         released_terminal(execution), execution if execution.remove_ipc else None,
+        execution if resets_terminal(execution) else None,
     ))
 
 

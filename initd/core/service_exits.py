@@ -148,7 +148,7 @@ def _record_command(unit: Unit, phase: ExecPhase, index: int, record: ProcessRec
 
 def on_executed(unit: Unit, event: object, turn: Turn) -> None:
     assert isinstance(event, ExecSucceeded)
-    if service_settings(unit).type in (ServiceType.EXEC, ServiceType.DBUS) and event.pid == machine_of(unit).main_pid:
+    if service_settings(unit).type is ServiceType.EXEC and event.pid == machine_of(unit).main_pid:
         enter_start_post(unit, turn)
 
 
@@ -457,7 +457,7 @@ def on_pid_file(unit: Unit, event: object, turn: Turn) -> None:
     assert isinstance(event, PidFileRead)
     machine, settings = machine_of(unit), service_settings(unit)
     if event.process is not None and (event.is_ours or event.is_trusted):
-        _take_main(unit, event.process, not event.is_ours, turn)
+        take_main(unit, event.process, not event.is_ours, turn)
         _go_on_with_main(unit, turn)
         return
     if machine.state not in (_S.START, _S.START_POST) or machine.has_control or machine.has_main:
@@ -481,11 +481,12 @@ def on_listed(unit: Unit, event: object, turn: Turn) -> None:
     own = {process.pid for process in alive}
     candidates = [process for process in alive if process.parent_pid not in own]
     if len(candidates) == 1:
-        _take_main(unit, PidRef(candidates[0].pid, candidates[0].start_ticks), False, turn)
+        take_main(unit, PidRef(candidates[0].pid, candidates[0].start_ticks), False, turn)
     _go_on_with_main(unit, turn)
 
 
-def _take_main(unit: Unit, process: PidRef, is_foreign: bool, turn: Turn) -> None:
+def take_main(unit: Unit, process: PidRef, is_foreign: bool, turn: Turn) -> None:
+    """This is the main process from now on."""
     machine = machine_of(unit)
     if machine.main_pid == process.pid:
         return

@@ -92,6 +92,7 @@ class ServiceMachine(Machine):
         "status_errno",
         "bus_error",
         "stored_fds",
+        "bus_owner",
         "reload_signal_usec",
     )
 
@@ -144,6 +145,8 @@ class ServiceMachine(Machine):
         self.status_errno = 0
         self.bus_error = ""
         self.stored_fds: tuple[StoredFd, ...] = ()
+        #: Who has BusName= (":1.7"), as far as is known: "" for nobody.
+        self.bus_owner = ""
         #: When ReloadSignal= was sent, until the service has said RELOADING=1 to it.
         self.reload_signal_usec: int | None = None
 

@@ -8,6 +8,7 @@ what they were, since running processes carry them as their tags.
 from __future__ import annotations
 
 from initd.core import (
+    busnames,
     cgroup_attributes,
     dependency,
     job,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MODULES = (
-    cgroup_attributes, dependency, job, path, ratelimit, service_record, settings, settings_exec, shutdown, socket,
+    busnames, cgroup_attributes, dependency, job, path, ratelimit, service_record, settings, settings_exec, shutdown, socket,
     states, timer, values, world,
 )
 #: Of a unit, what its files say, or what is told apart from the rest.
@@ -61,6 +62,7 @@ def save(world: World) -> dict[str, Any]:
     """Plain values. To be called between two events, when nothing is under way."""
     queue = world.queue
     return {
+        "bus_names": dump_fields(world.bus_names),
         "world": {name: dump(getattr(world, name)) for name in _OF_WORLD},
         "shutdown": dump_fields(world.shutdown),
         "tuning": dump_fields(world.tuning),
@@ -110,6 +112,8 @@ class Saved:
         """Units get the numbers that they had."""
         numbers = {name: saved["number"] for name, saved in self._plain["units"].items()}
         world.graph.reserve(numbers, self._plain["next_number"])
+        # Which of two units for one bus name it was that could be loaded.
+        self._reader.fill(world.bus_names, self._plain.get("bus_names", {}))
         world.is_idle_released = True  # nobody is told to go on because there are no jobs yet
 
     def restore(self, world: World, turn: Turn) -> None:

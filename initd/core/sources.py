@@ -153,6 +153,10 @@ class Allowed(Record):
     #: Of "mount network ipc uts user" those that a unit can have of its own.
     namespaces: frozenset[str] = frozenset(("mount", "network", "ipc", "uts", "user"))
     hard_limits: dict[str, int | None] = {}
+    can_use_keyrings: bool = True
+    can_set_memory_policy: bool = True
+    #: As the kernel calls it.
+    machine: str = "x86_64"
     #: Of cgroups: what the tree that is writable can limit.
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
     #: Of the directories that units have theirs in, those where nothing can be made.

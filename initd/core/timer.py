@@ -236,7 +236,10 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
     machine.wake_usec = INFINITY
     if unit.is_stop_pending():
         return
-    refusal = world.start(settings.unit, turn)
+    refusal = world.start(settings.unit, turn, (
+        f"TRIGGER_UNIT={unit.name}", f"TRIGGER_TIMER_REALTIME_USEC={turn.now.realtime_usec}",
+        f"TRIGGER_TIMER_MONOTONIC_USEC={turn.now.monotonic_usec}",
+    ))
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         machine.result = ServiceResult.RESOURCES

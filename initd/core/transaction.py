@@ -529,4 +529,5 @@ def _check_loaded(unit: Unit, job_type: JobType) -> None:
         raise _Refused(Refusal(_ERROR + "UnitMasked", f"Unit {unit.name} is masked."))
     if state is LoadState.BAD_SETTING:
         raise _Refused(Refusal(_ERROR + "BadUnitSetting", unit.load_error))
-    raise _Refused(Refusal(_ERROR + "LoadFailed", unit.load_error or f"Unit {unit.name} failed to load properly."))
+    name = unit.definition.load_error_name or _ERROR + "LoadFailed"
+    raise _Refused(Refusal(name, unit.load_error or f"Unit {unit.name} failed to load properly."))

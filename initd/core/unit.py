@@ -111,6 +111,9 @@ class Unit:
         "runtime_diagnostics",
         "connection",
         "connection_of",
+        "trigger",
+        "called_by",
+        "references",
     )
 
     def __init__(self, definition: UnitDefinition, number: int, machine: Machine) -> None:
@@ -125,6 +128,10 @@ class Unit:
         self.machine = machine
         self.job: Job | None = None
         self.invocation_id = ""
+        #: Variables that tell by which timer or path it was started last.
+        self.trigger: tuple[str, ...] = ()
+        #: The loaded units whose OnFailure= or OnSuccess= has started this one → what it is told of them.
+        self.called_by: dict[str, tuple[str, ...]] = {}
         self.start_limit = RateLimit()
         #: Counts the jobs it got by `propagation.standing_wish`.
         self.wish_limit = RateLimit()
@@ -147,6 +154,8 @@ class Unit:
         #: The accepted connection that this service was started for, and the socket unit it came from; 0 and "" for none.
         self.connection = 0
         self.connection_of = ""
+        #: Clients that want it to stay loaded, each as often as it has said so.
+        self.references: list[str] = []
 
     def as_it_is(self) -> Unit:
         """What does not change when the unit does: for a client that is to hear of this very state."""

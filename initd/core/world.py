@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from initd.core.busnames import BusNames
 from initd.core.deadlines import Deadlines
 from initd.core.effects import Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
+from initd.core.monitor import monitor_variables
 from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
@@ -70,6 +72,7 @@ class World:
         "queue",
         "shutdown",
         "deadlines",
+        "bus_names",
         "standing",
         "may_hold_garbage",
         "is_idle_released",
@@ -91,6 +94,7 @@ class World:
         self.queue = JobQueue(self.graph)
         self.shutdown = Shutdown(budget_usec)
         self.deadlines = Deadlines()
+        self.bus_names = BusNames()
         #: Units that may have to be started or stopped because of what others are now (`consequences`).
         self.standing: dict[str, None] = {}
         self.may_hold_garbage = False
@@ -140,13 +144,17 @@ class World:
             return planned
         return self.queue.install(planned, turn)
 
-    def start(self, name: str, turn: Turn) -> str:
-        """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or ""."""
+    def start(self, name: str, turn: Turn, trigger: tuple[str, ...] = ()) -> str:
+        """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or "". `trigger`: variables that
+        tell the unit why it is started."""
         unit = self.graph.get(name)
         if unit is None:
             return f"Unit {name} not found."
         outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
-        return outcome.text if isinstance(outcome, Refusal) else ""
+        if isinstance(outcome, Refusal):
+            return outcome.text
+        unit.trigger = trigger
+        return ""
 
     def consider_standing(self, unit: Unit) -> None:
         """Whoever depends on this unit's state is looked at before the turn ends."""
@@ -164,6 +172,8 @@ class World:
         refusal = self.enqueue(unit, wish.type, wish.mode, turn)
         if isinstance(refusal, Refusal):
             turn.log(unit, LOG_WARNING, f"Cannot queue {wish.type.value} job, ignoring: {refusal.text}")
+        elif wish.caller in self.graph.units:
+            unit.called_by[wish.caller] = monitor_variables(self.graph.units[wish.caller])
 
     def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
         """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""

@@ -68,10 +68,12 @@ enum tag {
     TAG_CREDENTIAL_DIRECTORY = 50, /* owner's uid; text: path, the last part of which is the unit */
     TAG_CREDENTIAL = 51,       /* each: 0 = value, 1 = file, directory or socket to read, then 1 = missing is fine;
                                   text: name NUL value or path */
-    TAG_TERMINAL = 52,         /* 1 = reset + 2 = hang up, rows, columns (0: leave); text: path */
+    TAG_TERMINAL = 52,         /* 1 = reset + 2 = hang up + 4 = clear + 8 = no program follows, rows, columns (0: leave);
+                                  text: path */
     TAG_MOVE = 53,             /* each: exit status; text: path NUL the path it gets, which may be a link by now */
     TAG_REMOVE_IPC = 54,       /* each: 0 message queue, 1 semaphores, 2 shared memory, then its id. No program follows */
-    TAG_LAST = TAG_REMOVE_IPC
+    TAG_ARCHITECTURES = 55,    /* "text": structs sock_filter, for all processes of the manager */
+    TAG_LAST = TAG_ARCHITECTURES
 };
 
 enum stream_kind {
@@ -160,7 +162,8 @@ void step_terminals(struct context *context);
 void step_directories(struct context *context);
 void step_credentials(struct context *context);
 void step_namespaces(struct context *context);
-int probe_namespaces(void);
+int probe(void);
+void step_architectures(struct context *context);
 void step_groups(struct context *context);
 void step_private_users(struct context *context);
 void step_capabilities_before_user(struct context *context);

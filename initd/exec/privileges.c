@@ -176,6 +176,20 @@ int has_admin_capability(void) {
     return get_capabilities(&own) == 0 && (own.effective >> CAP_SYS_ADMIN & 1);
 }
 
+/* SystemCallArchitectures= of system.conf. Without CAP_SYS_ADMIN it would cost every service new privileges: then there is
+ * none, as under systemd 252. */
+void step_architectures(struct context *context) {
+    const struct record *record = context_find(context, TAG_ARCHITECTURES);
+    struct sock_fprog program;
+
+    if (!record)
+        return;
+    program.len = (unsigned short) (record->size / sizeof *program.filter);
+    program.filter = (struct sock_filter *) record_text(record);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+        report(context, 0, "SECCOMP", errno, "architectures");
+}
+
 /* The last step: from here on only what the unit allows itself works. Without CAP_SYS_ADMIN a filter can only be had by
  * who gives up new privileges (seccomp(2)); a unit that says it must not give them up goes without. */
 void step_seccomp(struct context *context) {

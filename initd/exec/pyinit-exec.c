@@ -284,8 +284,9 @@ static void step_limits(struct context *context) {
 static void step_root_directory(struct context *context) {
     const struct record *record = context_find(context, TAG_ROOT_DIRECTORY);
 
+    /* systemd changes the root while it mounts, and never says 210/CHROOT. */
     if (record && !context->has_root && (chroot(record_text(record)) < 0 || chdir("/") < 0))
-        FAIL(context, CHROOT, record_text(record));
+        FAIL(context, NAMESPACE, record_text(record));
 }
 
 /* RemoveIPC=: only their owner may, or CAP_SYS_ADMIN, which a container's manager does not have. */
@@ -445,7 +446,7 @@ static int exec_main(int argc, char **argv) {
     if (argc != 2)
         return EXIT_EXEC;
     if (strcmp(argv[1], "--probe") == 0)
-        return probe_namespaces();
+        return probe();
     context_open(&context, atoi(argv[1]));
     umask(0);
     step_status_pipe(&context);
@@ -453,6 +454,7 @@ static int exec_main(int argc, char **argv) {
     step_signals(&context);
     step_idle(&context);
     step_session(&context);
+    step_architectures(&context);
     step_known_failure(&context);
     step_cgroup(&context);
     step_terminals(&context);

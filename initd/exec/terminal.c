@@ -1,4 +1,5 @@
-/* TTYReset=, TTYVHangup=, TTYRows= and TTYColumns= (systemd.exec(5)): what is done to a terminal before it is given away.
+/* TTYReset=, TTYVHangup=, TTYVTDisallocate=, TTYRows= and TTYColumns= (systemd.exec(5)): what is done to a terminal before
+ * it is given away, and when the unit is down.
  *
  * None of it can fail a service: where the terminal is missing, opening it says so in its turn.
  */
@@ -6,12 +7,16 @@
 #include "context.h"
 
 #include <fcntl.h>
+#include <linux/vt.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #define TERMINAL_RESET 1
 #define TERMINAL_HANGUP 2
+#define TERMINAL_CLEAR 4
+#define TERMINAL_ALL 8
 
 static int open_quietly(const char *path) {
     int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -56,13 +61,25 @@ static void set_size(int fd, int64_t rows, int64_t columns) {
     ioctl(fd, TIOCSWINSZ, &size);
 }
 
-void step_terminals(struct context *context) {
-    const struct record *record = context_find(context, TAG_TERMINAL);
-    int fd;
+/* A virtual console is given back to the kernel; of any other terminal, and of one that is in use, the screen and what
+ * scrolled off it are cleared. */
+static void clear(int fd, const char *path) {
+    static const char whole_screen_home_cleared[] = "\033[r\033[H\033[3J";
+    int number, end = 0, console, done = 0;
 
-    if (!record)
-        return;
-    fd = open_quietly(record_text(record));
+    if (sscanf(path, "/dev/tty%d%n", &number, &end) == 1 && !path[end] && number > 0 && number <= MAX_NR_CONSOLES) {
+        console = open("/dev/tty0", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+        done = console >= 0 && ioctl(console, VT_DISALLOCATE, number) == 0;
+        if (console >= 0)
+            close(console);
+    }
+    if (!done)
+        write_all(fd, whole_screen_home_cleared, sizeof whole_screen_home_cleared - 1);
+}
+
+static void prepare(const struct record *record) {
+    int fd = open_quietly(record_text(record));
+
     if (fd < 0)
         return;
     if (record->number[0] & TERMINAL_HANGUP) {
@@ -75,5 +92,17 @@ void step_terminals(struct context *context) {
     if (record->number[0] & TERMINAL_RESET)
         reset(fd);
     set_size(fd, record->number[1], record->number[2]);
+    if (record->number[0] & TERMINAL_CLEAR)
+        clear(fd, record_text(record));
     close(fd);
+}
+
+void step_terminals(struct context *context) {
+    const struct record *record = context_find(context, TAG_TERMINAL);
+
+    if (!record)
+        return;
+    prepare(record);
+    if (record->number[0] & TERMINAL_ALL)
+        _exit(0);
 }

@@ -10,6 +10,7 @@ import os
 from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
+from initd.shell.sandbox import native_machine
 from initd.wire.proc import parse_mounts
 
 #: seccomp(2): SECCOMP_MODE_FILTER, as /proc/PID/status shows it.
@@ -18,11 +19,13 @@ _FILTER = 2
 
 #: By the bit of what `pyinit-exec --probe` ends with.
 _NAMESPACES = ("mount", "network", "ipc", "uts", "user")
+_KEYRING, _MEMORY_POLICY = 32, 64
 
 
 def probe(container: ContainerLimits, helper: str) -> Allowed:
     """`helper` is the path of pyinit-exec."""
     tree = _writable_tree()
+    found = _try_out(helper)
     return Allowed(
         uid=container.uid,
         capabilities=container.capabilities,
@@ -31,19 +34,22 @@ def probe(container: ContainerLimits, helper: str) -> Allowed:
         unwritable=frozenset([path for path in DIRECTORY_BASES.values() if not os.access(path, os.W_OK)]),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
         can_filter=container.seccomp_mode is not None,
-        namespaces=_probe_namespaces(helper),
+        namespaces=frozenset([name for bit, name in enumerate(_NAMESPACES) if found >> bit & 1]),
+        can_use_keyrings=bool(found & _KEYRING),
+        can_set_memory_policy=bool(found & _MEMORY_POLICY),
+        machine=native_machine(),
         hard_limits=container.hard_limits,
     )
 
 
-def _probe_namespaces(helper: str) -> frozenset[str]:
+def _try_out(helper: str) -> int:
     """Tried, not guessed: capabilities, the container's filter and its security module all have a say in it."""
     try:
         pid = os.posix_spawn(helper, ["pyinit-exec", "--probe"], {})
     except OSError:
-        return frozenset()
+        return 0
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return frozenset([name for bit, name in enumerate(_NAMESPACES) if status > 0 and status >> bit & 1])
+    return max(status, 0)
 
 
 def _writable_tree() -> str:

@@ -47,7 +47,9 @@ class Performer:
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
         on_connection: Callable[[str, OwnedFd, str], None],
+        bus: dict[type[ef.Effect], Callable[..., ev.Event | None]],
     ) -> None:
+        """`bus` has what carries out effects that concern the system bus."""
         self._loop = loop
         self._spawner = spawner
         self._tracker = tracker
@@ -84,6 +86,7 @@ class Performer:
             ef.Log: self._log,
             ef.StoreDescriptors: lambda effect: self.fd_store.keep(effect.unit, effect.fds, effect.is_polled),
             ef.CloseDescriptors: lambda effect: self.fd_store.close(effect.fds),
+            **bus,
         }
 
     def perform(self, effect: ef.Effect) -> ev.Event | None:
@@ -253,6 +256,8 @@ class Performer:
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
+        if isinstance(effect.reset_terminal, ExecSettings):
+            self._spawner.reset_terminal(effect.reset_terminal)
         if effect.terminal:
             _give_back(effect.terminal)
         self._spawner.dynamic_users.release(effect.unit)

@@ -30,6 +30,16 @@ def with_filter(context: ExecContext, settings: ExecSettings) -> ExecContext:
     return context.replace(seccomp_program=program, seccomp_implies_no_new_privileges=not keeps_privileges)
 
 
+def with_architectures(context: ExecContext, manager: ExecSettings) -> ExecContext:
+    """With what SystemCallArchitectures= of system.conf forbids every process. It is loaded while the process may still do
+    so, and costs no privileges: systemd's processes have it from their manager."""
+    if not manager.system_call_architectures:
+        return context
+    from initd.core import seccomp
+
+    return context.replace(architecture_program=seccomp.program(manager, native_machine()))
+
+
 def native_machine() -> str:
     """As the kernel calls it; where a 64-bit kernel runs a 32-bit Debian, that one's."""
     machine = os.uname().machine

@@ -16,12 +16,13 @@ import os
 from initd.core import words
 from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.record import Record
-from initd.core.settings import NUMA_POLICIES, ExecSettings
+from initd.core.settings import ExecSettings
 from initd.core.values import ExecCommand, SpawnRequest
 from initd.shell import environment, ipc, sandbox, users
 from initd.shell.credentials import directories_of_container, plan_credentials
 from initd.shell.directories import plan_directories
 from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
+from initd.shell.scheduling import with_scheduling
 from initd.shell.spaces import Spaces
 from initd.shell.streams import DEFAULT_TERMINAL, StreamError, StreamFacts, StreamPlan, input_word, plan_streams, plan_terminal
 from initd.wire import execcontext
@@ -39,13 +40,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: DefaultLimitNOFILE= and DefaultLimitMEMLOCK= of systemd 252; the hard limit of the container may be lower.
 DEFAULT_LIMITS = {"nofile": (1024, 524288), "memlock": (8388608, 8388608)}
 
-#: ioprio_set(2): the class that a priority alone means, and its priority where nothing is set.
-_IO_BEST_EFFORT, _IO_PRIORITY = 2, 4
 _EXIT_CHDIR = 200
 _ENOTDIR = 20
-
-#: personality(2): PER_LINUX, and PER_LINUX32 for the 32-bit architectures.
-_PERSONALITIES = {"x86-64": 0, "x86": 8, "arm64": 0, "arm": 8, "ppc64-le": 0, "ppc64": 0, "s390x": 0, "s390": 8}
 
 _CAP_SYS_MODULE, _CAP_SYS_RAWIO, _CAP_SYS_TIME, _CAP_MKNOD, _CAP_SYSLOG, _CAP_WAKE_ALARM = 16, 17, 25, 27, 34, 35
 _ALL_CAPABILITIES = (1 << 64) - 1
@@ -64,6 +60,8 @@ class SpawnFacts(Record):
     default_limits: dict[str, tuple[int, int]] = DEFAULT_LIMITS
     default_output: str = "journal"
     default_error: str = "inherit"
+    #: CPUAffinity=, NUMAPolicy= and SystemCallArchitectures= of system.conf, as a unit would have them.
+    default_settings: ExecSettings = ExecSettings()
     uid: int = 0
     gid: int = 0
 
@@ -248,6 +246,20 @@ class Spawner:
             with open_memory_file("remove-ipc", execcontext.pack(context)) as file:
                 self._start(file.fileno(), context)
 
+    def reset_terminal(self, settings: ExecSettings) -> None:
+        """What TTYReset=, TTYVHangup= and TTYVTDisallocate= do behind the end of a unit. Waits for it, a millisecond: later
+        it would meet the next one who uses the terminal."""
+        terminal = plan_terminal(settings, is_control=True)
+        if terminal is None:
+            return
+        context = ExecContext("", (), terminal=terminal.replace(is_all=True))
+        with open_memory_file("terminal", execcontext.pack(context)) as file:
+            pid = self._start(file.fileno(), context)
+        try:
+            os.waitpid(pid, 0)
+        except ChildProcessError:
+            pass  # somebody else was told of its end
+
     # --- Type=idle -------------------------------------------------------------------------------------------------
 
     def _idle_fd(self) -> int:
@@ -341,13 +353,14 @@ class Spawner:
             working_directory_missing_ok=settings.working_directory_missing_ok,
             passed_fds=tuple([PassedFd(fd, sockets.non_blocking) for fd in sockets.fds]),
         )
-        context = _with_scheduling(context, settings)
+        context = with_scheduling(context, settings, sandbox.native_machine(), self.facts.default_settings)
         if request.apply_credentials and not command.no_setuid and not command.full_privileges:
             context = self._with_user(context, credentials)
         elif self.facts.uid == 0:
             context = context.replace(groups=credentials.groups)  # systemd leaves only the change of user out
         if not command.full_privileges:
             context = sandbox.with_filter(_with_privileges(context, settings), settings)
+        context = sandbox.with_architectures(context, self.facts.default_settings)
         return sandbox.with_namespaces(context, request, settings, self.spaces), problems
 
     def _own_variables(
@@ -436,36 +449,6 @@ def _working_directory(settings: ExecSettings, credentials: users.Credentials) -
     if home or settings.working_directory_missing_ok:
         return home or "/", None
     return "/", Failure(_EXIT_CHDIR, _ENOTDIR, "CHDIR")
-
-
-def _with_scheduling(context: ExecContext, settings: ExecSettings) -> ExecContext:
-    policy = None
-    if settings.cpu_scheduling_policy is not None:
-        reset = int(settings.cpu_scheduling_reset_on_fork)
-        policy = (settings.cpu_scheduling_policy, settings.cpu_scheduling_priority, reset)
-    io_priority = None
-    if settings.io_scheduling_class is not None or settings.io_scheduling_priority != _IO_PRIORITY:
-        io_class = _IO_BEST_EFFORT if settings.io_scheduling_class is None else settings.io_scheduling_class
-        io_priority = (io_class, settings.io_scheduling_priority)
-    return context.replace(
-        oom_score_adjust=settings.oom_score_adjust,
-        coredump_filter=settings.coredump_filter,
-        nice=settings.nice,
-        cpu_scheduling=policy,
-        cpu_affinity=tuple([cpu for cpu in settings.cpu_affinity if isinstance(cpu, int)]),
-        memory_policy=_memory_policy(settings),
-        io_priority=io_priority,
-        timer_slack_nsec=settings.timer_slack_nsec,
-        personality=_PERSONALITIES.get(settings.personality),
-    )
-
-
-def _memory_policy(settings: ExecSettings) -> tuple[int, tuple[int, ...]] | None:
-    """NUMAPolicy=, where it makes sense: two of them have no nodes, two have to have some (set_mempolicy(2))."""
-    mode = NUMA_POLICIES.get(settings.numa_policy)
-    if mode is None or settings.numa_policy in ("bind", "interleave") and not settings.numa_mask:
-        return None
-    return mode, settings.numa_mask if settings.numa_policy not in ("default", "local") else ()
 
 
 def _with_privileges(context: ExecContext, settings: ExecSettings) -> ExecContext:

@@ -82,9 +82,10 @@ def plan_terminal(settings: ExecSettings, is_control: bool) -> Terminal | None:
     """What is done to the terminal first. Its size is that of what is read from: systemd 252 leaves others alone."""
     reads = input_word(settings, is_control) in _TERMINAL_INPUT
     rows, columns = (settings.tty_rows or 0, settings.tty_columns or 0) if reads else (0, 0)
-    if not (settings.tty_reset or settings.tty_vhangup or rows or columns):
+    if not (settings.tty_reset or settings.tty_vhangup or settings.tty_vt_disallocate or rows or columns):
         return None
-    return Terminal(settings.tty_path or DEFAULT_TERMINAL, settings.tty_reset, settings.tty_vhangup, rows, columns)
+    return Terminal(settings.tty_path or DEFAULT_TERMINAL, settings.tty_reset, settings.tty_vhangup, rows, columns,
+                    settings.tty_vt_disallocate)
 
 
 def input_word(settings: ExecSettings, is_control: bool) -> str:

@@ -42,12 +42,13 @@ _NOT_INSTALLED = "Paths cannot be watched here without Python's pyinotify: insta
 class _Watched:
     """One directory or file that a unit has an interest in. `name`: only what happens to this entry of it, "" for all."""
 
-    __slots__ = ("unit", "name", "is_change")
+    __slots__ = ("unit", "name", "changed")
 
-    def __init__(self, unit: str, name: str, is_change: bool) -> None:
+    def __init__(self, unit: str, name: str, changed: str) -> None:
         self.unit = unit
         self.name = name
-        self.is_change = is_change
+        #: The unit's path, where what happens is what it waits for.
+        self.changed = changed
 
 
 class PathWatch:
@@ -71,8 +72,9 @@ class PathWatch:
                 _make_directory(path, settings.directory_mode)
             for each in brace_expand(path) if kind == "PathExistsGlob" else (path,):
                 self._watch_one(unit, kind, each)
-        is_met = any(conditions.check(Condition(kind, path)) for kind, path in settings.paths if kind not in _BY_CHANGE)
-        return PathsChecked(unit, "", is_met)
+        there = (path for kind, path in settings.paths
+                 if kind not in _BY_CHANGE and conditions.check(Condition(kind, path)))
+        return PathsChecked(unit, "", next(there, ""))
 
     def forget(self, unit: str) -> None:
         for number, interests in list(self._interests.items()):
@@ -103,10 +105,11 @@ class PathWatch:
             parts = parts[:next((number for number, part in enumerate(parts) if _GLOB.intersection(part)), len(parts))]
         above = ""
         for part in parts:
-            if not self._add(above or "/", _ABOVE, _Watched(unit, part, kind in _BY_CHANGE and part is parts[-1])):
+            changed = path if kind in _BY_CHANGE and part is parts[-1] else ""
+            if not self._add(above or "/", _ABOVE, _Watched(unit, part, changed)):
                 return  # below that, nothing is there
             above = f"{above}/{part}"
-        self._add(above or "/", _MASKS[kind], _Watched(unit, "", kind in _BY_CHANGE))
+        self._add(above or "/", _MASKS[kind], _Watched(unit, "", path if kind in _BY_CHANGE else ""))
 
     def _add(self, path: str, mask: int, interest: _Watched) -> bool:
         # Two paths may lead to one directory: what the other one is watched for must stay.
@@ -117,17 +120,17 @@ class PathWatch:
         return True
 
     def _on_readable(self, _mask: int) -> None:
-        self._touched: dict[str, bool] = {}
+        self._touched: dict[str, str] = {}
         self._notifier.read_events()
         self._notifier.process_events()
-        for unit, is_change in self._touched.items():
-            self._feed(PathTouched(unit, is_change))
+        for unit, changed in self._touched.items():
+            self._feed(PathTouched(unit, changed))
 
     def _on_event(self, event: Any) -> None:
         for interest in self._interests.get(event.wd, ()):
             if not interest.name or not event.name or event.name == interest.name:
-                is_change = interest.is_change and (not interest.name or event.name == interest.name)
-                self._touched[interest.unit] = self._touched.get(interest.unit, False) or is_change
+                changed = interest.changed if not interest.name or event.name == interest.name else ""
+                self._touched[interest.unit] = self._touched.get(interest.unit) or changed
 
 
 def _import() -> Any:

@@ -64,6 +64,7 @@ CREDENTIAL = 51
 TERMINAL = 52
 MOVE = 53
 REMOVE_IPC = 54
+ARCHITECTURES = 55
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -132,13 +133,15 @@ class Credential(Record):
 
 
 class Terminal(Record):
-    """What is done to a terminal before it is opened. 0 rows or columns: leave."""
+    """What is done to a terminal before it is opened. 0 rows or columns: leave. `is_all`: no program follows."""
 
     path: str
     reset: bool = False
     hang_up: bool = False
     rows: int = 0
     columns: int = 0
+    clear: bool = False
+    is_all: bool = False
 
 
 class Failure(Record):
@@ -218,6 +221,8 @@ class ExecContext(Record):
     secure_bits: int = 0
     no_new_privileges: bool = False
     #: Structs sock_filter. Who may not load it gets no_new_privileges first, or else (False) goes without.
+    #: As the other program, loaded before the user changes.
+    architecture_program: bytes = b""
     seccomp_program: bytes = b""
     seccomp_implies_no_new_privileges: bool = True
     working_directory: str = ""
@@ -330,8 +335,8 @@ def _stream_records(context: ExecContext) -> list[bytes]:
         parts.append(record(PASS_FD, (passed.fd, how)))
     if context.terminal is not None:
         tty = context.terminal
-        numbers = (int(tty.reset) | int(tty.hang_up) << 1, tty.rows, tty.columns)
-        parts.append(record(TERMINAL, numbers, encode_text(tty.path)))
+        flags = int(tty.reset) | int(tty.hang_up) << 1 | int(tty.clear) << 2 | int(tty.is_all) << 3
+        parts.append(record(TERMINAL, (flags, tty.rows, tty.columns), encode_text(tty.path)))
     return parts
 
 
@@ -385,6 +390,8 @@ def _privilege_records(context: ExecContext) -> list[bytes]:
     parts += [record(REMOVE_IPC, each) for each in context.remove_ipc]
     if context.no_new_privileges:
         parts.append(record(NO_NEW_PRIVILEGES))
+    if context.architecture_program:
+        parts.append(record(ARCHITECTURES, (), context.architecture_program))
     if context.seccomp_program:
         parts.append(record(SECCOMP, (int(context.seccomp_implies_no_new_privileges),), context.seccomp_program))
     return parts

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: All that a client has to say, at once, as sd-bus does; the first message may follow in the same write.
 CLIENT_GREETING = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
+#: The same of one that takes no descriptors: then a bus refuses those that are sent to it.
+PLAIN_GREETING = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
 
 #: Longest line, and most lines, that a peer may need to authenticate.
 MAX_LINE = 512
@@ -97,25 +99,26 @@ class ServerHandshake:
 
 
 class ClientHandshake:
-    """The answers to `CLIENT_GREETING`: feed bytes until `is_done`; `rest` is the start of what follows."""
+    """The answers to `CLIENT_GREETING`, or to `PLAIN_GREETING`: feed bytes until `is_done`; `rest` is the start of what
+    follows. There is nothing to answer: `feed` returns that."""
 
-    def __init__(self) -> None:
+    def __init__(self, passes_fds: bool = True) -> None:
         self._buffer = bytearray()
-        self._expected = [b"DATA", b"OK", b"AGREE_UNIX_FD"]
+        self._expected = [b"DATA", b"OK"] + [b"AGREE_UNIX_FD"] * passes_fds
         self.rest = b""
 
     @property
     def is_done(self) -> bool:
         return not self._expected
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> bytes:
         self._buffer += data
         while self._expected:
             line, separator, _ = self._buffer.partition(b"\r\n")
             if not separator:
                 if len(line) > MAX_LINE:
                     raise HandshakeError("the server does not speak D-Bus")
-                return
+                return b""
             del self._buffer[: len(line) + 2]
             command = bytes(line.partition(b" ")[0])
             if command == self._expected[0]:
@@ -125,3 +128,4 @@ class ClientHandshake:
             else:
                 raise HandshakeError(f"the server refused: {bytes(line).decode('utf-8', 'replace')}")
         self.rest, self._buffer = bytes(self._buffer), bytearray()
+        return b""

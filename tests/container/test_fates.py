@@ -17,13 +17,13 @@ def test_a_unit_starts_and_says_what_it_did_not_get(boot):
     container = boot(Image(), before=put_units)
     container.wait_until_booted()
     container.systemctl("start", "partly", "lax")
-    assert "Not applied: Nice= (1 degraded;" in container.systemctl("status", "partly")
+    assert "Not applied: Nice= (1 ignored;" in container.systemctl("status", "partly")
     fates = container.systemctl("show", "-p", "DirectiveFates", "partly").splitlines()
-    assert [line.partition("fate=")[2].partition(" ")[0] for line in fates] == ["applied", "applied", "degraded"]
+    assert [line.partition("fate=")[2].partition(" ")[0] for line in fates] == ["applied", "applied", "ignored"]
     refused = container.exec("systemctl", "start", "strict", check=False)
     assert refused.returncode != 0
     assert "Unit strict.service is strict, and not all of it is applied here: Nice=" in refused.stderr
-    assert "/etc/systemd/system/strict.service:5: Nice= is degraded here" in container.logs()
+    assert "/etc/systemd/system/strict.service:5: Nice= is ignored here" in container.logs()
 
 
 def test_a_strict_manager_refuses_all_but_those_that_are_let(boot):

@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import IN_CGROUP2, Container
+from harness import IN_CGROUP2
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance.services import cases  # noqa: E402
-from tests.conformance.services.play import volume  # noqa: E402
-from tests.conformance.services.record import ANSWERS, PYINIT, differences, play  # noqa: E402
+from tests.conformance.services.record import ANSWERS, differences, play, pyinit_container  # noqa: E402
 
 RECORDED = json.loads(ANSWERS.read_text())["cases"]
 NAMES = [case.name for case in cases.every()]
@@ -28,8 +27,7 @@ WAYS = {"tag": {}, "cgroup": {"prefix": IN_CGROUP2, "options": ("--systemd=alway
 def traces(request):
     """Every case's trace, all from one boot."""
     way = WAYS[request.param]
-    options = (*way.get("options", ()), "--pids-limit=0", volume())
-    container = Container(PYINIT, options=options, prefix=way.get("prefix"))
+    container = pyinit_container(**way)
     try:
         container.start().wait_until_booted()
         found = play(container, cases.every())

@@ -15,6 +15,12 @@ from initd.core.states import JobMode, JobType
 from initd.core.values import Now, OfferedFd, PidRef, ProcessEnd
 
 NAME = "a.service"
+BUS_NAME = "org.example.a"
+#: What units say that are only mentioned.
+_TEXTS = {
+    "dbus.socket": "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=/run/x",
+    "dbus.service": "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/x",
+}
 SEC = 1_000_000
 SIGNALS = {"HUP": 1, "INT": 2, "ABRT": 6, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
 
@@ -37,7 +43,7 @@ class Script:
         self.results: list[str] = []
         self._handle(ev.UnitsLoaded((definition,)))
         while missing := self.engine.graph.missing():
-            self._handle(ev.UnitsLoaded(tuple(_load(name, "") for name in missing)))
+            self._handle(ev.UnitsLoaded(tuple(_load(name, _TEXTS.get(name, "")) for name in missing)))
         assert self.unit.is_loaded, self.unit.load_error
 
     @property
@@ -98,6 +104,10 @@ class Script:
         pairs = tuple((name, value) for name, _, value in (field.partition("=") for field in fields))
         return self.send(ev.NotifyReceived(NAME, pid or self.machine.main_pid, 0, pairs, **more))
 
+    def name(self, owner: str = "") -> Script:
+        """BusName= has this owner now."""
+        return self.send(ev.BusNameChanged(BUS_NAME, owner))
+
     def after(self, seconds: float) -> Script:
         """Time passes, and the machine is woken up if it wanted to be."""
         self.usec += int(seconds * SEC)
@@ -136,6 +146,11 @@ class Script:
             if reached:
                 self.did.append(f"kill {name}" + (" everyone" if effect.everyone else ""))
             return ev.ProcessesKilled(NAME, len(reached))
+        if isinstance(effect, ef.OpenSockets):
+            return ev.SocketsOpened(effect.unit)
+        if isinstance(effect, ef.FindBusOwner):
+            pid = int(effect.owner.removeprefix(":1."))
+            return ev.BusOwnerFound(NAME, effect.owner, PidRef(pid) if pid in self.alive else None, True)
         if isinstance(effect, ef.CheckConditions):
             return ev.ConditionsChecked(NAME, (True,) * len(effect.conditions), (True,) * len(effect.asserts))
         if isinstance(effect, ef.JobRemoved):
@@ -157,4 +172,4 @@ def offered(*numbers: int) -> tuple[OfferedFd, ...]:
     return tuple(OfferedFd(number, f"file {number}") for number in numbers)
 
 
-__all__ = ["NAME", "SEC", "PidRef", "Script", "offered"]
+__all__ = ["BUS_NAME", "NAME", "SEC", "PidRef", "Script", "offered"]

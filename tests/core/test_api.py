@@ -12,6 +12,7 @@ import pytest
 from initd.core import api_manager, api_signals, api_unit, introspection
 from initd.core.answers import Error, Order, Return
 from initd.core.effects import UnitChanged
+from initd.core.events import ClientGone
 from initd.core.objectpath import unit_path
 from initd.core.properties import tables_of
 from initd.core.states import UnitType
@@ -154,7 +155,7 @@ def test_anybody_may_read_but_only_root_and_the_managers_user_may_change(manager
     for uid in (0, 4242, 1000):
         values(of_manager(manager, "ListUnits", uid=uid))
         values(manager.call(unit_path("web.service"), PROPERTIES, "GetAll", "s", "", uid=uid))
-    refusal = ("AccessDenied", "Access denied")
+    refusal = ("AccessDenied", "Permission denied")
     assert refused(of_manager(manager, "StartUnit", "ss", "web.service", "replace", uid=1000)) == refusal
     assert refused(of_manager(manager, "Reload", uid=1000)) == refusal
     assert refused(manager.call(unit_path("web.service"), UNIT, "Start", "s", "fail", uid=1000)) == refusal
@@ -320,3 +321,23 @@ def test_a_change_is_told_for_both_interfaces(manager):
     assert [signal[4][0] for signal in signals] == [SERVICE, UNIT]
     assert signals[1][4][1]["ActiveState"] == ("s", "active")
     assert "Description" not in signals[1][4][1]
+
+
+def test_a_unit_is_referred_to_by_who_has_a_name_on_the_bus(manager):
+    def ask(member, client, name="web.service"):
+        return manager.call(ROOT, MANAGER, member, "s", name, client=client)
+
+    assert refused(ask("RefUnit", "")) == ("InvalidArgs", "Invalid argument")
+    assert refused(ask("RefUnit", ":1.5", "nosuch.service")) == ("NoSuchUnit", "Unit nosuch.service not found.")
+    values(ask("RefUnit", ":1.5"))
+    values(ask("RefUnit", ":1.6"))
+    assert get(manager, "web.service", "Refs") == [":1.5", ":1.6"]
+    values(ask("UnrefUnit", ":1.6"))
+    values(ask("UnrefUnit", ":1.6"))
+    assert get(manager, "web.service", "Refs") == [":1.5"]
+    manager.engine.collect_garbage(manager.now())
+    assert "web.service" in manager.engine.units
+    manager.feed(ClientGone(":1.5"))
+    assert refused(ask("UnrefUnit", ":1.5")) == ("NotReferenced", "Unit has not been referenced yet.")
+    manager.engine.collect_garbage(manager.now())
+    assert "web.service" not in manager.engine.units

@@ -65,7 +65,7 @@ def test_what_cannot_be_set_is_refused(manager, name, signature, value, error, t
 
 
 def test_only_root_sets_properties(manager):
-    assert refused(put(manager, "LogLevel", "s", "debug", uid=1000)) == ("AccessDenied", "Access denied")
+    assert refused(put(manager, "LogLevel", "s", "debug", uid=1000)) == ("AccessDenied", "Permission denied")
 
 
 def test_show_status(manager):

@@ -14,7 +14,8 @@ SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_NICE, SYS_RESOURCE = (1 << bit for bit 
 #: What Docker leaves, as far as it matters here.
 PLAIN = Allowed(capabilities=SETGID | SETUID | SETPCAP | SYS_CHROOT, has_cgroups=False, has_seccomp_filter=True,
                 hard_limits={"nofile": 4096, "core": None})
-NOTHING = PLAIN.replace(uid=1000, capabilities=0)
+NOTHING = PLAIN.replace(uid=1000, capabilities=0, can_use_keyrings=False, machine="riscv64",
+                        unwritable=frozenset(("/var/lib",)))
 ALL = Allowed()
 
 
@@ -38,7 +39,7 @@ APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
     ("AmbientCapabilities=CAP_SETUID", APPLIED, APPLIED, IGNORED),
     ("AmbientCapabilities=CAP_SETUID CAP_SYS_ADMIN", APPLIED, DEGRADED, IGNORED),
     ("Nice=5", APPLIED, APPLIED, APPLIED),
-    ("Nice=-5", APPLIED, DEGRADED, DEGRADED),
+    ("Nice=-5", APPLIED, IGNORED, IGNORED),
     ("OOMScoreAdjust=-500", APPLIED, IGNORED, IGNORED),
     ("OOMScoreAdjust=500", APPLIED, APPLIED, APPLIED),
     ("CPUSchedulingPolicy=fifo", APPLIED, IGNORED, IGNORED),
@@ -50,11 +51,20 @@ APPLIED, DEGRADED, IGNORED = Fate.APPLIED, Fate.DEGRADED, Fate.IGNORED
     ("LimitNOFILE=infinity", APPLIED, DEGRADED, DEGRADED),
     ("LimitCORE=infinity", APPLIED, APPLIED, APPLIED),
     ("Slice=a.slice", APPLIED, DEGRADED, DEGRADED),
-    ("KeyringMode=private", APPLIED, DEGRADED, DEGRADED),
+    ("KeyringMode=private", APPLIED, APPLIED, IGNORED),
     ("KeyringMode=inherit", APPLIED, APPLIED, APPLIED),
-    ("Type=dbus", DEGRADED, DEGRADED, DEGRADED),
     ("Type=exec", APPLIED, APPLIED, APPLIED),
-    ("CPUAffinity=numa", IGNORED, IGNORED, IGNORED),
+    ("CPUAffinity=numa", APPLIED, APPLIED, APPLIED),
+    ("Personality=x86", APPLIED, APPLIED, IGNORED),
+    ("Personality=s390", IGNORED, IGNORED, IGNORED),
+    ("StateDirectory=a", APPLIED, APPLIED, DEGRADED),
+    ("StateDirectoryMode=0700\nStateDirectory=a", APPLIED, APPLIED, DEGRADED),
+    ("StateDirectoryMode=0700\nRuntimeDirectory=a", APPLIED, APPLIED, APPLIED),
+    ("TTYVHangup=yes", APPLIED, IGNORED, IGNORED),
+    ("TTYReset=yes", APPLIED, APPLIED, APPLIED),
+    ("StandardOutput=kmsg", DEGRADED, DEGRADED, DEGRADED),
+    ("StandardOutput=journal+console", APPLIED, APPLIED, APPLIED),
+    ("Type=dbus", APPLIED, APPLIED, APPLIED),
 ])
 def test_fate_by_what_the_container_allows(line, in_all, in_plain, in_nothing):
     found = [fate_of(line, allowed) for allowed in (ALL, PLAIN, NOTHING)]
@@ -65,6 +75,13 @@ def test_fate_by_what_the_container_allows(line, in_all, in_plain, in_nothing):
 def test_the_reason_names_the_limit():
     assert fate_of("LimitNOFILE=65536", PLAIN) == fates.Judgement(
         DEGRADED, "65536 is above the container's hard limit, 4096, which is set instead"
+    )
+
+
+def test_a_nice_that_is_set_instead():
+    """Nothing at all of it where the container is at 0 already."""
+    assert fate_of("Nice=-15", PLAIN.replace(hard_limits={"nice": 25})) == fates.Judgement(
+        DEGRADED, "needs CAP_SYS_NICE: -5, as near as the container allows, is set instead"
     )
 
 

@@ -79,5 +79,17 @@ def test_what_a_filter_loses_a_namespace_does_not_make_up_for():
 
 def test_memory_policies_where_a_container_filters():
     assert fate_of("NUMAPolicy=local", ALL).fate is APPLIED
-    assert fate_of("NUMAPolicy=local", PLAIN).fate is DEGRADED
-    assert fate_of("NUMAPolicy=local", PLAIN.replace(capabilities=1 << 23)).fate is APPLIED
+    assert fate_of("NUMAPolicy=local", PLAIN.replace(can_set_memory_policy=False)).fate is IGNORED
+
+
+def test_what_a_dynamic_user_is_depends_on_what_may_be_private():
+    assert fate_of("DynamicUser=yes", ALL).fate is APPLIED
+    no_mounts = fate_of("DynamicUser=yes", ALL.replace(namespaces=frozenset()))
+    nobody_else = fate_of("DynamicUser=yes", ALL.replace(uid=1000))
+    assert (no_mounts.fate, nobody_else.fate) == (DEGRADED, DEGRADED)
+    assert "mount namespaces" in no_mounts.reason and "cannot start" in nobody_else.reason
+    assert fate_of("DynamicUser=no", PLAIN.replace(uid=1000)).fate is APPLIED
+
+
+def test_file_systems_that_are_not_wanted_need_no_namespace():
+    assert fate_of("MountAPIVFS=no\nRootDirectory=/srv", ALL.replace(namespaces=frozenset())).fate is APPLIED

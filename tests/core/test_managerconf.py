@@ -154,3 +154,24 @@ MANUAL = """
 
 def test_every_key_of_the_manual_is_known():
     assert set(MANUAL.split()) - KEYS == set()
+
+
+def test_settings_of_the_manager_itself_are_read_as_units_have_them():
+    config = read("[Manager]\nCPUAffinity=0-1\nCPUAffinity=4\nNUMAPolicy=bind\nNUMAMask=0\nTimerSlackNSec=1ms\n",
+                  "[Manager]\nSystemCallArchitectures=native\nSystemCallArchitectures=x86\n")
+    settings = config.settings
+    assert (settings.cpu_affinity, settings.numa_policy, settings.numa_mask) == ((0, 1, 4), "bind", (0,))
+    assert (settings.timer_slack_nsec, settings.system_call_architectures) == (1_000_000, ("native", "x86"))
+    assert not config.diagnostics
+
+
+def test_an_empty_setting_of_the_manager_takes_back_what_was_said():
+    config = read("[Manager]\nCPUAffinity=1\nCPUAffinity=\nCPUAffinity=0\nNUMAPolicy=local\nNUMAPolicy=\n"
+                  "SystemCallArchitectures=x86\nSystemCallArchitectures=\n")
+    settings = config.settings
+    assert (settings.cpu_affinity, settings.numa_policy, settings.system_call_architectures) == ((0,), "", ())
+
+
+def test_a_setting_of_the_manager_that_is_none_is_named():
+    config = read("[Manager]\nNUMAPolicy=somehow\nCPUAffinity=none\n")
+    assert vars(config.settings) == {} and len(config.diagnostics) == 2

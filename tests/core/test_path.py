@@ -50,9 +50,9 @@ def test_it_waits_while_nothing_is_there_and_looks_again_when_it_is_told():
     assert looks(system) == 1
     system.send(ev.PathsChecked(P))
     assert system.state(P) == ("active", "waiting")
-    system.send(ev.PathTouched(P, False))
+    system.send(ev.PathTouched(P, ""))
     assert looks(system) == 2
-    system.send(ev.PathsChecked(P, "", True))
+    system.send(ev.PathsChecked(P, "", "/w"))
     assert system.state(P) == ("active", "running")
     system.run(until=system.usec + SEC // 2)
     assert system.state(A) == ("active", "running")
@@ -60,20 +60,20 @@ def test_it_waits_while_nothing_is_there_and_looks_again_when_it_is_told():
 
 def test_what_is_there_at_the_start_starts_the_service_at_once():
     system = started()
-    system.send(ev.PathsChecked(P, "", True))
+    system.send(ev.PathsChecked(P, "", "/w"))
     assert system.state(P) == ("active", "running")
 
 
 def test_a_change_starts_the_service_without_a_look():
     system = started()
     system.send(ev.PathsChecked(P))
-    system.send(ev.PathTouched(P, True))
+    system.send(ev.PathTouched(P, "/w"))
     assert (system.state(P), looks(system)) == (("active", "running"), 1)
 
 
 def test_it_looks_again_when_the_service_has_ended():
     system = started()
-    system.send(ev.PathsChecked(P, "", True))
+    system.send(ev.PathsChecked(P, "", "/w"))
     system.run(until=system.usec + 3 * SEC)
     assert (system.state(A), looks(system)) == (("inactive", "dead"), 2)
     system.send(ev.PathsChecked(P))
@@ -83,7 +83,7 @@ def test_it_looks_again_when_the_service_has_ended():
 def test_what_stays_there_hits_the_limit():
     system = started(trigger_limit_burst=2, trigger_limit_interval_usec=100 * SEC)
     for _ in range(3):
-        system.send(ev.PathsChecked(P, "", True))
+        system.send(ev.PathsChecked(P, "", "/w"))
         system.run(until=system.usec + 3 * SEC)
     assert system.state(P) == ("failed", "failed")
     assert machine(system).result.value == "trigger-limit-hit"
@@ -104,5 +104,5 @@ def test_a_stopped_one_watches_nothing():
     system.send(ev.JobRequest(8, P, JobType.STOP, JobMode.REPLACE))
     assert system.state(P) == ("inactive", "dead")
     assert any(isinstance(effect, ef.UnwatchPaths) for effect in system.trace)
-    system.send(ev.PathTouched(P, True))
+    system.send(ev.PathTouched(P, "/w"))
     assert system.state(A) == ("inactive", "dead")

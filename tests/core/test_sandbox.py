@@ -1,4 +1,4 @@
-"""Settings → operations. What the operations come to is seen in containers (tests/container/test_sandbox.py)."""
+"""Settings → operations. What the operations come to is seen in containers (tests/container/test_selfcheck.py)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SERVICE = "[Service]\nExecStart=/bin/true\n"
 def test_each_directive_of_fragment_and_drop_ins_gets_its_fate():
     files = files_of(SERVICE + "Nice=-5\nBogus=1\n", "[Unit]\nX-Y=1\nDescription=x\n")
     assert judged(files) == {
-        "ExecStart": Fate.APPLIED, "Nice": Fate.DEGRADED, "Bogus": Fate.IGNORED, "Description": Fate.APPLIED,
+        "ExecStart": Fate.APPLIED, "Nice": Fate.IGNORED, "Bogus": Fate.IGNORED, "Description": Fate.APPLIED,
     }
 
 
@@ -38,7 +38,7 @@ def test_a_fate_names_file_line_and_reason():
     files = files_of(SERVICE + "Nice=-5\n")
     row = judge_unit(files, load_unit(files, FACTS), PLAIN)[-1]
     assert (row.path, row.line, row.section) == ("/a.service", 3, "Service")
-    assert str(row).startswith("/a.service:3: Nice= degraded: ")
+    assert str(row).startswith("/a.service:3: Nice= ignored: ")
 
 
 @pytest.mark.parametrize(("texts", "default", "strict"), [

@@ -13,7 +13,7 @@ import pytest
 from jeepney import low_level
 from jeepney.auth import Authenticator
 
-from initd.shell import control
+from initd.shell import connection, control
 from initd.shell.control import Control
 from initd.wire import dbus
 from initd.wire.sasl import CLIENT_GREETING
@@ -238,8 +238,8 @@ def test_who_does_not_authenticate_in_time_is_dropped(server):
     peer, other = connect(server), greet(server)
     peer.send(b"\0AUTH")
     server.turn()
-    assert server.control.next_deadline() == 1_000_000 + control.AUTHENTICATION_USEC
-    server.now += control.AUTHENTICATION_USEC
+    assert server.control.next_deadline() == 1_000_000 + connection.AUTHENTICATION_USEC
+    server.now += connection.AUTHENTICATION_USEC
     assert is_dropped(server, peer) and not is_dropped(server, other)
     assert server.control.next_deadline() is None
 
@@ -251,7 +251,7 @@ def test_who_does_not_finish_a_message_is_dropped_after_a_while(server):
         slow.send(whole[position:position + 1])
         fast.send(whole + whole[:5] if not position else whole[5:] + whole[:5])
         server.turn()
-        server.now += control.STALL_USEC // 10
+        server.now += connection.STALL_USEC // 10
     server.turn()
     assert is_dropped(server, slow) and not is_dropped(server, fast)
     fast.send(whole[5:])
@@ -271,14 +271,14 @@ def test_who_stops_reading_is_dropped_after_a_while(server):
     peer.send(call("Much", "u", (1 << 20,)))
     server.turn()
     assert not is_dropped(server, other)
-    server.now += control.STALL_USEC
+    server.now += connection.STALL_USEC
     server.turn()
     assert server.control.client_count == 1
 
 
 def test_signals_do_not_pile_up_for_who_does_not_read(server):
     peer = greet(server)
-    for _ in range(2 * control.MAX_PENDING // (1 << 16)):
+    for _ in range(2 * connection.MAX_PENDING // (1 << 16)):
         server.control.signal("/org/x", "org.x", "Happened", "ay", (bytes(1 << 16),))
     assert server.control.client_count == 0
     assert is_dropped(server, peer)
@@ -298,7 +298,7 @@ def test_a_busy_client_takes_turns(server):
     other.send(call("Echo"))
     assert server.turn() > 5
     members = [client_id for client_id, _, _ in server.calls]
-    assert members.index(2) <= control.CALLS_PER_TURN
+    assert members.index(2) <= connection.MESSAGES_PER_TURN
     assert len(received(server, busy)) == 50
 
 
@@ -348,7 +348,7 @@ def test_files_wait_for_their_turn_and_are_bounded(server):
     peer, before = greet(server), open_files()
     peer.send(call("Much", "u", (1 << 20,)) + b"".join(call("File", "s", ("x",), serial=n) for n in range(2, 40)))
     server.turn()
-    assert open_files() - before <= control.ENOUGH_FILES
+    assert open_files() - before <= connection.ENOUGH_FILES
     serials, files, parser = [], 0, dbus.Parser()
     while len(serials) < 39:
         server.turn()

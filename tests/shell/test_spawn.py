@@ -492,6 +492,25 @@ def test_terminal_becomes_the_controlling_one(runner):
     os.close(master)
 
 
+def test_a_terminal_is_reset_and_cleared_behind_the_end(runner):
+    import termios
+
+    master, slave = os.openpty()
+    modes = termios.tcgetattr(slave)
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
+    settings = runner.settings(tty_path=os.ttyname(slave), tty_reset=True, tty_vt_disallocate=True)
+    runner.spawner.reset_terminal(settings)
+    assert termios.tcgetattr(slave)[3] & termios.ECHO
+    assert os.read(master, 100) == b"\x1b[r\x1b[H\x1b[3J"
+    for fd in (master, slave):
+        os.close(fd)
+
+
+def test_a_terminal_that_is_not_there_is_not_reset(runner):
+    runner.spawner.reset_terminal(runner.settings(tty_path="/nonexistent/tty", tty_reset=True))
+
+
 def test_missing_terminal_fails_with_208(runner):
     assert runner.fails(standard_input="tty", tty_path="/nonexistent/tty")[:2] == (208, "STDIN")
 

@@ -20,14 +20,14 @@ def watcher(tmp_path):
 
         def _on_event(self, event: object) -> None:
             assert isinstance(event, PathTouched) and event.unit == "a.path"
-            self.heard.append(event.is_change)
+            self.heard.append(bool(event.changed))
 
         def start(self, kind: str, path: str, makes: bool = False) -> bool:
             settings = PathSettings()
             settings.paths = ((kind, f"{tmp_path}/{path}"),)
             answer = self.watch.watch("a.path", settings, makes)
             assert answer.failure == ""
-            return answer.is_met
+            return bool(answer.met)
 
         def hear(self) -> list[bool]:
             self.loop.run_once(0)

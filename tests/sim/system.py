@@ -83,6 +83,8 @@ class FakeSystem:
         self.pid_files: dict[str, int] = {}
         #: Path → realtime.
         self.stamps: dict[str, int] = {}
+        #: Name of the bus → pid.
+        self.names: dict[str, int] = {}
         self.behaviours: dict[tuple[str, ExecPhase], list[Behaviour]] = {}
         self.condition_results: dict[str, bool] = {}
         self.queue: list[tuple[int, int, Event]] = []
@@ -198,6 +200,11 @@ class FakeSystem:
                 for process in self.processes.values() if process.alive and process.unit == effect.unit
             )
             self._push(self.usec, ev.ProcessesListed(effect.unit, infos))
+        elif isinstance(effect, ef.FindBusOwner):
+            owner = self.processes.get(int(effect.owner.removeprefix(":1.")))
+            found = PidRef(owner.pid) if owner is not None and owner.alive else None
+            is_ours = owner is not None and owner.unit == effect.unit
+            self._push(self.usec, ev.BusOwnerFound(effect.unit, effect.owner, found, is_ours))
         elif isinstance(effect, ef.JobRemoved):
             self.results.append((effect.unit, effect.result))
         elif isinstance(effect, ef.Exit):
@@ -241,11 +248,16 @@ class FakeSystem:
         self._push(self.usec + 100, ev.ExecSucceeded(request.unit, pid))
         if behaviour.ready_after is not None and request.may_notify:
             self._later(behaviour.ready_after, pid, "notify READY=1")
+        if behaviour.ready_after is not None and self._bus_name(request.unit) and request.phase is ExecPhase.START:
+            self._later(behaviour.ready_after, pid, "name")
         for usec, text in behaviour.notifies:
             self._later(usec, pid, f"notify {text}")
         if behaviour.exit_after is not None:
             ends = f"signal {behaviour.killed_by}" if behaviour.killed_by else f"exit {behaviour.status}"
             self._later(behaviour.exit_after, pid, ends)
+
+    def _bus_name(self, unit: str) -> str:
+        return str(getattr(self.engine.units[unit].definition.specific, "bus_name", ""))
 
     def _new_process(self, unit: str, phase: ExecPhase, parent: int, behaviour: Behaviour) -> int:
         free = [pid for pid, process in self.processes.items() if not process.alive]
@@ -268,6 +280,10 @@ class FakeSystem:
         if verb == "notify":
             fields = tuple((name, value) for name, _, value in (line.partition("=") for line in word.split("\n")))
             self._push(self.usec, ev.NotifyReceived(process.unit, pid, 0, fields))
+        elif verb == "name":
+            name = self._bus_name(process.unit)
+            if self.names.setdefault(name, pid) == pid:
+                self._push(self.usec, ev.BusNameChanged(name, f":1.{pid}"))
         elif verb == "exit":
             self._leave_children(process)
             self._end(process, ProcessEnd("exited", int(word)))
@@ -287,6 +303,9 @@ class FakeSystem:
         process.alive = False
         self.reaped += 1
         self._push(self.usec, ev.ProcessExited(process.unit, process.pid, end))
+        for name in [name for name, pid in self.names.items() if pid == process.pid]:
+            del self.names[name]
+            self._push(self.usec, ev.BusNameChanged(name, ""))
         if not any(other.alive and other.unit == process.unit for other in self.processes.values()):
             if self.random.random() >= self.faults.lost_empty:
                 self._push(self.usec, ev.UnitEmpty(process.unit))

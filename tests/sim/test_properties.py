@@ -48,8 +48,12 @@ def units(rng: Random) -> list[UnitDefinition]:
     lines = ((), (command(),), (command(), command("/2", ignore_failure=True)))
     types = (ServiceType.SIMPLE, ServiceType.EXEC, ServiceType.FORKING, ServiceType.ONESHOT, ServiceType.NOTIFY,
              ServiceType.IDLE)
+    buses = Random(rng.getstate()[1][0])  # beside the other one: known seeds stay what they are
     for name in NAMES:
         words: dict[str, object] = {"type": rng.choice(types)}
+        if buses.random() < 0.3:
+            words["bus_name"] = f"org.x.{name}"
+            words["type"] = buses.choice((ServiceType.DBUS, ServiceType.DBUS, words["type"]))
         for kind in rng.sample(KINDS, rng.randint(0, 2)):
             words[kind] = rng.sample([*NAMES, "missing.service"], rng.randint(0, 2))
         # Mostly acyclic, as real units are: only after units with a smaller number, with one exception now and then.

@@ -15,10 +15,22 @@ class Case(NamedTuple):
     after: str = ""
     #: A program of its own instead of the probe.
     command: str = ""
+    #: The container it runs in: of `run.CONTAINERS`.
+    where: str = "default"
 
 
 _LIST = "find {} -printf '%p %y %m %U %G %l\\n' 2>/dev/null | LC_ALL=C sort"
 _SHOW = "cat /run/out 2>/dev/null"
+_STTY = "stty -a < /dev/pts/PTY | sed 1d; stty sane < /dev/pts/PTY"
+_SPOIL = "/bin/sh -c 'stty -echo -icanon -onlcr < /dev/pts/PTY'"
+#: What the other end of the terminal got to read.
+_WRITTEN = "for i in 1 2 3 4 5 6 7 8 9; do [ -s /probe/pty.out ] && break; sleep 0.1; done; od -An -c /probe/pty.out"
+#: Somebody who has the terminal open, and says when it was hung up; the second as soon as the service runs.
+_READS = ("rm -f /run/hung /run/opened; setsid sh -c 'trap : HUP; exec 3<>/dev/pts/PTY; : > /run/opened; read x <&3; echo hung > /run/hung' &\n"
+          "until [ -e /run/opened ]; do sleep 0.05; done")
+_READS_LATER = ("rm -f /run/hung /run/opened /run/inside; setsid sh -c 'trap : HUP; until [ -e /run/inside ]; do sleep 0.05; done; "
+                "exec 3<>/dev/pts/PTY; : > /run/opened; read x <&3; echo hung > /run/hung' &")
+_HUNG = "for i in 1 2 3 4 5 6 7 8 9; do [ -s /run/hung ] && break; sleep 0.1; done; cat /run/hung"
 
 #: name → case.
 CASES: dict[str, Case] = {
@@ -133,6 +145,11 @@ CASES: dict[str, Case] = {
                                    before="mkdir -p /opt/bin; cp /probe/probe.sh /opt/bin/mine-program; "
                                           "printf '#!/bin/sh\\nPATH=/usr/bin:/bin exec /probe/probe.sh /probe/out/$1\\n' > /opt/bin/mine; chmod 755 /opt/bin/mine"),
     "exec-search-path-environment": Case("ExecSearchPath=/opt/bin:/usr/bin\nEnvironment=PATH=/bin"),
+    "pid-file": Case("PIDFile=/run/case.pid"),
+    "pid-file-start-pre": Case("PIDFile=/run/case.pid\nExecStartPre=/bin/sh -c 'echo $$PIDFILE > /run/out'", before=": > /run/out",
+                               after=_SHOW),
+    "pid-file-stop-post": Case("PIDFile=/run/case.pid\nExecStopPost=/bin/sh -c 'echo $$PIDFILE > /run/out'", before=": > /run/out",
+                               after=_SHOW),
     # --- directories
     "runtime-directory": Case("RuntimeDirectory=d1", after=_LIST.format("/run/d1")),
     "runtime-directory-user": Case("User=daemon\nRuntimeDirectory=d2/sub d2b\nRuntimeDirectoryMode=0711",
@@ -218,6 +235,50 @@ CASES: dict[str, Case] = {
                                   before="stty -echo -icanon -onlcr < /dev/pts/PTY", after="stty -a < /dev/pts/PTY | sed 1d; stty sane < /dev/pts/PTY"),
     "tty-vhangup": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYVHangup=yes\nTTYReset=yes\nTTYVTDisallocate=yes"),
     "tty-vhangup-alone": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes"),
+    "tty-reset-behind": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-input": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYReset=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-remaining": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nRemainAfterExit=yes", command=_SPOIL, after=_STTY),
+    "tty-reset-behind-start-pre": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nExecStartPre=" + _SPOIL, after=_STTY),
+    "tty-reset-behind-failure": Case("TTYPath=/dev/pts/PTY\nTTYReset=yes\nExecStartPre=" + _SPOIL, command="/bin/false", after=_STTY),
+    "tty-disallocate": Case("TTYPath=/dev/pts/PTY\nTTYVTDisallocate=yes", before=": > /probe/pty.out", after=_WRITTEN),
+    "tty-disallocate-input": Case("StandardInput=tty\nTTYPath=/dev/pts/PTY\nTTYVTDisallocate=yes", before=": > /probe/pty.out", after=_WRITTEN),
+    "tty-hangup": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes", before=_READS, after=_HUNG, where="privileged"),
+    "tty-hangup-not": Case("TTYPath=/dev/pts/PTY", before=_READS, after=_HUNG, where="privileged"),
+    "tty-hangup-behind": Case("TTYPath=/dev/pts/PTY\nTTYVHangup=yes", before=_READS_LATER, after=_HUNG, where="privileged",
+                              command="/bin/sh -c ': > /run/inside; until [ -e /run/opened ]; do sleep 0.05; done'"),
+    # --- what cannot be set up
+    "root-directory-file": Case("RootDirectory=/etc/hostname"),
+    "root-directory-missing-privileged": Case("RootDirectory=/nonexist", where="privileged"),
+    "secure-not-allowed": Case("CapabilityBoundingSet=~CAP_SETPCAP\nSecureBits=noroot"),
+    "sched-unknown": Case("CPUSchedulingPolicy=77"),
+    "network-path-missing": Case("NetworkNamespacePath=/nonexist"),
+    "network-path-file": Case("NetworkNamespacePath=/etc/hostname", where="privileged"),
+    "ipc-path-missing": Case("IPCNamespacePath=/nonexist"),
+    "ipc-path-missing-privileged": Case("IPCNamespacePath=/nonexist", where="privileged"),
+    "bind-missing": Case("BindPaths=/nonexist:/mnt", where="privileged"),
+    "read-only-missing": Case("ReadOnlyPaths=/nonexist", where="privileged"),
+    "personality-foreign": Case("Personality=s390"),
+    "personality-foreign-64": Case("Personality=arm64"),
+    "runtime-directory-file": Case("RuntimeDirectory=file-r", before="touch /run/file-r"),
+    "cache-directory-file": Case("CacheDirectory=file-c", before="touch /var/cache/file-c"),
+    "logs-directory-file": Case("LogsDirectory=file-l", before="touch /var/log/file-l"),
+    "configuration-directory-under-file": Case("ConfigurationDirectory=file-e/below", before="touch /etc/file-e"),
+    "configuration-directory-file": Case("ConfigurationDirectory=file-e", before="touch /etc/file-e"),
+    "runtime-directory-under-file": Case("RuntimeDirectory=file-r/below", before="touch /run/file-r"),
+    "bounding-not-allowed": Case("CapabilityBoundingSet=CAP_CHOWN", where="less"),
+    "secure-bits-not-allowed": Case("SecureBits=noroot", where="less"),
+    "root-directory-not-allowed": Case("RootDirectory=/usr", command="/bin/true", where="less"),
+    "user-not-allowed": Case("User=daemon", where="less"),
+    "group-not-allowed": Case("Group=daemon", where="less"),
+    "numa-local": Case("NUMAPolicy=local", where="privileged"),
+    "numa-absent": Case("NUMAPolicy=bind\nNUMAMask=63", where="privileged"),
+    "selinux-context": Case("SELinuxContext=nothing"),
+    "apparmor-profile": Case("AppArmorProfile=nothing"),
+    "smack-label": Case("SmackProcessLabel=nothing"),
+    "pam-name": Case("PAMName=no-such-service"),
+    "affinity-numa": Case("CPUAffinity=numa\nNUMAMask=0"),
+    "affinity-numa-none": Case("CPUAffinity=numa"),
+    "filter-keeps-privileges": Case("SystemCallFilter=~mount\nNoNewPrivileges=no"),
     # --- credentials
     "credential-load": Case("LoadCredential=a:/etc/hostname", after="ls -d /run/credentials/case-* 2>/dev/null"),
     "credential-user": Case("User=daemon\nLoadCredential=a:/run/secret", before="echo top > /run/secret; chmod 600 /run/secret"),
@@ -272,3 +333,56 @@ def unit_text(name: str, pty: str) -> str:
 def fill(text: str, pty: str) -> str:
     """The number of the terminal that the tests play with is the container's."""
     return text.replace("/dev/pts/PTY", pty)
+
+
+#: Exit statuses of systemd.exec(5), PROCESS EXIT CODES, by number: the name, and a case that ends with it.
+STATUSES: dict[int, tuple[str, str]] = {
+    200: ("CHDIR", "cwd-missing"),
+    203: ("EXEC", "program-missing"),
+    208: ("STDIN", "input-file-missing"),
+    209: ("STDOUT", "output-file-missing"),
+    213: ("SECUREBITS", "secure-bits-not-allowed"),
+    214: ("SETSCHEDULER", "sched-unknown"),
+    215: ("CPUAFFINITY", "affinity-numa-none"),
+    216: ("GROUP", "group-unknown"),
+    217: ("USER", "user-unknown"),
+    218: ("CAPABILITIES", "bounding-not-allowed"),
+    222: ("STDERR", "error-file-missing"),
+    225: ("NETWORK", "network-path-missing"),
+    226: ("NAMESPACE", "root-directory-missing"),
+    233: ("RUNTIME_DIRECTORY", "runtime-directory-file"),
+    238: ("STATE_DIRECTORY", "state-directory-file"),
+    239: ("CACHE_DIRECTORY", "cache-directory-file"),
+    240: ("LOGS_DIRECTORY", "logs-directory-file"),
+    241: ("CONFIGURATION_DIRECTORY", "configuration-directory-under-file"),
+    242: ("NUMA_POLICY", "numa-absent"),
+    243: ("CREDENTIALS", "credential-load-missing"),
+}
+_NEVER_FAILS = "no setting makes the system calls of this step fail"
+_NOT_TAKEN = "a step for a security module, which no container has a say in"
+#: The others: their name, and why no service here ends with them.
+UNPROVOKED: dict[int, tuple[str, str]] = {
+    201: ("NICE", _NEVER_FAILS),
+    202: ("FDS", _NEVER_FAILS),
+    204: ("MEMORY", _NEVER_FAILS),
+    205: ("LIMITS", "a limit that cannot be had is set as near as it can be"),
+    206: ("OOM_ADJUST", "what may not be set is passed over"),
+    207: ("SIGNAL_MASK", _NEVER_FAILS),
+    210: ("CHROOT", "the root is changed while mounts are made: 226"),
+    211: ("IOPRIO", "by systemd where IOSchedulingClass=realtime is refused (case io-realtime); we run the service"),
+    212: ("TIMERSLACK", _NEVER_FAILS),
+    219: ("CGROUP", "a control group that cannot be entered is one that somebody removed at that moment"),
+    220: ("SETSID", _NEVER_FAILS),
+    221: ("CONFIRM", "nobody is asked on a console: systemd.confirm_spawn= is of the kernel command line"),
+    224: ("PAM", "there is no PAM session"),
+    227: ("NO_NEW_PRIVILEGES", _NEVER_FAILS),
+    228: ("SECCOMP", _NEVER_FAILS),
+    229: ("SELINUX_CONTEXT", _NOT_TAKEN),
+    230: ("PERSONALITY", _NEVER_FAILS),
+    231: ("APPARMOR_PROFILE", _NOT_TAKEN),
+    232: ("ADDRESS_FAMILIES", _NEVER_FAILS),
+    235: ("CHOWN", "of sockets"),
+    236: ("SMACK_PROCESS_LABEL", _NOT_TAKEN),
+    237: ("KEYRING", "by systemd where Group= is refused (case group-not-allowed); we say 216/GROUP"),
+    245: ("BPF", "BPF programs cannot be loaded"),
+}

@@ -17,6 +17,12 @@ HERE = Path(__file__).resolve().parent
 #: The container's own environment: what PassEnvironment= and LoadCredential= by name pick from.
 OPTIONS = ("--systemd=always", "--cap-add=NET_RAW,MKNOD,AUDIT_WRITE", "--hostname=recorder", "--env=FROM_OUTSIDE=seen",
            "--env=CREDENTIALS_DIRECTORY=/etc/outside-credentials")
+#: By the name that cases know them by.
+CONTAINERS = {
+    "default": OPTIONS,
+    "privileged": (*OPTIONS, "--privileged"),
+    "less": (*OPTIONS, "--cap-drop=SETPCAP,SYS_CHROOT,SETUID,SETGID"),
+}
 PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus"
 
 #: Holds a terminal open that nobody has as their own.
@@ -28,7 +34,8 @@ sys.stdout.flush()
 if os.fork(): os._exit(0)
 os.setsid()
 for fd in (0, 1, 2): os.close(fd)
-while True: os.read(master, 4096)
+out = os.open("/probe/pty.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+while True: os.write(out, os.read(master, 4096))
 """
 #: Answers one connection with who has come.
 _SERVE = """\
@@ -66,13 +73,13 @@ _VOLATILE = frozenset(("env:INVOCATION_ID", "env:JOURNAL_STREAM", "env:SYSTEMD_E
 _LEFT_OUT = frozenset(("limit:realtime timeout",))
 
 
-def run_cases(container: Container, only: str = "") -> dict[str, dict[str, object]]:
-    """The answer of every case by its name."""
+def run_cases(container: Container, where: str = "default", only: str = "") -> dict[str, dict[str, object]]:
+    """The answer of every case for this kind of container, by its name."""
     container.wait_until_booted()
     _put(container, {"probe/pty.py": (_PTY, 0o644), "probe/serve.py": (_SERVE, 0o644),
                      "etc/outside-credentials/outside": ("from outside\n", 0o600)})
     pty = container.exec("/usr/bin/python3", "-IS", "/probe/pty.py").stdout.strip()
-    names = [name for name in CASES if re.search(only, name)]
+    names = names_of(where, only)
     files = {"probe/probe.sh": ((HERE / "probe.sh").read_text(), 0o755), "probe/run.sh": (_RUN, 0o755)}
     for number, name in enumerate(names):
         files[f"etc/systemd/system/{unit_name(name)}"] = (unit_text(name, pty), 0o644)
@@ -83,6 +90,10 @@ def run_cases(container: Container, only: str = "") -> dict[str, dict[str, objec
     text = container.exec("sh", "/probe/run.sh", PROPERTIES, timeout=600).stdout
     return {name: _answer(lines.replace(pty, "/dev/pts/PTY"))
             for name, _, lines in (part.partition("\n") for part in text.split("=== ")[1:])}
+
+
+def names_of(where: str, only: str = "") -> list[str]:
+    return [name for name, case in CASES.items() if case.where == where and re.search(only, name)]
 
 
 def _answer(text: str) -> dict[str, object]:

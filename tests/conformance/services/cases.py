@@ -444,6 +444,7 @@ def types() -> list[Case]:
 
 
 def every() -> list[Case]:
+    from tests.conformance.services import cases_bus as bus
     from tests.conformance.services import cases_phases as phases
     from tests.conformance.services import cases_words as words
 
@@ -461,5 +462,6 @@ def every() -> list[Case]:
         words.stores,
         words.limits,
         words.relations,
+        bus.names,
     )
     return [case for make in makers for case in make()]

@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 from harness import IN_CGROUP2, Container, Image  # noqa: E402
 
 from tests.conformance.services import cases  # noqa: E402
+from tests.conformance.services.cases_bus import POLICY, POLICY_PATH  # noqa: E402
 from tests.conformance.services.play import AT_ONCE, Case, Player, put_units, volume  # noqa: E402
 
 ANSWERS = Path(__file__).resolve().parent / "answers.json"
@@ -34,11 +35,12 @@ def play(container: Container, chosen: list[Case], at_once: int = AT_ONCE) -> di
 
 
 def systemd_container() -> Container:
-    return Container(SYSTEMD, "/sbin/init", options=("--systemd=always", "--pids-limit=0", volume()), prefix=IN_CGROUP2)
+    options = ("--systemd=always", "--pids-limit=0", volume())
+    return Container(SYSTEMD, "/sbin/init", options=options, prefix=IN_CGROUP2).put(POLICY_PATH, POLICY)
 
 
-def pyinit_container() -> Container:
-    return Container(PYINIT, options=("--pids-limit=0", volume()))
+def pyinit_container(options: tuple[str, ...] = (), prefix: list[str] | None = None) -> Container:
+    return Container(PYINIT, options=(*options, "--pids-limit=0", volume()), prefix=prefix).put(POLICY_PATH, POLICY)
 
 
 def choose(patterns: list[str]) -> list[Case]:

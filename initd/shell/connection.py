@@ -1,0 +1,295 @@
+"""One stream of D-Bus messages, in both directions, that cannot make the manager wait.
+
+Whoever owns it says what to do with a message (`on_message`) and with its end (`on_end`, once, whatever ended it).
+Everything the other side can cost is bounded: the time to authenticate, the size of a message, the messages served in
+one wake-up, and the bytes that wait to be read. Who oversteps is hung up on.
+
+No descriptors are accepted: `recv` without a control buffer makes the kernel close them. Those of answers go out once.
+"""
+
+from __future__ import annotations
+
+import _socket
+import struct
+from errno import EAGAIN
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
+
+from initd.shell.fds import OwnedFd
+from initd.wire import dbus
+from initd.wire.sasl import HandshakeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Loop(Protocol):
+        def add(self, fd: int, mask: int, callback: Callable[[int], None]) -> None: ...
+        def modify(self, fd: int, mask: int) -> None: ...
+        def remove(self, fd: int) -> None: ...
+
+    class Handshake(Protocol):
+        """One end of the talk before the first message (`wire.sasl`)."""
+
+        rest: bytes
+
+        @property
+        def is_done(self) -> bool: ...
+        def feed(self, data: bytes) -> bytes: ...
+
+AUTHENTICATION_USEC = 10_000_000
+#: A peer that has not taken a byte of what waits for it in this time has stopped reading; one that has not sent the rest of a
+#: message it began has stopped talking.
+STALL_USEC = 30_000_000
+#: More than this and the peer's next messages wait until it has read; what is sent is added up to the second number.
+ENOUGH_PENDING = 1 << 18
+MAX_PENDING = 1 << 22
+#: The same for files that wait to be taken.
+ENOUGH_FILES = 4
+#: Messages served for one peer before others get their turn.
+MESSAGES_PER_TURN = 8
+
+
+class Connection:
+    """Owns its socket, which does not block. `clock` gives monotonic microseconds."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        socket: _socket.socket,
+        handshake: Handshake,
+        clock: Callable[[], int],
+        on_message: Callable[[dbus.Message], None],
+        on_end: Callable[[], None],
+        most: int,
+        most_pending: int = MAX_PENDING,
+        most_elements: int = dbus.MAX_MESSAGE,
+    ) -> None:
+        """`most` is the size of the longest message that is taken, `most_elements` how many its arrays may have,
+        `most_pending` what may wait to be read."""
+        self._loop = loop
+        self._socket = socket
+        self._fd = socket.fileno()
+        self._handshake: Handshake | None = handshake
+        self._clock = clock
+        self._on_message = on_message
+        self._on_end = on_end
+        self._parser = dbus.Parser(most, most_elements)
+        self._most_pending = most_pending
+        self._pending = bytearray()
+        self._mask = EPOLLIN
+        self._has_waiting = False
+        #: When to give up on the peer: authentication, or reading.
+        self._deadline_usec: int | None = clock() + AUTHENTICATION_USEC
+        #: When the rest of the message that has begun is to be there.
+        self._rest_deadline_usec: int | None = None
+        #: The peer takes descriptors.
+        self.passes_fds = False
+        #: Bytes sent so far, and the descriptors that go with what is pending: each with the number of its first byte.
+        self._sent = 0
+        self._files: list[tuple[int, OwnedFd]] = []
+        self.is_open = True
+        loop.add(self._fd, self._mask, self._on_ready)
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self._handshake is None
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = self._has_waiting = False
+            self._loop.remove(self._fd)
+            self._socket.close()
+            for _, file in self._files:
+                file.close()
+            self._on_end()
+
+    # --- what comes ------------------------------------------------------------------------------------------------
+
+    def _on_ready(self, mask: int) -> None:
+        if mask & EPOLLOUT:
+            self._flush()
+        if not self.is_open:
+            return
+        if mask & EPOLLIN:
+            self._read()
+        elif mask & (EPOLLHUP | EPOLLERR):
+            self.close()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(65536)
+        except OSError as problem:
+            if problem.errno != EAGAIN:
+                self.close()
+            return
+        if not data:
+            self.close()
+            return
+        try:
+            if self._handshake is not None:
+                data = self._greet(self._handshake, data)
+            self._parser.feed(data)
+        except HandshakeError:
+            self.close()
+            return
+        self._serve()
+
+    def _greet(self, handshake: Handshake, data: bytes) -> bytes:
+        """Go on with the handshake; returns the messages that came behind it."""
+        answer = handshake.feed(data)
+        if handshake.is_done:
+            self._handshake = None
+            self._deadline_usec = None
+            self.passes_fds = bool(getattr(handshake, "passes_fds", False))
+        self.send(answer)
+        return handshake.rest
+
+    def _serve(self) -> None:
+        """Hand over some of the messages that are complete; the rest waits for its turn, or for the peer to read."""
+        self._has_waiting = False
+        for _ in range(MESSAGES_PER_TURN):
+            if not self.is_open or self._is_full:
+                break
+            try:
+                message = self._parser.next_message()
+            except dbus.WireError:
+                self.close()
+                return
+            self._expect_rest(message is None and self._parser.pending > 0)
+            if message is None:
+                break
+            self._on_message(message)
+        else:
+            self._has_waiting = self.is_open
+        self._watch()
+
+    def _expect_rest(self, has_begun: bool) -> None:
+        if not has_begun:
+            self._rest_deadline_usec = None
+        elif self._rest_deadline_usec is None:
+            self._rest_deadline_usec = self._clock() + STALL_USEC
+
+    @property
+    def _is_full(self) -> bool:
+        """Enough waits for the peer to read it."""
+        return len(self._pending) > ENOUGH_PENDING or len(self._files) >= ENOUGH_FILES
+
+    def _watch(self) -> None:
+        """Ask the loop for what matters now: room to write, and more messages unless there are enough already."""
+        if not self.is_open:
+            return
+        mask = EPOLLOUT if self._pending else 0
+        if not self._has_waiting and not self._is_full:
+            mask |= EPOLLIN
+        if mask != self._mask:
+            self._mask = mask
+            self._loop.modify(self._fd, mask)
+
+    # --- what goes -------------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes, file: OwnedFd | None = None) -> None:
+        """As much as fits now, the rest when there is room; to a peer that is gone, nothing. A file goes along, and is ours."""
+        if not data or not self.is_open:
+            if file is not None:
+                file.close()
+            return
+        if file is not None:
+            self._files.append((self._sent + len(self._pending), file))
+        has_queue = bool(self._pending)
+        self._pending += data
+        if not has_queue:
+            self._write()
+        if len(self._pending) > self._most_pending:
+            self.close()
+        self._watch()
+
+    def _flush(self) -> None:
+        was_full = self._is_full
+        self._write()
+        if was_full and self.is_open and not self._is_full:
+            self._serve()  # its messages had to wait
+        self._watch()
+
+    def _write(self) -> None:
+        try:
+            sent = self._send_some()
+        except OSError as problem:
+            if problem.errno != EAGAIN:
+                self.close()
+                return
+            sent = 0
+        self._sent += sent
+        del self._pending[:sent]
+        if self._handshake is not None:
+            return
+        if not self._pending:
+            self._deadline_usec = None
+        elif sent or self._deadline_usec is None:
+            self._deadline_usec = self._clock() + STALL_USEC
+
+    def _send_some(self) -> int:
+        """A descriptor goes with the first byte of its message, and no other with it: each send ends where one begins."""
+        starts = [start for start, _ in self._files[:2]]
+        if not starts:
+            return self._socket.send(self._pending, _socket.MSG_NOSIGNAL)
+        if starts[0] > self._sent:
+            return self._socket.send(self._pending[: starts[0] - self._sent], _socket.MSG_NOSIGNAL)
+        end = starts[1] - self._sent if len(starts) > 1 else len(self._pending)
+        file = self._files[0][1]
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", file.fileno()))
+        sent = self._socket.sendmsg([self._pending[:end]], [rights], _socket.MSG_NOSIGNAL)
+        del self._files[0]
+        file.close()
+        return sent
+
+    # --- another manager in our place ------------------------------------------------------------------------------
+
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        """All that is under way; the descriptor must be inherited."""
+        fds += [self._fd, *(file.fileno() for _, file in self._files)]
+        handshake = vars(self._handshake) if self._handshake is not None else None
+        return {"fd": self._fd, "read": self._parser.unread, "pending": bytes(self._pending),
+                "deadline": self._deadline_usec, "handshake": handshake, "passes_fds": self.passes_fds,
+                "files": [(start - self._sent, file.fileno()) for start, file in self._files]}
+
+    def go_on(self, saved: dict[str, Any]) -> None:
+        """As the one that was saved, whose socket this has got."""
+        if saved["handshake"] is None:
+            self._handshake = None
+        else:
+            vars(self._handshake).update(saved["handshake"])
+        self._deadline_usec = saved["deadline"]
+        self.passes_fds = saved["passes_fds"]
+        self._files = [(start, OwnedFd(fd)) for start, fd in saved["files"]]
+        self._parser.feed(saved["read"])
+        self._pending += saved["pending"]
+        self._has_waiting = True  # what was sent already does not make the socket ready again
+        self._watch()
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """When `on_deadline` wants to be called: at once where messages wait for their turn."""
+        return 0 if self._has_waiting else min(self._deadlines, default=None)
+
+    @property
+    def _deadlines(self) -> list[int]:
+        return [usec for usec in (self._deadline_usec, self._rest_deadline_usec) if usec is not None]
+
+    def on_deadline(self, now_usec: int) -> None:
+        if any(usec <= now_usec for usec in self._deadlines):
+            self.close()
+        elif self._has_waiting:
+            self._serve()
+
+
+def encode_answer(message: dbus.Message) -> bytes:
+    """The bytes of a reply. A value that does not fit its signature is our mistake: the caller hears of it as an error, and
+    nobody else suffers."""
+    try:
+        return dbus.encode(message)
+    except dbus.WireError as problem:
+        text = f"The answer cannot be sent: {problem}".replace("\0", "?")
+        name = "org.freedesktop.DBus.Error.Failed"
+        return dbus.encode(message.replace(type=dbus.ERROR, error_name=name, signature="s", body=(text,)))
