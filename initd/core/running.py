@@ -67,6 +67,7 @@ def _begin_start(world: World, unit: Unit, turn: Turn) -> Outcome | JobResult:
         return Outcome.BEGUN
     unit.condition_result = unit.assert_result = True
     unit.condition_time = unit.assert_time = turn.now
+    turn.touched.add(unit.name)
     return _start_now(world, unit, turn)
 
 
