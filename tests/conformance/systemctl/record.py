@@ -26,7 +26,7 @@ from tests.conformance.systemctl.play import HERE, REAL, play, session  # noqa: 
 
 SYSTEMD = Image(("systemd-sysv", "dbus"), with_pyinit=False)
 #: Has the libraries of systemd's programs.
-PYINIT = Image(("python3-pyinotify", "libsystemd-shared"))
+PYINIT = Image(("dbus", "python3-pyinotify", "libsystemd-shared"))
 PROGRAMS = ("systemctl", "busctl", "systemd-analyze")
 ANSWERS = HERE / "answers.json"
 
