@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from initd.core.answers import Answer
     from initd.core.events import Event
     from initd.core.unit import Unit
 
@@ -109,11 +110,16 @@ class Clients:
             if answer.kind != SUBSCRIBE:
                 return answer
             caller.answer(_subscribe(caller, *answer.args))
-        elif isinstance(answer, Submit):
-            self._submit(caller, answer)
         else:
-            caller.answer(answer)
+            self.answer(caller, answer)
         return None
+
+    def answer(self, caller: Caller, answer: Answer) -> None:
+        """Send it, or wait for what the engine says to it."""
+        if isinstance(answer, Submit):
+            self._submit(caller, answer)
+        elif not isinstance(answer, Order):
+            caller.answer(answer)
 
     def _submit(self, caller: Caller, submit: Submit) -> None:
         event = submit.event

@@ -25,7 +25,7 @@ from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Order, Return
 from initd.core.api_manager import IN_FILE
-from initd.core.api_unit import FREEZE
+from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
@@ -38,6 +38,7 @@ from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.handover import Handover
+from initd.madeunits import MadeUnits
 from initd.options import Options
 from initd.shell import allowed, bootfiles, cgroup, limits, machine, successor, zones
 from initd.shell.clock import now
@@ -134,6 +135,7 @@ class Manager:
         self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
+        self.engine.world.default_tasks_max = defaults.tasks_max
         self._share_environment()
         self.unit_dirs = UnitDirs()
         self.facts = MachineFacts(
@@ -153,6 +155,8 @@ class Manager:
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self.bus.handlers(),
         )
+        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer,
+                                    self.engine.world.surroundings)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
@@ -176,6 +180,7 @@ class Manager:
     def _reconfigure(self) -> None:
         config = self._configure()
         self.facts.load = config.facts
+        self.engine.world.default_tasks_max = config.facts.tasks_max
         self.spawner.facts = self.spawner.facts.replace(
             default_limits=DEFAULT_LIMITS | config.limits,
             default_output=config.facts.default_standard_output,
@@ -239,7 +244,9 @@ class Manager:
             if answer is not None:
                 self._events.append(answer)
             self.clients.tell(effect)
-            if isinstance(effect, ef.Reload):
+            if isinstance(effect, ef.UnitRemoved):
+                self.made_units.forget(effect.unit)
+            elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.Reexecute):
                 self.handover.ask()
@@ -356,6 +363,10 @@ class Manager:
             caller.channel.reply_file(caller.client, caller.serial, order.args[0])
         elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
+        elif order.kind == START_TRANSIENT:
+            self.clients.answer(caller, self.made_units.start(*order.args))
+        elif order.kind == SET_PROPERTIES:
+            self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
             self.reload()
             caller.answer(Return())
@@ -397,7 +408,9 @@ class Manager:
             self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(), self._journal_retry_usec
         )
         deadlines = [each for each in wanted if each is not None]
-        if self._reaped_units or self.killer.unsettled:
+        if self.killer.is_chasing:
+            deadlines.append(0)
+        elif self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self._watch_journal()
@@ -416,7 +429,7 @@ class Manager:
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
         self.carry_out(self.engine.collect_garbage(now()))
-        if self.handover.is_due and self.exit is None:
+        if self.handover.is_due and self.exit is None and not self.killer.is_chasing:
             self._reexecute()
 
     def _listen_to_signals(self) -> None:
@@ -516,6 +529,8 @@ class Manager:
                 self.handover.on_trial_exit(end)
             elif unit is not None:
                 self._reaped_units.add(unit)
+                if end.status == _signal.SIGKILL and end.code == "killed":
+                    self.performer.oom.check(unit)
                 self.feed(ev.ProcessExited(unit, pid, end))
         self._has_more_children = len(dead) >= AT_ONCE
 
@@ -527,6 +542,7 @@ class Manager:
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
+        self.killer.go_on()
         units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
         self.killer.unsettled.clear()
         if not units:

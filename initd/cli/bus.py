@@ -153,6 +153,18 @@ class Bus:
 
     # --- signals ----------------------------------------------------------------------------------------------------
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def signals(self) -> list[dbus.Message]:
+        """Those that have come; waits for the first one."""
+        found = [self.wait_for_signal(lambda message: True)]
+        while self._signals:
+            found.append(self._signals.pop(0))
+        while (message := self._parser.next_message()) is not None:
+            found += [message] * (message.type == dbus.SIGNAL)
+        return found
+
     def wait_for_signal(self, is_wanted: Callable[[dbus.Message], bool]) -> dbus.Message:
         """The next signal that is wanted, among those kept first; waits for as long as it takes."""
         while True:

@@ -192,11 +192,11 @@ def _wait_for_jobs(bus: Bus, jobs: dict[str, str], options: Options) -> bool:
             continue
         all_done = False
         if not options.quiet:
-            _report_result(bus, unit, result)  # type: ignore[arg-type]
+            report_result(bus, unit, result)  # type: ignore[arg-type]
     return all_done
 
 
-def _report_result(bus: Bus, unit: str, result: str) -> None:
+def report_result(bus: Bus, unit: str, result: str) -> None:
     text = _RESULT_TEXTS.get(result)
     if text is not None:
         complain(text.format(unit))
@@ -231,17 +231,17 @@ def _wait_until_inactive(bus: Bus, names: list[str]) -> bool:
             is_good = is_good and state == "inactive"
 
     while waiting:
-        path, state = _state_told_by(bus.wait_for_signal(_tells_a_state))
+        path, state = state_told_by(bus.wait_for_signal(tells_a_state))
         if state in ("inactive", "failed") and waiting.pop(path, None) is not None:
             is_good = is_good and state == "inactive"
     return is_good
 
 
-def _tells_a_state(message: Message) -> bool:
+def tells_a_state(message: Message) -> bool:
     return message.interface == PROPERTIES or message.member == "UnitRemoved"
 
 
-def _state_told_by(message: Message) -> tuple[str, str]:
+def state_told_by(message: Message) -> tuple[str, str]:
     """The unit's path, and its state where the signal tells it. A unit is unloaded only after it went down well."""
     if message.member == "UnitRemoved":
         return str(message.body[1]), "inactive"

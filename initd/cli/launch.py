@@ -44,6 +44,12 @@ def systemd_detect_virt() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def systemd_run() -> NoReturn:
+    from initd.cli.run import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def _run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]

@@ -9,7 +9,15 @@ from __future__ import annotations
 import ast
 import sys
 
-from initd.core import service, service_bus, service_enter, service_exits, service_limits, service_notify
+from initd.core import (
+    service,
+    service_bus,
+    service_enter,
+    service_exits,
+    service_limits,
+    service_notify,
+    service_oom,
+)
 from initd.core.service import IGNORED, IMPOSSIBLE, TRANSITIONS, Input
 from initd.core.service_record import ACTIVE_STATE
 from initd.core.states import ServiceState
@@ -46,7 +54,9 @@ def _states() -> list[str]:
 
 def _functions() -> dict[str, ast.FunctionDef]:
     found = {}
-    for module in (service, service_bus, service_enter, service_exits, service_limits, service_notify):
+    for module in (
+        service, service_bus, service_enter, service_exits, service_limits, service_notify, service_oom
+    ):
         with open(str(module.__file__), encoding="utf-8") as file:
             tree = ast.parse(file.read())
         found.update({node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)})

@@ -50,6 +50,8 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "kill": ("requests", "kill", 1, None),
     "freeze": ("requests", "freeze", 1, None),
     "thaw": ("requests", "thaw", 1, None),
+    "clean": ("clean", "clean", 1, None),
+    "set-property": ("setproperty", "set_property", 2, None),
     "reset-failed": ("requests", "reset_failed", 0, None),
     "daemon-reload": ("requests", "daemon_reload", 0, 0),
     "daemon-reexec": ("requests", "daemon_reexec", 0, 0),
@@ -96,8 +98,6 @@ _REFUSED = {
     "hibernate": _ASLEEP,
     "hybrid-sleep": _ASLEEP,
     "suspend-then-hibernate": _ASLEEP,
-    "clean": (1, None, "not available"),
-    "set-property": (2, None, "not available"),
 }
 #: These read or write files where no manager runs, or none is meant (--root=).
 _ON_FILES = frozenset(("files", "is-system-running", "daemon-reload"))

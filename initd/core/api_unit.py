@@ -6,7 +6,7 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 from __future__ import annotations
 
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import CancelRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
+from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
 from initd.core.properties import CHANGES, CONST, Row, can_freeze, control_group, load_error
 from initd.core.settings_exec import SANDBOX_FIELDS, ExecSettings
@@ -28,6 +28,8 @@ JOB_LIST = "a(usssoo)"
 _NO_SANDBOX = ExecSettings()
 #: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
 FREEZE = "FreezeCgroup"
+#: Orders about files of units that clients make: (files, mode), and (unit, whether for this boot only, drop-ins).
+START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"
 
 #: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
 JOB_METHODS: dict[str, tuple[JobType, bool]] = {
@@ -169,6 +171,33 @@ def stop_referring_to_unit(unit: Unit, call: Subject) -> Answer:
     return Submit(ReferenceRequest(0, unit.name, call.client, False), return_nothing)
 
 
+def clean_unit(unit: Unit, what: list[str]) -> Answer:
+    return Submit(CleanRequest(0, unit.name, tuple(what)), return_nothing)
+
+
+# --- made and changed by clients -------------------------------------------------------------------------------------
+
+
+def start_transient(call: Subject) -> Answer:
+    """The files to be written, and the mode of the job that follows."""
+    from initd.core.transient import plan_transient
+
+    name, mode, assignments, others = call.args
+    if mode not in _JOB_MODES:
+        return Error(DBUS + "InvalidArgs", f"Job mode {mode} is invalid.")
+    files = plan_transient(name, assignments, others, call.view)
+    return files if isinstance(files, Error) else Order(START_TRANSIENT, (files, mode))
+
+
+def set_properties(unit: Unit, args: tuple[Any, ...], view: View) -> Answer:
+    """`args`: whether for this boot only, and the properties."""
+    from initd.core.transient import plan_changes
+
+    is_runtime, assignments = args
+    dropins = plan_changes(unit, assignments, view)
+    return dropins if isinstance(dropins, Error) else Order(SET_PROPERTIES, (unit, is_runtime, dropins))
+
+
 # --- the objects' own methods ---------------------------------------------------------------------------------------
 
 
@@ -181,10 +210,10 @@ UNIT_METHODS: tuple[Method, ...] = (
     Method("EnqueueJob", "ss", "uososa(uosos)", lambda call: enqueue_job(call.target, *call.args), True),
     Method("Kill", "si", "", lambda call: kill_unit(call.target, *call.args), True),
     Method("ResetFailed", "", "", lambda call: reset_failed_unit(call.target), True),
-    Method("SetProperties", "ba(sv)", "", None, True),
+    Method("SetProperties", "ba(sv)", "", lambda call: set_properties(call.target, call.args, call.view), True),
     Method("Ref", "", "", lambda call: refer_to_unit(call.target, call), True),
     Method("Unref", "", "", lambda call: stop_referring_to_unit(call.target, call)),
-    Method("Clean", "as", "", None, True),
+    Method("Clean", "as", "", lambda call: clean_unit(call.target, call.args[0]), True),
     Method("Freeze", "", "", lambda call: freeze_unit(call.target, True, call.view), True),
     Method("Thaw", "", "", lambda call: freeze_unit(call.target, False, call.view), True),
 )

@@ -53,7 +53,8 @@ class BusNames:
     def after_reload(self, graph: Graph, turn: Turn) -> None:
         """Units may have other names now. Who has them is asked again, as systemd does."""
         old, self.units = self.units, {}
-        for unit in graph.units.values():
+        # Whoever has a name keeps it, whatever else wants it now.
+        for unit in sorted(graph.units.values(), key=lambda unit: old.get(_name_of(unit.definition)) != unit.name):
             unit.definition = self.claim(unit.definition, turn)
         for name in old:
             if name not in self.units and self.is_wanted:

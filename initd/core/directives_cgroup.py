@@ -22,8 +22,6 @@ CONTROLLERS = (
     "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices",
     "bpf-foreign", "bpf-socket-bind", "bpf-restrict-network-interfaces",
 )
-_STARTUP = "a unit has the same weight before and behind the end of the boot"
-_OF_SLICES = "what a slice protects is not handed down to its units"
 _OLD_IO = "the old controller of block devices; IO…= has taken its place"
 _NO_BPF = "BPF programs cannot be loaded here"
 
@@ -404,22 +402,22 @@ _oom_mode = parsers.word_of(("auto", "kill"), "managed OOM mode")
 CGROUP: tuple[Directive, ...] = (
     Directive("Slice", Group.CGROUP, "slice", _slice, Merge.REPLACE, (shows("Slice", "s", "slice"),)),
     _cpus("AllowedCPUs", "allowed_cpus"),
-    _cpus("StartupAllowedCPUs", "startup_allowed_cpus", _STARTUP),
+    _cpus("StartupAllowedCPUs", "startup_allowed_cpus"),
     _cpus("AllowedMemoryNodes", "allowed_memory_nodes"),
-    _cpus("StartupAllowedMemoryNodes", "startup_allowed_memory_nodes", _STARTUP),
+    _cpus("StartupAllowedMemoryNodes", "startup_allowed_memory_nodes"),
     _accounting("CPUAccounting", "cpu_accounting", "default_cpu_accounting"),
     _cg("CPUWeight", "cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET),
-    _cg("StartupCPUWeight", "startup_cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET, reason=_STARTUP),
+    _cg("StartupCPUWeight", "startup_cpu_weight", _cpu_weight, "t", _RESET, _NOT_SET),
     _cg("CPUShares", "cpu_shares", _shares, "t", _RESET, _NOT_SET),
-    _cg("StartupCPUShares", "startup_cpu_shares", _shares, "t", _RESET, _NOT_SET, reason=_STARTUP),
+    _cg("StartupCPUShares", "startup_cpu_shares", _shares, "t", _RESET, _NOT_SET),
     _cg("CPUQuota", "cpu_quota_per_sec_usec", _cpu_quota, "t", _RESET, property_name="CPUQuotaPerSecUSec"),
     _cg("CPUQuotaPeriodSec", "cpu_quota_period_usec", parsers.seconds(), "t", _RESET,
         property_name="CPUQuotaPeriodUSec"),
     _accounting("MemoryAccounting", "memory_accounting", "default_memory_accounting"),
     _cg("MemoryMin", "memory_min", _memory_floor, "t", _RESET),
     _cg("MemoryLow", "memory_low", _memory_floor, "t", _RESET),
-    _cg("DefaultMemoryMin", "default_memory_min", _memory_floor, "t", _RESET, reason=_OF_SLICES),
-    _cg("DefaultMemoryLow", "default_memory_low", _memory_floor, "t", _RESET, reason=_OF_SLICES),
+    _cg("DefaultMemoryMin", "default_memory_min", _memory_floor, "t", _RESET),
+    _cg("DefaultMemoryLow", "default_memory_low", _memory_floor, "t", _RESET),
     _cg("MemoryHigh", "memory_high", _memory_max, "t", _RESET),
     _cg("MemoryMax", "memory_max", _memory_max, "t", _RESET),
     _cg("MemorySwapMax", "memory_swap_max", _memory_floor, "t", _RESET),
@@ -428,7 +426,7 @@ CGROUP: tuple[Directive, ...] = (
     _cg("DevicePolicy", "device_policy", parsers.word_of(("auto", "closed", "strict"), "device policy"), "s", reason=_NO_BPF),
     _accounting("IOAccounting", "io_accounting", "default_io_accounting"),
     _cg("IOWeight", "io_weight", _io, "t", _RESET, _NOT_SET),
-    _cg("StartupIOWeight", "startup_io_weight", _io, "t", _RESET, _NOT_SET, reason=_STARTUP),
+    _cg("StartupIOWeight", "startup_io_weight", _io, "t", _RESET, _NOT_SET),
     _per_device("IODeviceWeight", "io_device_weight", _io_weight, "weight"),
     _per_device("IOReadBandwidthMax", "io_read_bandwidth_max", _size_1000, "bandwidth"),
     _per_device("IOWriteBandwidthMax", "io_write_bandwidth_max", _size_1000, "bandwidth"),

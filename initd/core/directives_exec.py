@@ -449,7 +449,7 @@ EXEC: tuple[Directive, ...] = (
     _exec("RuntimeDirectoryPreserve", "runtime_directory_preserve",
           parsers.bool_or_word(("restart",), "exec preserve mode"), "s"),
     _exec("TimeoutCleanSec", "timeout_clean_usec", parsers.seconds(zero=INFINITY), "t",
-          property_name="TimeoutCleanUSec", fate=Fate.IGNORED, reason="\"systemctl clean\" is not there yet"),
+          property_name="TimeoutCleanUSec"),
     _exec("SetCredential", "set_credential", _set_credential, "a(say)", Merge.APPEND),
     _exec("SetCredentialEncrypted", "set_credential_encrypted", _set_credential_encrypted, "a(say)", Merge.APPEND,
           fate=Fate.IGNORED, reason="encrypted credentials need a host key"),

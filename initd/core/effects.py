@@ -165,6 +165,28 @@ class PrepareUnit(Effect):
     exec: object = None
 
 
+class Thaw(Effect):
+    """Let the unit's processes go on, if a client has frozen them. Not answered."""
+
+    unit: str
+    cgroup: str
+
+
+class RemoveFiles(Effect):
+    """These files of the unit are not wanted any more. Not answered; those that are gone already are as they should be."""
+
+    unit: str
+    paths: tuple[str, ...]
+
+
+class LimitUnit(Effect):
+    """Write this into the cgroup of a unit that is there. Not answered."""
+
+    unit: str
+    cgroup: str
+    plan: CgroupPlan
+
+
 class ReleaseUnit(Effect):
     """The unit is down: remove its cgroup if empty, the directories of RuntimeDirectory= and the file of PIDFile=."""
 

@@ -12,7 +12,7 @@ everything ends in `shutdown`.
 
 from __future__ import annotations
 
-from initd.core import consequences, machines, requests, running, service, timer
+from initd.core import clean, consequences, machines, requests, running, target, timer
 from initd.core import events as ev
 from initd.core.effects import (
     Effect,
@@ -126,12 +126,17 @@ class Engine:
         nearest = min(self.world.deadlines.nearest(), self.world.shutdown.deadline_usec)
         return None if nearest >= INFINITY else nearest
 
+    def _turn(self, now: Now) -> Turn:
+        turn = Turn(now, self.is_heard)
+        turn.surroundings = self.world.surroundings
+        turn.heeds_watchdogs = self.world.tuning.service_watchdogs
+        return turn
+
     # --- the way in ------------------------------------------------------------------------------------------------
 
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:
         """What to do about it, in order."""
-        turn = Turn(now, self.is_heard)
-        turn.heeds_watchdogs = self.world.tuning.service_watchdogs
+        turn = self._turn(now)
         if not isinstance(event, (ev.Request, ev.UnitsLoaded, ev.Boot, ev.ConnectionAccepted, *_ANSWERS)):
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
             # asked; not before an answer, which belongs to the event before; and not before a request, a
@@ -151,7 +156,7 @@ class Engine:
 
     def collect_garbage(self, now: Now) -> list[Effect]:
         """Unload what nobody needs. Asked at the end of a wake-up: units that were only asked about are gone by then."""
-        turn = Turn(now, self.is_heard)
+        turn = self._turn(now)
         self._collect_garbage(turn)
         return turn.effects
 
@@ -194,6 +199,7 @@ class Engine:
             usec = turn.now.monotonic_usec - times.begin.monotonic_usec
             turn.log(None, LOG_INFO, f"Startup finished in {_span(usec)}.")
             turn.ask(StartupFinished(usec))
+            self.world.limit_again(turn)
 
     def _collect_garbage(self, turn: Turn) -> None:
         """Unload what is down and named by nobody (systemd.unit(5), CollectMode=). A boot is not kept waiting by it."""
@@ -223,8 +229,8 @@ class Engine:
 
     def _on_unit_event(self, event: ev.Event, turn: Turn) -> None:
         unit = self.graph.units.get(getattr(event, "unit", ""))
-        if unit is not None and unit.type is UnitType.SERVICE:
-            service.on_event(unit, event, turn)
+        if unit is not None and unit.type in machines.ON_PROCESS:
+            machines.ON_PROCESS[unit.type](unit, event, turn)
             self.world.may_hold_garbage |= isinstance(event, ev.UnitEmpty)
             self.world.deadlines.touch(unit)
 
@@ -238,8 +244,8 @@ class Engine:
 
     def _on_bus_name_changed(self, event: ev.BusNameChanged, turn: Turn) -> None:
         unit = self.graph.units.get(self.world.bus_names.units.get(event.name, ""))
-        if unit is not None:
-            service.on_event(unit, event, turn)
+        if unit is not None and unit.type in machines.ON_PROCESS:
+            machines.ON_PROCESS[unit.type](unit, event, turn)
             self.world.deadlines.touch(unit)
 
     def _on_processes_killed(self, event: ev.ProcessesKilled, turn: Turn) -> None:
@@ -303,6 +309,8 @@ class Engine:
             unit = self.graph.add(definition)
             if is_new:
                 turn.ask(UnitAdded(unit.name))
+            if is_new and unit.type is UnitType.SLICE and unit.active_state.is_up and unit.cgroup:
+                target.prepare(unit, turn)  # it is up from the beginning: nobody starts it
             for diagnostic in definition.diagnostics:
                 turn.log(None, diagnostic.priority, str(diagnostic))
             self.world.consider_standing(unit)
@@ -311,7 +319,7 @@ class Engine:
 
     def reload(self, definitions: list[UnitDefinition], now: Now) -> list[Effect]:
         """daemon-reload: all units say what their files say now; what runs goes on (systemctl(1))."""
-        turn = Turn(now, self.is_heard)
+        turn = self._turn(now)
 
         def keep(unit: Unit) -> bool:
             return unit.job is not None or not unit.active_state.is_down or unit.definition.is_perpetual
@@ -337,7 +345,7 @@ class Engine:
 
     def restore(self, saved: Saved, now: Now) -> list[Effect]:
         """Go on where another engine has stopped; its units are loaded, under the numbers that `saved.reserve` gave."""
-        turn = Turn(now, self.is_heard)
+        turn = self._turn(now)
         saved.restore(self.world, turn)
         self._work(turn)
         return turn.effects
@@ -375,6 +383,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: _on_world(requests.on_job_request),  # type: ignore[arg-type]
     ev.ResetFailedRequest: _on_world(requests.on_reset_failed_request),  # type: ignore[arg-type]
+    ev.CleanRequest: _on_world(clean.on_clean_request),  # type: ignore[arg-type]
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
     ev.ReferenceRequest: _on_world(requests.on_reference_request),  # type: ignore[arg-type]
     ev.ClientGone: _on_world(requests.on_client_gone),  # type: ignore[arg-type]

@@ -66,6 +66,14 @@ class ProcessExited(Event):
     end: ProcessEnd
 
 
+class OomKilled(Event):
+    """The kernel has killed so many of the unit's processes for want of memory, since it was told last. Comes before what
+    else is heard of their ends."""
+
+    unit: str
+    count: int
+
+
 class UnitEmpty(Event):
     """The unit has no process left (the cgroup is empty, or nothing carries its tag any more)."""
 
@@ -221,6 +229,13 @@ class KillRequest(Request):
     unit: str
     who: KillWho
     signal: int
+
+
+class CleanRequest(Request):
+    """Remove what a unit keeps in its directories; `what` are systemctl(1)'s words for `clean --what=`."""
+
+    unit: str
+    what: tuple[str, ...]
 
 
 class ResetFailedRequest(Request):

@@ -14,7 +14,7 @@ from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
 from initd.core.personality import PERSONALITIES
-from initd.core.settings import Settings, UnitDefinition
+from initd.core.settings import ServiceSettings, Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings, ExecSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed
 from initd.core.states import Fate
@@ -144,9 +144,10 @@ def _judge_slice(value: str, allowed: Allowed) -> Judgement | None:
     return Judgement(Fate.DEGRADED, f"{_NO_TREE}: the slice orders and stops its units, and no more")
 
 
-def _controlled(field: str, controller: str) -> Rule:
-    """What the kernel does for a cgroup, where the tree is writable and has the controller."""
-    default = getattr(CgroupSettings, field)
+def _controlled(field: str, controller: str, group: type[Settings] = CgroupSettings, nothing: str = "") -> Rule:
+    """What the kernel does for a cgroup, where the tree is writable and has the controller. `nothing`: the value that asks
+    for nothing, where it is not the default."""
+    default = nothing or getattr(group, field)
 
     def judge(value: Any, allowed: Allowed) -> Judgement | None:
         if value == default or allowed.has_cgroups and controller in allowed.controllers:
@@ -201,6 +202,8 @@ _CONTROLLED = {
     "allowed_cpus": "cpuset", "allowed_memory_nodes": "cpuset", "cpu_weight": "cpu", "cpu_shares": "cpu",
     "cpu_quota_per_sec_usec": "cpu", "cpu_quota_period_usec": "cpu", "memory_min": "memory", "memory_low": "memory",
     "memory_high": "memory", "memory_max": "memory", "memory_swap_max": "memory", "memory_limit": "memory",
+    "startup_allowed_cpus": "cpuset", "startup_allowed_memory_nodes": "cpuset", "startup_cpu_weight": "cpu",
+    "startup_cpu_shares": "cpu", "startup_io_weight": "io", "default_memory_min": "memory", "default_memory_low": "memory",
     "io_accounting": "io", "io_weight": "io", "io_device_weight": "io", "io_read_bandwidth_max": "io",
     "io_write_bandwidth_max": "io", "io_read_iops_max": "io", "io_write_iops_max": "io",
     "io_device_latency_target_usec": "io", "tasks_max": "pids",
@@ -237,4 +240,5 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.CGROUP, "tasks_accounting"): _ACCOUNTING,
     **{(Group.CGROUP, field): _controlled(field, controller) for field, controller in _CONTROLLED.items()},
     (Group.CGROUP, "slice"): Rule("a writable cgroup tree, else it orders and stops its units only", _judge_slice),
+    (Group.SPECIFIC, "oom_policy"): _controlled("oom_policy", "memory", ServiceSettings, "continue"),
 }

@@ -18,7 +18,11 @@ from initd.core.specifiers import Specifiers
 from initd.core.states import LoadState, UnitType
 from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
 
-__all__ = ["LoadFacts", "UnitFiles", "UnitText", "load_unit"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["LoadFacts", "UnitFiles", "UnitText", "load_unit", "read_lines"]
 
 _ERRNO_TEXTS = {
     "EBADMSG": ("org.freedesktop.DBus.Error.InconsistentMessage", "Bad message"),
@@ -69,6 +73,26 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
     for entry in implied_dependencies(definition):
         draft.dependencies.setdefault((entry.kind, entry.unit), entry)
     return definition.replace(dependencies=tuple(draft.dependencies.values()), is_complete=True)
+
+
+def read_lines(kind: UnitType, section: str, lines: Iterable[str], facts: LoadFacts) -> Draft | None:
+    """What "KEY=VALUE" lines of a section say, of a unit of this type; None where one of them, or part of it, means
+    nothing."""
+    name = f"lines.{kind.value}"
+    draft = Draft(name, kind, (name,))
+    completion.prepare(draft, facts)
+    diagnostics: list[Diagnostic] = []
+    reader = _Reader(UnitFiles(name, (name,)), draft, facts, diagnostics)
+    try:
+        for line in lines:
+            key, _, text = line.partition("=")
+            reader.apply(section, key, text)
+    except BadValue:
+        return None
+    draft.finish()
+    # A key that is old is in force.
+    is_lost = any(each.loses != "nothing" and "please use" not in each.text for each in diagnostics)
+    return None if is_lost else draft
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

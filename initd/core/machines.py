@@ -38,6 +38,12 @@ TRIGGERS: dict[UnitType, Trigger] = {UnitType.SOCKET: socket, UnitType.TIMER: ti
 #: Types with a clock of their own.
 ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
     UnitType.SERVICE: service.on_deadline, UnitType.TIMER: timer.on_deadline,
+    UnitType.SOCKET: socket.on_deadline,
+}
+
+#: Types that have processes, and hear of them.
+ON_PROCESS: dict[UnitType, Callable[[Unit, ev.Event, Turn], None]] = {
+    UnitType.SERVICE: service.on_event, UnitType.SOCKET: socket.on_cleaner,
 }
 
 #: What a unit does when its state was read back by a new manager (`snapshot`).

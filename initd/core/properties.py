@@ -7,6 +7,7 @@ say is constant until the next daemon-reload. Source of names and types: org.fre
 
 from __future__ import annotations
 
+from initd.core.clean_plan import cleanable
 from initd.core.dependency import Dependency
 from initd.core.directive import Group
 from initd.core.directives import WITH_CGROUP, WITH_EXEC, WITH_KILL, new_settings, properties_of
@@ -110,20 +111,6 @@ def load_error(unit: Unit) -> tuple[str, str]:
 
 #: Slice= is a setting, and shown as one.
 _SHOWN_KINDS = tuple(kind for kind in Dependency if kind is not Dependency.IN_SLICE)
-
-
-#: What `systemctl clean` removes, in the order that systemd names it: (its word, the settings that give it).
-_CLEANABLE = tuple((word, f"{word}_directory") for word in ("runtime", "state", "cache", "logs", "configuration"))
-
-
-def cleanable(unit: Unit) -> list[str]:
-    """What of a unit `systemctl clean --what=` may name (systemctl(1))."""
-    execution, specific = unit.definition.exec, unit.definition.specific
-    if not unit.is_loaded:
-        return []
-    if isinstance(specific, TimerSettings):
-        return ["state"] if specific.persistent else []
-    return [word for word, field in _CLEANABLE if execution is not None and getattr(execution, field)]
 
 
 _UNIT: tuple[Row, ...] = (
@@ -230,12 +217,6 @@ _CGROUP: tuple[Row, ...] = (
 # --- units with a result --------------------------------------------------------------------------------------------
 
 
-def _of_machine(name: str, signature: str, default: Any, get: Callable[[ServiceMachine], Any]) -> Row:
-    """Only services have come to something yet: all the others show what a unit shows that never ran."""
-    return Row(name, signature, lambda unit, view: get(unit.machine) if isinstance(unit.machine, ServiceMachine)
-               else default, CHANGES)
-
-
 def _result(unit: Unit, view: View) -> str:
     result = getattr(unit.machine, "result", None)
     return str(result.value) if result is not None else "success"
@@ -253,7 +234,7 @@ def _id(position: int) -> Get:
 
 
 _PROCESSES: tuple[Row, ...] = (
-    _of_machine("ControlPID", "u", 0, lambda machine: machine.control_pid),
+    Row("ControlPID", "u", lambda unit, view: getattr(unit.machine, "control_pid", 0), CHANGES),
     Row("UID", "u", _id(0), CHANGES),
     Row("GID", "u", _id(1), CHANGES),
 )
@@ -342,7 +323,7 @@ _SERVICE: tuple[Row, ...] = (
     _of_service("StatusText", "s", lambda machine: machine.status_text),
     _of_service("StatusErrno", "i", lambda machine: machine.status_errno),
     _of_service("ReloadResult", "s", lambda machine: machine.reload_result.value),
-    Row("CleanResult", "s", lambda unit, view: "success", CHANGES),
+    _of_service("CleanResult", "s", lambda machine: machine.clean_result.value),
     Row("NFileDescriptorStore", "u", lambda unit, view: len(getattr(unit.machine, "stored_fds", ())), SILENT),
     _of_service("WatchdogUSec", "t", _watchdog_usec).replace(emits=SILENT),
     *(row.replace(emits=SILENT) for row in _times("Watchdog", _watchdog_time)),

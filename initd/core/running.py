@@ -10,7 +10,7 @@ from initd.core import machines, service
 from initd.core.conditions import spell, verdict
 from initd.core.deadlines import job_deadline
 from initd.core.dependency import Dependency, Facet
-from initd.core.effects import CheckConditions, UnitChanged
+from initd.core.effects import CheckConditions, Thaw, UnitChanged
 from initd.core.events import ConditionsChecked
 from initd.core.job import Job
 from initd.core.messages import begun, title
@@ -91,6 +91,7 @@ def _begin_stop(world: World, unit: Unit, job: Job, turn: Turn) -> Outcome:
     is_under_way = unit.active_state is ActiveState.DEACTIVATING or unit.sub_state == "auto-restart"
     if unit.type is UnitType.SERVICE and not is_under_way:
         _announce(unit, JobType.STOP, turn)
+    _thaw(unit, turn)
     return machines.of(unit).stop(unit, world, turn)
 
 
@@ -104,7 +105,14 @@ def _begin_reload(world: World, unit: Unit, turn: Turn) -> Outcome | JobResult:
     if unit.type is not UnitType.SERVICE or not service.can_reload(unit):
         return Outcome.ALREADY  # only its PropagatesReloadTo= mattered
     _announce(unit, JobType.RELOAD, turn)
+    _thaw(unit, turn)
     return service.reload(unit, turn)
+
+
+def _thaw(unit: Unit, turn: Turn) -> None:
+    """Who is to stop or to reload must be able to hear of it. Signals alone thaw nobody (tried with systemd 252)."""
+    if unit.is_prepared:
+        turn.ask(Thaw(unit.name, unit.cgroup))
 
 
 def _announce(unit: Unit, job_type: JobType, turn: Turn) -> None:

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from enum import Enum
 
+from initd.core import clean_plan
 from initd.core import service_bus as bus
 from initd.core import service_exits as exits
 from initd.core import service_limits as limits
 from initd.core import service_notify as notify
+from initd.core import service_oom as oom
 from initd.core.effects import UnitChanged
 from initd.core.events import (
     BusNameChanged,
@@ -26,6 +28,7 @@ from initd.core.events import (
     ExecFailed,
     ExecSucceeded,
     NotifyReceived,
+    OomKilled,
     PidFileRead,
     ProcessesKilled,
     ProcessesListed,
@@ -78,6 +81,7 @@ class Input(Enum):
     NAME_TAKEN = "bus name taken"
     NAME_LOST = "bus name lost"
     OWNER_FOUND = "owner of the bus name found"
+    OUT_OF_MEMORY = "out of memory"
 
 
 GOING_UP = (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST)
@@ -108,6 +112,7 @@ def _begin(unit: Unit, _: object, turn: Turn) -> Outcome:
     machine.is_idle_type = settings.type is ServiceType.IDLE
     machine.result = machine.reload_result = ServiceResult.SUCCESS
     machine.main = machine.control = machine.last_main = None
+    machine.phase = None
     machine.main_known = machine.main_is_foreign = False
     machine.is_ready = machine.is_reloading_itself = machine.is_stopping_itself = False
     machine.status_text, machine.status_errno, machine.bus_error = "", 0, ""
@@ -146,6 +151,12 @@ def _stop_at_once(unit: Unit, _: object, turn: Turn) -> Outcome:
 
 def _stop_under_way(unit: Unit, _: object, turn: Turn) -> Outcome:
     machine_of(unit).forbid_restart = True
+    return Outcome.BEGUN
+
+
+def _stop_cleaning(unit: Unit, _: object, turn: Turn) -> Outcome:
+    machine_of(unit).forbid_restart = True
+    enter_signal(unit, _S.FINAL_SIGKILL, ServiceResult.SUCCESS, turn)
     return Outcome.BEGUN
 
 
@@ -200,13 +211,14 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.AUTO_RESTART,), _give_up_restart),
         ((*GOING_UP, _S.RELOAD), _stop_at_once),
         ((_S.RUNNING, _S.EXITED), _stop_running),
-        ((*GOING_DOWN, _S.CLEANING), _stop_under_way),
+        (GOING_DOWN, _stop_under_way),
+        ((_S.CLEANING,), _stop_cleaning),
     ],
     # With Type=idle a service counts as active before it runs.
     Input.RELOAD: [((_S.RUNNING, _S.EXITED), _reload), ((*GOING_UP, _S.RELOAD), _again)],
     Input.SPAWNED: [
         ((_S.START,), exits.on_spawned_in_start),
-        ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.RELOAD, _S.STOP, _S.STOP_POST), exits.on_spawned_in_turn),
+        ((_S.CONDITION, _S.START_PRE, _S.START_POST, _S.RELOAD, _S.STOP, _S.STOP_POST, _S.CLEANING), exits.on_spawned_in_turn),
         ((*SIGNALLED, *FINAL, _S.RUNNING, _S.EXITED, _S.AUTO_RESTART, *DOWN), exits.on_spawned_too_late),
     ],
     Input.EXECUTED: [((_S.START,), exits.on_executed)],
@@ -227,6 +239,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.RELOAD,), exits.on_reload_exited),
         ((_S.STOP,), exits.on_stop_exited),
         ((_S.STOP_POST,), exits.on_stop_post_exited),
+        ((_S.CLEANING,), exits.on_clean_exited),
         (SIGNALLED, exits.on_exit_in_signalled),
         (FINAL, exits.on_exit_in_final),
     ],
@@ -249,6 +262,7 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
         ((_S.STOP_POST,), limits.on_stop_post_timeout),
         (FINAL, limits.on_final_timeout),
         ((_S.AUTO_RESTART,), limits.on_restart_delay_over),
+        ((_S.CLEANING,), limits.on_clean_timeout),
     ],
     Input.WATCHDOG: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), _watchdog)],
     Input.READY: [
@@ -263,6 +277,13 @@ _ROWS: dict[Input, list[tuple[tuple[ServiceState, ...], Handler]]] = {
     ],
     Input.NAME_LOST: [((_S.RUNNING,), bus.on_lost)],
     Input.OWNER_FOUND: [((_S.START, _S.START_POST, _S.RUNNING, _S.RELOAD), bus.on_owner)],
+    Input.OUT_OF_MEMORY: [
+        ((*GOING_UP, _S.STOP), oom.on_killed_beside_control),
+        ((_S.RUNNING, _S.EXITED), oom.on_killed_in_running),
+        ((_S.STOP_WATCHDOG, _S.STOP_SIGTERM), oom.on_killed_in_signalled),
+        ((_S.STOP_POST, _S.FINAL_WATCHDOG, _S.FINAL_SIGTERM), oom.on_killed_in_final),
+        ((_S.STOP_SIGKILL, _S.FINAL_SIGKILL), oom.on_killed_in_sigkill),
+    ],
 }
 
 TRANSITIONS: dict[tuple[ServiceState, Input], Handler] = {
@@ -287,6 +308,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
         (Input.NAME_LOST, "what the state waits for comes first; whether the name is there is looked at then"),
         (Input.OWNER_FOUND, "the answer came after the state had moved on"),
         (Input.WATCHDOG, "the watchdog is off in this state"),
+        (Input.OUT_OF_MEMORY, "it is only told: a reload has a result of its own, and who is left over none"),
         (Input.MAIN_EXITED, "the run is over"),
         (Input.CONTROL_EXITED, "the run is over"),
         (Input.SPAWNED, "the run is over"),
@@ -298,7 +320,7 @@ IGNORED: dict[tuple[ServiceState, Input], str] = {
 #: Pairs that the callers rule out: a reload is only asked of a unit that is active, a state without a timeout has none.
 IMPOSSIBLE: frozenset[tuple[ServiceState, Input]] = frozenset(
     [(state, Input.RELOAD) for state in (*DOWN, *GOING_DOWN, _S.AUTO_RESTART, _S.CLEANING)]
-    + [(state, Input.TIMED_OUT) for state in (*DOWN, _S.RUNNING, _S.EXITED, _S.CLEANING)]
+    + [(state, Input.TIMED_OUT) for state in (*DOWN, _S.RUNNING, _S.EXITED)]
 )
 
 
@@ -363,6 +385,10 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
         feed(unit, Input.NAME_TAKEN if event.owner else Input.NAME_LOST, event, turn)
     elif isinstance(event, BusOwnerFound):
         feed(unit, Input.OWNER_FOUND, event, turn)
+    elif isinstance(event, OomKilled):
+        turn.log(unit, LOG_WARNING, "A process of this unit has been killed by the OOM killer.")
+        if service_settings(unit).oom_policy != "continue":
+            feed(unit, Input.OUT_OF_MEMORY, event, turn)
     elif isinstance(event, StoredFdHungUp):
         notify.on_hung_up(unit, event, turn)
     elif isinstance(event, NotifyReceived):
@@ -418,6 +444,8 @@ def _feed_exit(unit: Unit, event: ProcessExited, turn: Turn, is_main: bool) -> N
 
 def _program(unit: Unit, event: ExecFailed) -> str:
     machine, settings = machine_of(unit), service_settings(unit)
+    if machine.control_pid == event.pid and machine.phase is ExecPhase.CLEAN:
+        return clean_plan.PROGRAM
     if machine.control_pid == event.pid and machine.phase is not None:
         return commands(settings, machine.phase)[machine.command_index].path
     lines = commands(settings, ExecPhase.START)

@@ -6,7 +6,7 @@ signals, stop-post, the final signals, dead. Which event calls which stands in `
 
 from __future__ import annotations
 
-from initd.core import restart
+from initd.core import clean_plan, restart
 from initd.core.cgroup_attributes import CgroupPlan, plan_cgroup
 from initd.core.dependency import Dependency
 from initd.core.effects import CloseDescriptors, KillProcesses, PrepareUnit, ReleaseUnit, Spawn, UnitChanged
@@ -148,15 +148,15 @@ def _environment(unit: Unit, phase: ExecPhase, is_control: bool) -> list[str]:
 # --- going up --------------------------------------------------------------------------------------------------
 
 
-def _cgroup_plan(unit: Unit) -> CgroupPlan:
+def _cgroup_plan(unit: Unit, turn: Turn) -> CgroupPlan:
     settings = unit.definition.cgroup
     if settings is None:
         return CgroupPlan()  # the foreground command's own unit
-    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill")
+    return plan_cgroup(settings, service_settings(unit).oom_policy == "kill", turn.surroundings(unit))
 
 
 def enter_condition(unit: Unit, turn: Turn) -> None:
-    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit), exec_settings(unit)))
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, _cgroup_plan(unit, turn), exec_settings(unit)))
     unit.is_prepared = True
     settings = service_settings(unit)
     if settings.exec_condition:
@@ -270,6 +270,17 @@ def enter_reload_by_notify(unit: Unit, turn: Turn) -> None:
     """The service said RELOADING=1. READY=1 ends it; time alone does not (systemd 252 says so in each TimeoutStartSec=)."""
     go(unit, _S.RELOAD, turn, service_settings(unit).timeout_start_usec)
     turn.propagated_reloads.append(unit.name)
+
+
+def enter_cleaning(unit: Unit, paths: tuple[str, ...], turn: Turn) -> None:
+    """Remove the unit's directories (`systemctl clean`), by a process of the unit that none of its settings holds back."""
+    machine = machine_of(unit)
+    machine.result = machine.clean_result = ServiceResult.SUCCESS
+    machine.phase, machine.command_index, machine.is_spawning_control = ExecPhase.CLEAN, 0, True
+    machine.is_empty = False
+    clean_plan.prepare(unit, turn)
+    turn.ask(Spawn(clean_plan.request(unit, paths)))
+    go(unit, _S.CLEANING, turn, exec_settings(unit).timeout_clean_usec)
 
 
 # --- going down ------------------------------------------------------------------------------------------------

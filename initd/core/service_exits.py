@@ -72,6 +72,7 @@ _PHASE_OF = {
     _S.RELOAD: ExecPhase.RELOAD,
     _S.STOP: ExecPhase.STOP,
     _S.STOP_POST: ExecPhase.STOP_POST,
+    _S.CLEANING: ExecPhase.CLEAN,
 }
 
 
@@ -180,6 +181,9 @@ def _on_no_resources(unit: Unit, turn: Turn) -> None:
         enter_running(unit, ServiceResult.SUCCESS, turn, reload_failed=True)
     elif machine.state is _S.STOP_POST:
         enter_signal(unit, _S.FINAL_SIGTERM, ServiceResult.RESOURCES, turn)
+    elif machine.state is _S.CLEANING:
+        machine.clean_result = ServiceResult.RESOURCES
+        enter_dead(unit, ServiceResult.RESOURCES, turn)
     elif machine.state in (_S.CONDITION, _S.START_PRE, _S.START, _S.START_POST, _S.STOP):
         enter_signal(unit, _S.STOP_SIGTERM, ServiceResult.RESOURCES, turn)
 
@@ -329,10 +333,12 @@ def on_exit_in_signalled(unit: Unit, result: object, turn: Turn) -> None:
 
 
 def on_exit_in_final(unit: Unit, result: object, turn: Turn) -> None:
-    """With both gone the rest is waited for as far as KillMode= covers it (`on_empty_in_final`)."""
+    """With both gone the rest is waited for as far as KillMode= covers it (`on_empty_in_final`). Where the unit was being
+    cleaned there is no rest."""
     machine = machine_of(unit)
     keep_first(machine, _as_result(result))
-    if not machine.has_main and not machine.has_control and not _covers_everyone(unit):
+    is_all = machine.phase is ExecPhase.CLEAN or not _covers_everyone(unit)
+    if not machine.has_main and not machine.has_control and is_all:
         enter_dead(unit, ServiceResult.SUCCESS, turn)
 
 
@@ -409,6 +415,12 @@ def on_stop_exited(unit: Unit, result: object, turn: Turn) -> None:
 def on_stop_post_exited(unit: Unit, result: object, turn: Turn) -> None:
     if not machine_of(unit).has_main:
         enter_signal(unit, _S.FINAL_SIGTERM, _as_result(result), turn)
+
+
+def on_clean_exited(unit: Unit, result: object, turn: Turn) -> None:
+    assert isinstance(result, ServiceResult)
+    machine_of(unit).clean_result = result
+    enter_dead(unit, ServiceResult.SUCCESS, turn, may_restart=False)
 
 
 # --- no process left --------------------------------------------------------------------------------------------

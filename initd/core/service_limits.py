@@ -109,6 +109,12 @@ def on_final_timeout(unit: Unit, _: object, turn: Turn) -> None:
     enter_dead(unit, ServiceResult.TIMEOUT, turn, may_restart=state is _S.FINAL_SIGKILL)
 
 
+def on_clean_timeout(unit: Unit, _: object, turn: Turn) -> None:
+    turn.log(unit, LOG_WARNING, "Cleaning timed out. killing.")
+    machine_of(unit).clean_result = ServiceResult.TIMEOUT
+    enter_signal(unit, _S.FINAL_SIGKILL, ServiceResult.SUCCESS, turn)
+
+
 def on_restart_delay_over(unit: Unit, _: object, turn: Turn) -> None:
     """The engine turns this into a restart job, so that bound units and conflicting jobs have their say."""
     turn.restarts.append(AutomaticRestart(unit.name, machine_of(unit).result))

@@ -94,6 +94,7 @@ class ServiceMachine(Machine):
         "stored_fds",
         "bus_owner",
         "reload_signal_usec",
+        "clean_result",
     )
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -149,6 +150,8 @@ class ServiceMachine(Machine):
         self.bus_owner = ""
         #: When ReloadSignal= was sent, until the service has said RELOADING=1 to it.
         self.reload_signal_usec: int | None = None
+        #: How the last `systemctl clean` went.
+        self.clean_result = ServiceResult.SUCCESS
 
     @property
     def active_state(self) -> ActiveState:
@@ -225,6 +228,7 @@ def commands(settings: ServiceSettings, phase: ExecPhase) -> tuple[ExecCommand, 
         ExecPhase.RELOAD: settings.exec_reload,
         ExecPhase.STOP: settings.exec_stop,
         ExecPhase.STOP_POST: settings.exec_stop_post,
+        ExecPhase.CLEAN: (),
     }[phase]
 
 

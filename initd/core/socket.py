@@ -9,15 +9,24 @@ from __future__ import annotations
 
 from enum import Enum
 
-from initd.core import unitname
-from initd.core.effects import CloseConnection, CloseSockets, OpenSockets, WatchSockets
-from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
+from initd.core import clean_plan, unitname
+from initd.core.effects import (
+    CloseConnection,
+    CloseSockets,
+    KillProcesses,
+    OpenSockets,
+    ReleaseUnit,
+    Spawn,
+    UnitChanged,
+    WatchSockets,
+)
+from initd.core.events import ConnectionAccepted, ProcessExited, SocketReady, SocketsOpened, SpawnDone, SpawnFailed
 from initd.core.ratelimit import RateLimit
-from initd.core.settings import SocketSettings, UnitDefinition
+from initd.core.settings import ExecSettings, SocketSettings, UnitDefinition
 from initd.core.states import ActiveState
 from initd.core.turn import Outcome, Turn
 from initd.core.unit import StateMachine, Unit
-from initd.core.values import LOG_ERR, LOG_WARNING
+from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING, PidRef
 from initd.core.world import World
 
 
@@ -28,6 +37,7 @@ class SocketState(Enum):
     LISTENING = "listening"
     RUNNING = "running"
     FAILED = "failed"
+    CLEANING = "cleaning"
 
 
 class SocketResult(Enum):
@@ -35,22 +45,33 @@ class SocketResult(Enum):
 
     SUCCESS = "success"
     RESOURCES = "resources"
+    TIMEOUT = "timeout"
+    EXIT_CODE = "exit-code"
+    SIGNAL = "signal"
+    CORE_DUMP = "core-dump"
     TRIGGER_LIMIT_HIT = "trigger-limit-hit"
     SERVICE_START_LIMIT_HIT = "service-start-limit-hit"
 
 
 _ACTIVE_STATES: dict[Enum, ActiveState] = {
     SocketState.DEAD: ActiveState.INACTIVE, SocketState.START: ActiveState.ACTIVATING,
-    SocketState.FAILED: ActiveState.FAILED,
+    SocketState.FAILED: ActiveState.FAILED, SocketState.CLEANING: ActiveState.MAINTENANCE,
+}
+_RESULT_OF_END = {
+    "exited": SocketResult.EXIT_CODE, "killed": SocketResult.SIGNAL, "dumped": SocketResult.CORE_DUMP,
 }
 #: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
 _BURST, _BURST_ACCEPTING = 20, 200
+_SIGKILL = 9
 
 
 class SocketMachine(StateMachine):
     """The record. `connections`: the number of each one that has a service now → the service's name."""
 
-    __slots__ = ("result", "trigger_limit", "connections", "n_accepted", "n_refused")
+    __slots__ = (
+        "result", "trigger_limit", "connections", "n_accepted", "n_refused", "clean_result", "control_pid",
+        "clean_deadline_usec",
+    )
     ACTIVE_STATES = _ACTIVE_STATES
 
     def __init__(self) -> None:
@@ -60,6 +81,14 @@ class SocketMachine(StateMachine):
         self.connections: dict[int, str] = {}
         self.n_accepted = 0
         self.n_refused = 0
+        #: How the last `systemctl clean` went; the process that does it, and when that has lasted too long.
+        self.clean_result = SocketResult.SUCCESS
+        self.control_pid = 0
+        self.clean_deadline_usec = INFINITY
+
+    @property
+    def deadline_usec(self) -> int | None:
+        return self.clean_deadline_usec if self.clean_deadline_usec < INFINITY else None
 
 
 def make(definition: UnitDefinition) -> SocketMachine:
@@ -98,6 +127,9 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
 def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     if unit.active_state.is_down:
         return Outcome.ALREADY
+    if machine_of(unit).state is SocketState.CLEANING:
+        _kill_cleaner(unit, turn)
+        return Outcome.BEGUN
     _enter_dead(unit, SocketResult.SUCCESS, turn)
     return Outcome.BEGUN
 
@@ -137,6 +169,61 @@ def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
     if is_failed:
         turn.log(unit, LOG_WARNING, f"Failed with result '{machine.result.value}'.")
     turn.enter(unit, SocketState.FAILED if is_failed else SocketState.DEAD)
+
+
+# --- systemctl clean ------------------------------------------------------------------------------------------------
+
+
+def enter_cleaning(unit: Unit, paths: tuple[str, ...], turn: Turn) -> None:
+    machine = machine_of(unit)
+    machine.result = machine.clean_result = SocketResult.SUCCESS
+    limit = (unit.definition.exec or ExecSettings()).timeout_clean_usec
+    machine.clean_deadline_usec = min(turn.now.monotonic_usec + limit, INFINITY)
+    clean_plan.prepare(unit, turn)
+    turn.ask(Spawn(clean_plan.request(unit, paths)))
+    turn.enter(unit, SocketState.CLEANING)
+
+
+def on_cleaner(unit: Unit, event: object, turn: Turn) -> None:
+    """What becomes of the process that cleans."""
+    machine = machine_of(unit)
+    if machine.state is not SocketState.CLEANING:
+        return
+    if isinstance(event, SpawnDone):
+        machine.control_pid = event.pid
+        turn.ask(UnitChanged(unit.name))
+    elif isinstance(event, SpawnFailed):
+        turn.log(unit, LOG_ERR, f"Failed to spawn {event.phase.value} process: {event.reason}")
+        _end_cleaning(unit, SocketResult.RESOURCES, turn)
+    elif isinstance(event, ProcessExited) and event.pid == machine.control_pid:
+        is_clean = event.end.code == "exited" and not event.end.status
+        _end_cleaning(unit, SocketResult.SUCCESS if is_clean else _RESULT_OF_END[event.end.code], turn)
+
+
+def _end_cleaning(unit: Unit, result: SocketResult, turn: Turn) -> None:
+    machine = machine_of(unit)
+    machine.control_pid = 0
+    machine.clean_deadline_usec = INFINITY
+    if machine.clean_result is SocketResult.SUCCESS:
+        machine.clean_result = result
+    unit.is_prepared = False
+    turn.ask(ReleaseUnit(unit.name, unit.cgroup))
+    _enter_dead(unit, result, turn)
+
+
+def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
+    machine = machine_of(unit)
+    if machine.clean_deadline_usec <= turn.now.monotonic_usec:
+        turn.log(unit, LOG_WARNING, "Cleaning timed out. killing.")
+        machine.clean_result = SocketResult.TIMEOUT
+        _kill_cleaner(unit, turn)
+
+
+def _kill_cleaner(unit: Unit, turn: Turn) -> None:
+    """Its end, which is sure to come, ends the state."""
+    machine = machine_of(unit)
+    machine.clean_deadline_usec = INFINITY
+    turn.ask(KillProcesses(unit.name, _SIGKILL, None, PidRef(machine.control_pid), False, announce=True))
 
 
 # --- somebody comes -------------------------------------------------------------------------------------------------

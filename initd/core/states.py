@@ -251,6 +251,8 @@ class ExecPhase(Enum):
     RELOAD = "ExecReload"
     STOP = "ExecStop"
     STOP_POST = "ExecStopPost"
+    #: Not a line of a file: the process that removes what `systemctl clean` names.
+    CLEAN = "clean"
 
 
 class ManagerState(Enum):

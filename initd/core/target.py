@@ -44,10 +44,16 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         return Outcome.ALREADY
     machine.is_active = True
     if unit.type is UnitType.SLICE:
-        settings = unit.definition.cgroup
-        turn.ask(PrepareUnit(unit.name, unit.cgroup, plan_cgroup(settings) if settings is not None else CgroupPlan()))
+        prepare(unit, turn)
     turn.changes.append(StateChange(unit.name, ActiveState.INACTIVE, ActiveState.ACTIVE))
     return Outcome.BEGUN
+
+
+def prepare(unit: Unit, turn: Turn) -> None:
+    """A slice's own cgroup, with its limits."""
+    settings = unit.definition.cgroup
+    plan = plan_cgroup(settings, surroundings=turn.surroundings(unit)) if settings is not None else CgroupPlan()
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, plan))
 
 
 def stop(unit: Unit, world: World, turn: Turn) -> Outcome:

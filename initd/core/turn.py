@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
+from initd.core.cgroup_attributes import NOWHERE, Surroundings
 from initd.core.effects import Effect, Log, UnitPassed
 from initd.core.record import Record
 from initd.core.states import ActiveState, JobResult, ServiceResult
@@ -16,7 +17,7 @@ from initd.core.values import LOG_INFO, Now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 
 class Outcome(Enum):
@@ -49,12 +50,16 @@ class AutomaticRestart(Record):
     result: ServiceResult
 
 
+def _nowhere(unit: Unit) -> Surroundings:
+    return NOWHERE
+
+
 class Turn:
     """Handed to everything that decides; dead when `handle` returns."""
 
     __slots__ = (
         "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
-        "limits_hit", "heeds_watchdogs",
+        "limits_hit", "heeds_watchdogs", "surroundings",
     )
 
     def __init__(self, now: Now, is_heard: bool = True) -> None:
@@ -74,6 +79,8 @@ class Turn:
         self.has_run_jobs = False
         #: Units that were started too often: StartLimitAction= is the engine's to carry out.
         self.limits_hit: list[str] = []
+        #: What a unit's cgroup depends on beside the unit.
+        self.surroundings: Callable[[Unit], Surroundings] = _nowhere
 
     def enter(self, unit: Unit, state: Enum) -> None:
         """The unit's machine is in this state now."""

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from initd.core.busnames import BusNames
+from initd.core.cgroup_attributes import Surroundings, changed_attributes, plan_cgroup
 from initd.core.deadlines import Deadlines
-from initd.core.effects import Refused
+from initd.core.dependency import Dependency
+from initd.core.effects import LimitUnit, Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
 from initd.core.monitor import monitor_variables
@@ -15,11 +17,11 @@ from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
 from initd.core.shutdown import TARGET_OF, Shutdown, Stage
-from initd.core.states import JobMode, JobType
+from initd.core.states import JobMode, JobType, UnitType
 from initd.core.transaction import Refusal, plan_job
 from initd.core.tuning import Tuning
 from initd.core.turn import Turn
-from initd.core.unit import Unit
+from initd.core.unit import Unit, slice_path
 from initd.core.values import LOG_NOTICE, LOG_WARNING, Now
 
 TYPE_CHECKING = False
@@ -84,6 +86,7 @@ class World:
         "tuning",
         "zones",
         "machine_id",
+        "default_tasks_max",
         "seed",
         "invocations",
         "drawn",
@@ -112,6 +115,8 @@ class World:
         self.zones: Zones = UtcOnly()
         #: What a delay that is to be the same after every boot is drawn from.
         self.machine_id = ""
+        #: DefaultTasksMax=, for units in groups that count tasks; None where nobody has looked.
+        self.default_tasks_max: int | None = None
         self.seed = seed
         self.invocations = 0
         self.drawn = 0
@@ -133,6 +138,34 @@ class World:
             return _hash(self.machine_id + key) % (most + 1)
         self.drawn += 1
         return _hash(f"{self.seed} {self.drawn}") % (most + 1)
+
+    @property
+    def is_startup(self) -> bool:
+        """The boot, or the shutdown, is under way: the time of Startup…= (systemd.resource-control(5))."""
+        return self.boot_times.finish is None or self.shutdown.stage is not Stage.NONE
+
+    def surroundings(self, unit: Unit) -> Surroundings:
+        slices = [self.graph.get(name) for name in _slices_above(unit)]
+        above = [each.definition.cgroup for each in slices if each is not None and each.definition.cgroup is not None]
+        return Surroundings(
+            self.is_startup,
+            None if unit.type is UnitType.SLICE else self.default_tasks_max,
+            next((each.default_memory_min for each in above if each.default_memory_min), 0),
+            next((each.default_memory_low for each in above if each.default_memory_low), 0),
+        )
+
+    def limit_again(self, turn: Turn) -> None:
+        """The boot is over, or the shutdown begins: who has other limits now gets them."""
+        for unit in self.graph.units.values():
+            settings = unit.definition.cgroup
+            is_there = unit.is_prepared or unit.type is UnitType.SLICE and unit.active_state.is_up
+            if settings is None or not is_there:
+                continue
+            now = self.surroundings(unit)
+            plans = [plan_cgroup(settings, surroundings=each) for each in (now.replace(is_startup=not now.is_startup), now)]
+            change = changed_attributes(*plans)
+            if change.attributes:
+                turn.ask(LimitUnit(unit.name, unit.cgroup, change))
 
     def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
         """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""
@@ -196,6 +229,8 @@ class World:
 
     def _begin_stopping(self, verb: str, turn: Turn) -> Refusal | None:
         self.shutdown.stage = Stage.STOPPING
+        if self.boot_times.finish is not None:
+            self.limit_again(turn)
         target = self.graph.get(TARGET_OF[verb])
         refusal = Refusal("", f"{TARGET_OF[verb]} is not loaded") if target is None else None
         if target is not None:
@@ -206,6 +241,14 @@ class World:
             turn.log(target, LOG_WARNING, f"Cannot stop units in order, killing them instead: {refusal.text}")
             turn.effects += self.shutdown.enter_terminating(turn.now.monotonic_usec)
         return refusal
+
+
+def _slices_above(unit: Unit) -> list[str]:
+    """The unit's slice and those above it, the nearest first."""
+    slices = unit.dependencies.get(Dependency.IN_SLICE)
+    path = slice_path(unit.name) if unit.type is UnitType.SLICE else slice_path(next(iter(slices))) if slices else ""
+    names = path.split("/")[:: -1] if path else []
+    return [*(names[1:] if unit.type is UnitType.SLICE else names), "-.slice"]
 
 
 def _hash(text: str) -> int:

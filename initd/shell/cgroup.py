@@ -174,10 +174,13 @@ class Cgroups:
             return False
         return True
 
-    def open_events(self, cgroup: str) -> OwnedFd | None:
-        """To be watched for EPOLLPRI: the populated state has changed. Reading it anew rearms. The caller owns it."""
+    def open_memory_events(self, cgroup: str) -> OwnedFd | None:
+        """To be watched for EPOLLPRI: a counter has changed. Reading it anew rearms. The caller owns it; None where v2's
+        memory controller is not there."""
+        if not self.is_v2:
+            return None
         try:
-            return OwnedFd(os.open(self.directory(cgroup) + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC))
+            return OwnedFd(os.open(self.directory(cgroup) + "/memory.events", os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
             return None
 

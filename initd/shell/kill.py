@@ -1,13 +1,15 @@
 """Carries out KillProcesses and KillEverything: who gets the signal, and how many did?
 
-A unit's processes may fork while they are being signalled, so it is looked again until nobody new turns up. We never
-signal ourselves, nor the processes we are told to spare (the journal).
+A unit's processes may fork while they are being signalled, so it is looked again until nobody new turns up. Who forks as
+fast as it is killed is chased in short goes, with the manager's other business in between. We never signal ourselves, nor
+the processes we are told to spare (the journal).
 """
 
 from __future__ import annotations
 
 import _signal
 import os
+import time
 
 from initd.core.effects import KillEverything, KillProcesses
 from initd.core.events import ProcessesKilled
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _PASSES = 5
 _PASSES_KILL = 1000
 _QUIET_PASSES = 2
+#: How long one go may take, and the looks that it has in any case.
+_GO_NSEC, _PASSES_A_GO = 50_000_000, 5
 
 
 class Killed(Record):
@@ -32,6 +36,17 @@ class Killed(Record):
     processes: tuple[ProcessInfo, ...]
 
 
+class _Chase:
+    """A SIGKILL that its processes have escaped so far. `met`: who got it, by pid and start."""
+
+    __slots__ = ("order", "met", "passes_left")
+
+    def __init__(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo], passes: int) -> None:
+        self.order = order
+        self.met = met
+        self.passes_left = passes
+
+
 class Killer:
     def __init__(self, tracker: Tracker, spared: Iterable[int] = ()) -> None:
         self._tracker = tracker
@@ -39,6 +54,7 @@ class Killer:
         self.spared = set(spared) | {os.getpid()}
         #: Units of which nobody can say whether somebody is left: to be looked at again.
         self.unsettled: set[str] = set()
+        self._chases: dict[str, _Chase] = {}
 
     def save(self, fds: list[int]) -> set[str]:
         """For another manager in our place."""
@@ -65,10 +81,28 @@ class Killer:
                 if self._tracker.kill_cgroup(order.unit):
                     return _answer(order.unit, met)
                 met = named
-            if not self._chase(order, met):
+            chase = _Chase(order, met, _passes(order.signal))
+            if not self._go(chase):
                 self.unsettled.add(order.unit)
+                if order.signal == _signal.SIGKILL:
+                    self._chases[order.unit] = chase
                 return Killed(ProcessesKilled(order.unit, max(len(met), 1)), tuple(met.values()))
         return _answer(order.unit, met)
+
+    @property
+    def is_chasing(self) -> bool:
+        return bool(self._chases)
+
+    def go_on(self) -> None:
+        """One more go at each of those who escape; whoever is caught is `unsettled`, to be looked at once more."""
+        for unit, chase in tuple(self._chases.items()):
+            if self._go(chase) or chase.passes_left <= 0:
+                del self._chases[unit]
+            self.unsettled.add(unit)
+
+    def give_up(self, unit: str) -> None:
+        """The unit gets a new process, which is not to be killed."""
+        self._chases.pop(unit, None)
 
     def kill_everything(self, order: KillEverything) -> Killed:
         """As PID 1 everybody in our namespace; otherwise only our units and descendants: the rest is not ours."""
@@ -79,16 +113,20 @@ class Killer:
                 break
         return _answer("", met)
 
-    def _chase(self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo]) -> bool:
+    def _go(self, chase: _Chase) -> bool:
         """Signals each as soon as it is seen, until two looks in a row find nobody new, nor anybody who has just gone.
-        False where that never came.
+        False where that did not come before the time was over.
 
-        Who forks and is gone within a millisecond is no longer there when a list of all processes is complete.
+        Who forks and is gone within a millisecond is no longer there when a list of all processes is complete. Nobody is
+        reaped in one go, and pids are not used again: what was seen holds to its end, and not to the next go.
         """
         strangers = set(self.spared)
-        quiet = 0
-        for _ in range(_passes(order.signal)):
-            quiet = 0 if self._chase_once(order, met, strangers) else quiet + 1
+        quiet = passes = 0
+        end_nsec = time.monotonic_ns() + _GO_NSEC
+        while chase.passes_left > 0 and (passes < _PASSES_A_GO or time.monotonic_ns() < end_nsec):
+            chase.passes_left -= 1
+            passes += 1
+            quiet = 0 if self._chase_once(chase.order, chase.met, strangers) else quiet + 1
             if quiet == _QUIET_PASSES:
                 return True
         return False

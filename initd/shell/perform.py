@@ -11,6 +11,7 @@ import os
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.answers import Error, Order, Return
+from initd.core.cgroup_attributes import CgroupPlan
 from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
@@ -22,6 +23,7 @@ from initd.shell.fdstore import FdStore
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
+from initd.shell.oom import OomWatch
 from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
 from initd.shell.spawn import ExecStatus, SocketFds, Spawned, Spawner, SpawnError
@@ -62,6 +64,9 @@ class Performer:
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
         self.fd_store = FdStore(loop, feed)
+        #: Units that clients have frozen.
+        self._frozen: set[str] = set()
+        self.oom = OomWatch(loop, feed, cgroups)
         #: Processes that have not said yet how their set-up went, by the number of the pipe; and their units.
         self._setting_up: dict[int, tuple[Spawned, str]] = {}
         self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
@@ -80,6 +85,9 @@ class Performer:
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
             ef.CheckConditions: self._check_conditions,
+            ef.RemoveFiles: self._remove_files,
+            ef.Thaw: self._thaw,
+            ef.LimitUnit: lambda effect: self.limit(effect.unit, effect.cgroup, effect.plan),
             ef.PrepareUnit: self._prepare_unit,
             ef.ReleaseUnit: self._release_unit,
             ef.ReleaseIdle: self._release_idle,
@@ -96,6 +104,7 @@ class Performer:
 
     def _spawn(self, effect: ef.Spawn) -> ev.Event:
         request = effect.request
+        self._killer.give_up(request.unit)
         try:
             spawned = self._spawner.spawn(request, self._passed(request))
         except SpawnError as error:
@@ -119,12 +128,16 @@ class Performer:
             (spawned.pid, spawned.status.save(fds), spawned.needs_mounts, unit)
             for spawned, unit in self._setting_up.values()
         ]
-        return {"connections": connections, "setting_up": setting_up}
+        return {
+            "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
+        }
 
     def restore(self, saved: dict[str, Any]) -> None:
         self.connections = {number: OwnedFd(fd) for number, fd in saved["connections"].items()}
         for pid, status, needs_mounts, unit in saved["setting_up"]:
             self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
+        self._frozen = set(saved["frozen"])
+        self.oom.restore(saved["oom"])
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status
@@ -228,18 +241,26 @@ class Performer:
         try:
             self._tracker.prepare(effect.unit, effect.cgroup)
             if self._cgroups is not None and effect.cgroup:
-                self._limit(effect, self._cgroups)
+                self._limit(effect)
+                self.oom.watch(effect.unit, effect.cgroup)
         except OSError as error:
             text = f"{effect.unit}: Cannot make cgroup {effect.cgroup}: {error.strerror}; its processes are known by their tag"
             self._log(ef.Log(LOG_DEBUG, effect.unit, text))
 
-    def _limit(self, effect: ef.PrepareUnit, cgroups: Cgroups) -> None:
+    def _limit(self, effect: ef.PrepareUnit) -> None:
         uid, gid = -1, -1
         if effect.plan.is_delegated and isinstance(effect.exec, ExecSettings):
             uid, gid = self._spawner.owner(effect.unit, effect.exec)
-        for attribute, errno in cgroups.apply(effect.cgroup, effect.plan, uid, gid):
-            text = f"{effect.unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
-            self._log(ef.Log(LOG_DEBUG, effect.unit, text))
+        self.limit(effect.unit, effect.cgroup, effect.plan, uid, gid)
+
+    def limit(self, unit: str, cgroup: str, plan: CgroupPlan, uid: int = -1, gid: int = -1) -> None:
+        """Write a unit's limits into its cgroup, if it has one."""
+        failed = self._cgroups.apply(cgroup, plan, uid, gid) if self._cgroups is not None else []
+        for attribute, errno in failed:
+            if attribute.is_default:
+                continue
+            text = f"{unit}: Failed to set '{attribute.file}' to '{attribute.text}': {os.strerror(errno)}"
+            self._log(ef.Log(LOG_DEBUG, unit, text))
 
     def freeze(self, order: Order) -> Return | Error:
         """A client's wish to stop everything in a unit's cgroup for a while, or to let it go on."""
@@ -250,9 +271,16 @@ class Performer:
             self._cgroups.freeze(cgroup, is_wanted)
         except OSError as error:
             return Error("org.freedesktop.DBus.Error.Failed", error.strerror or str(error))
+        (self._frozen.add if is_wanted else self._frozen.discard)(unit)
         return Return()
 
+    def _thaw(self, effect: ef.Thaw) -> None:
+        if effect.unit in self._frozen:
+            self.freeze(Order("", (effect.unit, effect.cgroup, False)))
+
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
+        self._frozen.discard(effect.unit)
+        self.oom.forget(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)
@@ -265,6 +293,10 @@ class Performer:
             _unlink(path)
         for path, errno in remove_directories(effect.directories) + self._spawner.spaces.release(effect.unit):
             self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
+
+    def _remove_files(self, effect: ef.RemoveFiles) -> None:
+        for path in effect.paths:
+            _unlink(path)
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:
         self._spawner.release_idle()

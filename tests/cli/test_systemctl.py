@@ -8,6 +8,7 @@ import pytest
 
 from initd.cli import bus
 from initd.cli.systemctl import main
+from initd.core import effects as ef
 
 
 def test_start_status_stop(systemctl):
@@ -358,3 +359,30 @@ def test_files_are_worked_on_without_a_manager(tmp_path, capfd):
     capfd.readouterr()
     assert main([root, "is-enabled", "a"]) == 0
     assert capfd.readouterr().out == "enabled\n"
+
+
+def test_clean_waits_until_the_directories_are_gone(systemctl, manager):
+    manager.write("kept.service", "[Service]\nType=oneshot\nExecStart=/bin/true\nCacheDirectory=kept\nStateDirectory=kept\n")
+    manager.exits["/bin/rm"] = 0
+    told = systemctl("clean", "kept")
+    assert (told.status, told.err) == (0, "")
+    assert [each.request.command.argv[3:] for each in manager.effects if isinstance(each, ef.Spawn)] == [("/var/cache/kept",)]
+    told = systemctl("clean", "--what=state,cache", "--what=logs", "kept")
+    assert (told.status, told.err) == (0, "")
+    assert manager.effects and systemctl("is-active", "kept").out == "inactive\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "err"),
+    [
+        (["clean", "--what=configuration", "web"], 1, "Failed to clean unit web.service: No matching resources found.\n"),
+        (["clean", "--what=fdstore", "web"], 1, "Failed to clean unit web.service: Invalid resource type: fdstore\n"),
+        (["clean", "many.target"], 1, "Failed to clean unit many.target: Unit 'many.target' does not support cleaning.\n"),
+        (["clean", "nosuch"], 1, "Failed to add reference to unit nosuch.service: Unit nosuch.service not found.\n"),
+        (["clean", "masky"], 1, "Failed to add reference to unit masky.service: Unit masky.service is masked.\n"),
+        (["clean"], 1, "Too few arguments.\n"),
+    ],
+)
+def test_clean_says_what_systemd_says(systemctl, words, status, err):
+    told = systemctl(*words)
+    assert (told.status, told.err, told.out) == (status, err, "")

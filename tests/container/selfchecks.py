@@ -12,8 +12,18 @@ CHECKS: dict[str, SelfCheck] = PROCESS | STREAMS | SANDBOX | KILL | GROUPS
 
 _COUNTED = "what can be counted always is, and is shown without it"
 _DEVICE = "names a block device, and a controller that limits it: what a machine of the tests does not have"
+_STARTUP = "in force until the boot is over, which no unit that is started later sees: tests/core/test_startup_limits.py"
+_BELOW = "is what the units below get: tests/core/test_startup_limits.py"
 #: Directive → why no unit checks it.
 UNCHECKED = {
+    "TimeoutCleanSec": "is about what systemctl clean does: tests/conformance/services/cases_clean.py",
+    "DefaultMemoryLow": _BELOW,
+    "DefaultMemoryMin": _BELOW,
+    "StartupAllowedCPUs": _STARTUP,
+    "StartupAllowedMemoryNodes": _STARTUP,
+    "StartupCPUShares": _STARTUP,
+    "StartupCPUWeight": _STARTUP,
+    "StartupIOWeight": _STARTUP,
     "CPUAccounting": _COUNTED,
     "MemoryAccounting": _COUNTED,
     "TasksAccounting": _COUNTED,

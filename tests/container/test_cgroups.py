@@ -81,3 +81,52 @@ def test_a_controller_that_is_not_there_is_told_and_the_unit_runs(machine):
         is_written = machine.exec("test", "-e", f"{_directory(machine, 'limited.service')}/{file}", check=False).returncode == 0
         assert (is_told, is_written) == (controller not in there, controller in there), told
     assert machine.systemctl("is-active", "limited.service") == "active\n"
+
+
+TRAPPED = """\
+[Service]
+ExecStart=/bin/sh -c 'trap "echo heard >> /run/{0}.heard; exit 0" TERM; while :; do sleep 0.1; done'
+ExecReload=/bin/true
+TimeoutStopSec=60
+"""
+
+
+@pytest.fixture
+def frozen(machine, request):
+    """A unit that is frozen, and hears SIGTERM."""
+    name = f"frozen-{request.node.name.removeprefix('test_').replace('_', '-')[:40]}"
+    machine.write(f"/etc/systemd/system/{name}.service", TRAPPED.format(name))
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", name)
+    machine.systemctl("freeze", name)
+    machine.wait_until("it is frozen", lambda: machine.show(name, "FreezerState") == "frozen")
+    yield name
+    machine.systemctl("thaw", name, check=False)
+    machine.systemctl("stop", name)
+
+
+def _has_heard(machine, name: str) -> bool:
+    return machine.exec("test", "-e", f"/run/{name}.heard", check=False).returncode == 0
+
+
+def test_a_frozen_unit_is_thawed_to_stop_as_it_likes(machine, frozen):
+    machine.systemctl("stop", frozen)
+    assert _has_heard(machine, frozen)
+    assert (machine.show(frozen, "ActiveState"), machine.show(frozen, "Result")) == ("inactive", "success")
+
+
+def test_a_frozen_unit_is_thawed_by_a_restart_and_by_a_reload(machine, frozen):
+    machine.systemctl("reload", frozen)
+    assert machine.show(frozen, "FreezerState") == "running"
+    machine.systemctl("freeze", frozen)
+    machine.systemctl("restart", frozen)
+    assert _has_heard(machine, frozen)
+    assert (machine.show(frozen, "ActiveState"), machine.show(frozen, "FreezerState")) == ("active", "running")
+
+
+def test_a_signal_waits_for_the_thaw(machine, frozen):
+    machine.systemctl("kill", frozen)
+    assert not _has_heard(machine, frozen) and machine.show(frozen, "ActiveState") == "active"
+    machine.systemctl("thaw", frozen)
+    machine.wait_for_state(frozen, "inactive")
+    assert _has_heard(machine, frozen)

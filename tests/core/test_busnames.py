@@ -108,6 +108,15 @@ def test_a_reload_asks_again_and_forgets_names_that_are_gone():
     assert bus.names() == [ef.WatchBusName("org.x.new"), ef.UnwatchBusName("org.x.a")]
 
 
+def test_a_reload_takes_no_name_from_the_unit_that_has_it():
+    bus = Bus(b="org.x.same").boot()
+    bus.ask("b.service", JobType.START)
+    fresh = [load("a.service", SERVICE.format("org.x.same")), *bus.definitions]
+    bus.engine.reload(fresh, Now(2, 2))
+    units = bus.engine.units
+    assert (units["b.service"].load_state, units["a.service"].load_state) == (LoadState.LOADED, LoadState.ERROR)
+
+
 def test_a_name_nobody_waits_for_is_no_news():
     bus = Bus().boot()
     bus.send(ev.BusNameChanged("org.x.unknown", ":1.4"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from initd.core.cgroup_attributes import CgroupAttribute, CgroupPlan, plan_cgroup
+from initd.core.cgroup_attributes import CgroupAttribute, CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.load import load_unit
 from initd.core.sources import LoadFacts, UnitFiles, UnitText
 
@@ -39,7 +39,8 @@ def planned(*lines: str) -> CgroupPlan:
     ("IOWeight=50", "io.weight", "default 50"),
 ])
 def test_one_setting_is_one_file(line, file, text):
-    assert planned(line) == CgroupPlan((CgroupAttribute(file, text),))
+    (attribute,) = planned(line).attributes
+    assert (attribute.file, attribute.text) == (file, text)
 
 
 @pytest.mark.parametrize("line, file, text", [
@@ -80,3 +81,35 @@ def test_a_group_is_handed_over_and_killed_as_a_whole():
     definition = load_unit(UnitFiles("u.service", ("u.service",), UnitText("/u.service", text)), LoadFacts())
     assert definition.cgroup is not None
     assert plan_cgroup(definition.cgroup, kills_group=True).attributes == (CgroupAttribute("memory.oom.group", "1"),)
+
+
+def _written(plan: CgroupPlan) -> dict[str, str]:
+    return {each.file: each.text for each in plan.attributes}
+
+
+def _settings(*lines: str):
+    text = "[Service]\nExecStart=/bin/true\n" + "\n".join(lines) + "\n"
+    return load_unit(UnitFiles("u.service", ("u.service",), UnitText("/u.service", text)), LoadFacts()).cgroup
+
+
+def test_at_startup_other_weights_are_in_force_where_there_are_any():
+    settings = _settings("CPUWeight=20", "StartupCPUWeight=300", "IOWeight=7", "StartupAllowedCPUs=1")
+    boot, later = (_written(plan_cgroup(settings, surroundings=Surroundings(is_startup=each))) for each in (True, False))
+    assert boot == {"cpu.weight": "300", "cpuset.cpus": "1", "io.weight": "default 7"}
+    assert later == {"cpu.weight": "20", "io.weight": "default 7"}
+    change = changed_attributes(*(plan_cgroup(settings, surroundings=Surroundings(is_startup=each)) for each in (True, False)))
+    assert _written(change) == {"cpu.weight": "20", "cpuset.cpus": ""}
+
+
+def test_what_is_not_wanted_any_longer_is_taken_back():
+    lines = (("MemoryMax=5M", "CPUQuota=5%", "TasksMax=3"), ("TasksMax=4",))
+    before, after = (plan_cgroup(_settings(*each)) for each in lines)
+    assert _written(changed_attributes(before, after)) == {"memory.max": "max", "cpu.max": "max", "pids.max": "4"}
+    assert changed_attributes(after, after) == CgroupPlan()
+
+
+def test_what_a_slice_protects_is_its_units_and_so_is_the_number_of_tasks():
+    around = Surroundings(tasks_max=100, memory_min=5, memory_low=6)
+    assert _written(plan_cgroup(_settings(), surroundings=around)) == {"memory.min": "5", "memory.low": "6", "pids.max": "100"}
+    assert _written(plan_cgroup(_settings("MemoryMin=7", "TasksMax=8"), surroundings=around)) == {
+        "memory.min": "7", "memory.low": "6", "pids.max": "8"}

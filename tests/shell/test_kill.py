@@ -90,3 +90,73 @@ def test_signal_is_the_one_ordered(number, survives):
         assert child.stdout.readline() == "heard\n"
         child.kill()
     wait_until(lambda: child.poll() is not None)
+
+
+class Storm:
+    """A tracker whose unit always has one process more, until `left` of them are killed."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.looks = 0
+
+    def forget(self) -> None:
+        pass
+
+    def live(self, unit: str) -> list:
+        return []
+
+    def kill_cgroup(self, unit: str) -> bool:
+        return False
+
+    def hunt(self, unit: str, strangers: set[int]):
+        self.looks += 1
+        if self.left > 0:
+            self.left -= 1
+            yield None  # somebody who was gone before he could be looked at
+
+
+def _storm(left: int, monkeypatch) -> tuple[Storm, Killer]:
+    from initd.shell import kill
+
+    monkeypatch.setattr(kill, "_GO_NSEC", 0)  # every go is over at once
+    storm = Storm(left)
+    return storm, Killer(storm)
+
+
+def _kill_storm(killer: Killer, number: int = signal.SIGKILL):
+    from initd.core.effects import KillProcesses
+
+    return killer.kill_processes(KillProcesses("u.service", number, None, None, True)).event
+
+
+def test_who_escapes_is_chased_in_short_goes_with_other_business_in_between(monkeypatch):
+    storm, killer = _storm(10, monkeypatch)
+    assert _kill_storm(killer).count == 1  # there is somebody to wait for
+    assert (storm.looks, killer.is_chasing) == (5, True)
+    goes = 0
+    while killer.is_chasing:
+        killer.unsettled.clear()
+        killer.go_on()
+        goes += 1
+    assert (goes, storm.left) == (2, 0) and killer.unsettled == {"u.service"}
+
+
+def test_a_chase_comes_to_an_end_where_nobody_can_be_caught(monkeypatch):
+    storm, killer = _storm(10**9, monkeypatch)
+    _kill_storm(killer)
+    while killer.is_chasing:
+        killer.go_on()
+    assert storm.looks == 1000 and killer.unsettled == {"u.service"}
+
+
+def test_a_new_process_of_the_unit_ends_the_chase(monkeypatch):
+    _, killer = _storm(100, monkeypatch)
+    _kill_storm(killer)
+    killer.give_up("u.service")
+    assert not killer.is_chasing
+
+
+def test_other_signals_do_not_chase(monkeypatch):
+    storm, killer = _storm(100, monkeypatch)
+    _kill_storm(killer, signal.SIGTERM)
+    assert (storm.looks, killer.is_chasing) == (5, False)

@@ -19,6 +19,7 @@ _SENSIBLE: dict[str, tuple[Any, ...]] = {
     **{f"{UNIT}.{word}": ("replace",) for word in JOB_METHODS},
     f"{MANAGER}.KillUnit": (UNIT_NAME, "all", 18),
     f"{UNIT}.Kill": ("all", 18),
+    f"{MANAGER}.StartTransientUnit": ("made.service", "fail", [("Description", ("s", "made"))], []),
     f"{MANAGER}.PresetAllUnitFiles": ("full", False, False),
     f"{MANAGER}.BindMountUnit": (UNIT_NAME, "/a", "/b", False, False),
     f"{MANAGER}.MountImageUnit": (UNIT_NAME, "/a", "/b", False, False, []),

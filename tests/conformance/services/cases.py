@@ -445,10 +445,12 @@ def types() -> list[Case]:
 
 def every() -> list[Case]:
     from tests.conformance.services import cases_bus as bus
+    from tests.conformance.services import cases_clean as clean
     from tests.conformance.services import cases_phases as phases
     from tests.conformance.services import cases_words as words
 
     makers = (
+        clean.cleaning,
         types,
         restarts,
         exit_statuses,

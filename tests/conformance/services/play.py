@@ -43,7 +43,8 @@ class Case(NamedTuple):
     """Unit name → text; what to do, step by step; `name.service` is what a step without a unit means.
 
     Steps: start, stop, restart, reload, reset-failed [unit] (asked, and not waited for); job (until none is left);
-    until STATE [unit]; gate NAME; kill WHO SIGNAL; sleep SECONDS; settle SECONDS (without a change); seen LINE (that
+    until STATE [unit]; gate NAME; kill WHO SIGNAL;
+    clean WHAT[,WHAT …] [unit]; sleep SECONDS; settle SECONDS (without a change); seen LINE (that
     a process wrote);
     show PROPERTY [unit [interface]]; sorted (what the processes wrote, since they were not in step); collapsed (without
     the main process's end before the last entry, since two processes ended at once).
@@ -212,6 +213,8 @@ class Run:
             self.pending += 1
             self.player.client.call("Get", "ss", (interface, rest[0]), lambda reply: self._shown(rest[0], reply),
                                     unit_path(unit), PROPERTIES)
+        elif verb == "clean":
+            self._ask("CleanUnit", "sas", (rest[1] if len(rest) > 1 else self.case.unit, rest[0].split(",")))
         elif verb == "reset-failed":
             self._ask("ResetFailedUnit", "s", (self.case.unit,))
         else:

@@ -1,0 +1,138 @@
+"""Units that clients make by D-Bus, and settings that they change: which files say so? (org.freedesktop.systemd1(5))
+
+StartTransientUnit() and SetUnitProperties() become texts of unit files here, which the shell writes where systemd writes
+them, and which are then read like any other. Errors are those of systemd 252.
+"""
+
+from __future__ import annotations
+
+from initd.core import unitname
+from initd.core.answers import DBUS, SYSTEMD, Error
+from initd.core.directive import Group
+from initd.core.properties import tables_of
+from initd.core.record import Record
+from initd.core.sources import LoadFacts
+from initd.core.states import LoadState, UnitType
+from initd.core.unit import Unit
+from initd.core.unitproperties import CannotSet, Setting, find, write
+from initd.core.values import INFINITY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from initd.core.view import View
+
+    #: (name, (signature, value)), as a D-Bus variant is decoded.
+    Assignment = tuple[str, tuple[str, Any]]
+
+_HEAD = "# This is a transient unit file, created programmatically via the systemd API. Do not edit.\n"
+_HEAD_OF_DROPIN = (
+    '# This is a drop-in unit file extension, created via "systemctl set-property"\n'
+    "# or an equivalent operation. Do not edit.\n"
+)
+#: Types whose units are made so.
+_TYPES = frozenset((UnitType.SERVICE, UnitType.TIMER, UnitType.PATH, UnitType.SOCKET, UnitType.SLICE))
+#: Of what can be set at all, this can be while the unit is there, beside Description.
+_FIXED = frozenset(("slice", "delegate", "delegate_controllers", "disable_controllers"))
+#: About the connection and not about the unit.
+_NO_SETTINGS = frozenset(("AddRef",))
+
+
+class UnitFile(Record):
+    name: str
+    text: str
+
+
+class DropIn(Record):
+    """`text` of the file `50-STEM.conf` of a unit."""
+
+    stem: str
+    text: str
+
+
+def plan_transient(
+    name: str, assignments: list[Assignment], others: list[tuple[str, list[Assignment]]], view: View
+) -> tuple[UnitFile, ...] | Error:
+    """The files of a new unit, and of those that come with it."""
+    try:
+        return tuple(_unit_file(each, given, view) for each, given in ((name, assignments), *others))
+    except CannotSet as problem:
+        return Error(problem.name, problem.text)
+
+
+def _unit_file(name: str, assignments: list[Assignment], view: View) -> UnitFile:
+    if not unitname.is_valid(name) or unitname.is_template(name):
+        raise CannotSet(DBUS + "InvalidArgs", f"Unit name {name} is not valid.")
+    kind = unitname.unit_type(name)
+    if kind not in _TYPES:
+        raise CannotSet(DBUS + "NotSupported", f"Unit type {kind.value} does not support transient units.")
+    known = view.engine.units.get(name) or view.load(name)
+    if known.load_state is not LoadState.NOT_FOUND or known.job is not None or not known.active_state.is_down:
+        raise CannotSet(SYSTEMD + "UnitExists", f"Unit {name} was already loaded or has a fragment file.")
+    return UnitFile(name, unit_text(kind, assignments, view.facts.load))
+
+
+def unit_text(kind: UnitType, assignments: list[Assignment], facts: LoadFacts) -> str:
+    """The file of a unit with these properties. CannotSet where one of them cannot be."""
+    text, section = _HEAD, ""
+    values = {name: value for name, (_, value) in assignments}
+    for name, (signature, value) in assignments:
+        if name in _NO_SETTINGS:
+            continue
+        setting = _soft_limit(kind, name, values) or write(kind, name, signature, value, facts)
+        if setting.section != section:
+            text += ("\n" if section else "") + f"[{setting.section}]\n"
+            section = setting.section
+        text += "".join(line + "\n" for line in setting.lines)
+    return text
+
+
+def _soft_limit(kind: UnitType, name: str, values: dict[str, Any]) -> Setting | None:
+    """LimitNOFILESoft= and its like are half of a line, and come behind the other half."""
+    key = name.removesuffix("Soft")
+    if key == name or not name.startswith("Limit") or key not in values:
+        return None
+    found = find(kind, key)
+    if found is None:
+        return None
+    soft, hard = ("infinity" if values[each] == INFINITY else str(values[each]) for each in (name, key))
+    return Setting(found[0], (f"{key}={soft}:{hard}",), key)
+
+
+def plan_changes(unit: Unit, assignments: list[Assignment], view: View) -> tuple[DropIn, ...] | Error:
+    """The drop-ins of new settings for a unit that is loaded."""
+    if not unit.is_loaded:
+        return Error(SYSTEMD + "NoSuchUnit", unit.load_error or f"Unit {unit.name} not found.")
+    try:
+        return tuple(_dropin(unit, name, signature, value, view) for name, (signature, value) in assignments)
+    except CannotSet as problem:
+        return Error(problem.name, problem.text)
+
+
+def _dropin(unit: Unit, name: str, signature: str, value: Any, view: View) -> DropIn:
+    found = find(unit.type, name.removesuffix("Scale"))
+    is_settable = found is not None and (
+        found[1].group is Group.CGROUP and found[1].field not in _FIXED or name == "Description")
+    if not is_settable:
+        raise CannotSet(DBUS + "PropertyReadOnly", f"Cannot set property {name}, or unknown property.")
+    setting = write(unit.type, name, signature, _added_to(unit, name, signature, value, view), view.facts.load)
+    # As systemd 252 writes it: lists of pairs end in an empty line.
+    end = "\n" if setting.is_list and signature != "ay" else ""
+    lines = setting.lines if not setting.is_list or setting.lines[0].endswith("=") else (
+        setting.lines[0].partition("=")[0] + "=", *setting.lines)
+    return DropIn(setting.stem, f"{_HEAD_OF_DROPIN}[{setting.section}]\n" + "".join(f"{line}\n" for line in lines) + end)
+
+
+def _added_to(unit: Unit, name: str, signature: str, value: Any, view: View) -> Any:
+    """A list grows by what it is given, the newest in front; an empty one empties it."""
+    if not signature.startswith("a(") or not value:
+        return value
+    for rows in tables_of(unit.type).values():
+        for row in rows:
+            if row.name == name and row.signature == signature:
+                is_keyed = signature in ("a(ss)", "a(st)")
+                given = {each[0] for each in value} if is_keyed else {repr(each) for each in value}
+                kept = [each for each in row.get(unit, view) if (each[0] if is_keyed else repr(each)) not in given]
+                return [*(value[::-1] if is_keyed else value), *kept]
+    return value

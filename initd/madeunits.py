@@ -1,0 +1,87 @@
+"""Units made and changed by D-Bus: the files are written, read again, and what they say is in force at once.
+
+Decides nothing: `core.transient` says which files a call comes to.
+"""
+
+from __future__ import annotations
+
+from initd.core.answers import Error, Return
+from initd.core.api_unit import JOB_METHODS, queue_job
+from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
+from initd.core.events import UnitsLoaded
+from initd.core.states import UnitType
+from initd.shell import unitwriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from initd.core.answers import Answer
+    from initd.core.events import Event
+    from initd.core.settings import UnitDefinition
+    from initd.core.transient import DropIn, UnitFile
+    from initd.core.unit import Unit
+    from initd.shell.perform import Performer
+    from initd.shell.unitdirs import UnitDirs
+
+
+class MadeUnits:
+    """`read` gives a unit's definition from its files, `load` reads it and all it mentions, `feed` tells the engine."""
+
+    def __init__(
+        self,
+        dirs: UnitDirs,
+        read: Callable[[str], UnitDefinition],
+        load: Callable[[str], Unit],
+        feed: Callable[[Event], None],
+        performer: Performer,
+        surroundings: Callable[[Unit], Surroundings],
+    ) -> None:
+        self._surroundings = surroundings
+        self._dirs = dirs
+        self._read = read
+        self._load = load
+        self._feed = feed
+        self._performer = performer
+
+    def start(self, files: tuple[UnitFile, ...], mode: str) -> Answer:
+        """Write the files; the answer is the job of the first."""
+        try:
+            for file in files:
+                unitwriter.write_unit(file.name, file.text)
+        except OSError as error:
+            return _failure(error)
+        for file in files[::-1]:
+            unit = self._read_again(file.name)
+        return queue_job(unit, JOB_METHODS["Start"], mode)
+
+    def change(self, unit: Unit, is_runtime: bool, dropins: tuple[DropIn, ...]) -> Return | Error:
+        """Write the drop-ins, and what they change into the unit's running cgroup."""
+        before = self._plan(unit)
+        try:
+            for dropin in dropins:
+                unitwriter.write_dropin(unit.name, dropin.stem, dropin.text, is_runtime)
+        except OSError as error:
+            return _failure(error)
+        self._read_again(unit.name)
+        if unit.is_prepared or unit.type is UnitType.SLICE and unit.active_state.is_up:
+            self._performer.limit(unit.name, unit.cgroup, changed_attributes(before, self._plan(unit)))
+        return Return()
+
+    def forget(self, name: str) -> None:
+        """The unit was unloaded."""
+        if name.endswith((".service", ".timer", ".path", ".socket", ".slice", ".scope")) and unitwriter.remove_unit(name):
+            self._dirs.forget()
+
+    def _plan(self, unit: Unit) -> CgroupPlan:
+        settings = unit.definition.cgroup
+        return plan_cgroup(settings, surroundings=self._surroundings(unit)) if settings is not None else CgroupPlan()
+
+    def _read_again(self, name: str) -> Unit:
+        self._dirs.forget()
+        self._feed(UnitsLoaded((self._read(name),)))
+        return self._load(name)
+
+
+def _failure(error: OSError) -> Error:
+    return Error("org.freedesktop.DBus.Error.Failed", error.strerror or str(error))

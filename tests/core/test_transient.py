@@ -1,0 +1,80 @@
+"""StartTransientUnit() and SetUnitProperties(): which files they come to, and what is refused, as systemd 252 refuses it."""
+
+from __future__ import annotations
+
+import pytest
+
+from initd.core.answers import Error, Order
+from initd.core.api_unit import SET_PROPERTIES, START_TRANSIENT
+from tests.api_manager import FakeManager
+
+MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+COMMAND = ("ExecStart", ("a(sasb)", [("/bin/true", ["/bin/true"], False)]))
+
+
+@pytest.fixture
+def manager(tmp_path):
+    made = FakeManager(tmp_path)
+    made.write("there.service", "[Service]\nExecStart=/bin/x\nDeviceAllow=/dev/null rw\n")
+    return made
+
+
+def _start(manager, name="t.service", properties=(COMMAND,), others=(), mode="fail"):
+    signature = "ssa(sv)a(sa(sv))"
+    return manager.call(*MANAGER, "StartTransientUnit", signature, name, mode, list(properties), list(others))
+
+
+def _change(manager, name, *properties, is_runtime=True):
+    return manager.call(*MANAGER, "SetUnitProperties", "sba(sv)", name, is_runtime, list(properties))
+
+
+def test_a_new_unit_and_those_with_it_become_files(manager):
+    found = _start(manager, "t.timer", [("AccuracyUSec", ("t", 1_000_000))], [("t.service", [COMMAND])])
+    assert isinstance(found, Order) and found.kind == START_TRANSIENT
+    files, mode = found.args
+    assert (mode, [each.name for each in files]) == ("fail", ["t.timer", "t.service"])
+    assert [each.text.splitlines()[1:] for each in files] == [
+        ["[Timer]", "AccuracySec=1s"], ["[Service]", "ExecStart=", 'ExecStart="/bin/true"']]
+
+
+@pytest.mark.parametrize(("given", "name", "text"), [
+    ({"name": "there.service"}, "UnitExists", "Unit there.service was already loaded or has a fragment file."),
+    ({"name": "../x.service"}, "InvalidArgs", "Unit name ../x.service is not valid."),
+    ({"name": "a@.service"}, "InvalidArgs", "Unit name a@.service is not valid."),
+    ({"name": "a.target"}, "NotSupported", "Unit type target does not support transient units."),
+    ({"name": "a.scope"}, "NotSupported", "Unit type scope does not support transient units."),
+    ({"mode": "sideways"}, "InvalidArgs", "Job mode sideways is invalid."),
+    ({"properties": [("Type", ("s", "bogus"))]}, "InvalidArgs", "Invalid Type setting: bogus"),
+    ({"properties": [("Type", ("u", 5))]}, "InvalidArgs", "Invalid Type setting: 5"),
+    ({"others": [("b.timer", [COMMAND])]}, "PropertyReadOnly", "Cannot set property ExecStart, or unknown property."),
+])
+def test_what_cannot_be_made_is_refused(manager, given, name, text):
+    found = _start(manager, **given)
+    assert isinstance(found, Error) and (found.name.rpartition(".")[2], found.text) == (name, text)
+
+
+def test_a_change_is_a_drop_in_for_each_property(manager):
+    found = _change(manager, "there.service", ("MemoryMax", ("t", 5)), ("DeviceAllow", ("a(ss)", [("/dev/zero", "r")])))
+    assert isinstance(found, Order) and found.kind == SET_PROPERTIES
+    unit, is_runtime, dropins = found.args
+    assert (unit.name, is_runtime, [each.stem for each in dropins]) == ("there.service", True, ["MemoryMax", "DeviceAllow"])
+    assert dropins[0].text.splitlines()[2:] == ["[Service]", "MemoryMax=5"]
+    # What was there stays, behind the new.
+    assert dropins[1].text.splitlines()[2:] == [
+        "[Service]", "DeviceAllow=", "DeviceAllow=/dev/zero r", "DeviceAllow=/dev/null rw", ""]
+
+
+@pytest.mark.parametrize(("name", "found", "text"), [
+    ("there.service", ("User", ("s", "x")), "Cannot set property User, or unknown property."),
+    ("there.service", ("Delegate", ("b", True)), "Cannot set property Delegate, or unknown property."),
+    ("there.service", ("MemoryMax", ("t", 0)), "Invalid MemoryMax setting: 0"),
+    ("nosuch.service", ("MemoryMax", ("t", 5)), "Unit nosuch.service not found."),
+])
+def test_what_cannot_be_changed_is_refused(manager, name, found, text):
+    answer = _change(manager, name, found)
+    assert isinstance(answer, Error) and answer.text == text
+
+
+def test_nobody_else_may(manager):
+    answer = manager.call(*MANAGER, "SetUnitProperties", "sba(sv)", "there.service", True, [], uid=1000)
+    assert isinstance(answer, Error) and answer.name.endswith(".AccessDenied")
