@@ -132,7 +132,7 @@ def _run(words: list[str], options: Options) -> int:
         return usage.print_usage(sorted(VERBS))
     _check_scope(options)
     verb, arguments = (words[0], words[1:]) if words else ("list-units", [])
-    if "help" in options.types or "help" in options.states or options.signal in ("help", "list"):
+    if "help" in (*options.types, *options.states, *options.what) or options.signal in ("help", "list"):
         from initd.cli import usage
 
         return usage.print_words(options)
