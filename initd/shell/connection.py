@@ -48,6 +48,8 @@ MAX_PENDING = 1 << 22
 ENOUGH_FILES = 4
 #: Messages served for one peer before others get their turn.
 MESSAGES_PER_TURN = 8
+#: And how long that may take: after the message that was too much, it is somebody else's turn (and the units').
+TURN_USEC = 5_000
 
 
 class Connection:
@@ -148,8 +150,12 @@ class Connection:
     def _serve(self) -> None:
         """Hand over some of the messages that are complete; the rest waits for its turn, or for the peer to read."""
         self._has_waiting = False
-        for _ in range(MESSAGES_PER_TURN):
+        end_usec = self._clock() + TURN_USEC
+        for number in range(MESSAGES_PER_TURN):
             if not self.is_open or self._is_full:
+                break
+            if number and self._clock() >= end_usec:
+                self._has_waiting = True
                 break
             try:
                 message = self._parser.next_message()

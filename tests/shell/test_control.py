@@ -43,12 +43,15 @@ class Server:
         self.path = path
         self.loop = FakeLoop()
         self.now = 1_000_000
+        #: How long each call takes.
+        self.call_usec = 0
         self.calls: list[tuple[int, int, dbus.Message]] = []
         self.control = Control(self.loop, self.on_call, lambda: self.now)
         self.control.open(path)
 
     def on_call(self, client_id, uid, message):
         self.calls.append((client_id, uid, message))
+        self.now += self.call_usec
         if message.member == "Echo":
             self.control.reply(client_id, message.serial, message.signature, message.body)
         elif message.member == "Much":
@@ -300,6 +303,17 @@ def test_a_busy_client_takes_turns(server):
     members = [client_id for client_id, _, _ in server.calls]
     assert members.index(2) <= connection.MESSAGES_PER_TURN
     assert len(received(server, busy)) == 50
+
+
+def test_a_client_whose_calls_take_long_has_short_turns(server):
+    busy, other = greet(server), greet(server)
+    server.call_usec = connection.TURN_USEC * 2 // 3
+    busy.send(b"".join(call("Echo", serial=n + 1) for n in range(20)))
+    other.send(call("Echo"))
+    server.turn()
+    members = [client_id for client_id, _, _ in server.calls]
+    assert members.index(2) <= 2 and len(members) == 21
+    assert len(received(server, busy)) == 20
 
 
 def test_there_is_an_end_to_the_number_of_clients(server):
