@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from selfcheck import SelfCheck
 
 _TTY = "TTYPath=@tty@"
@@ -51,8 +49,10 @@ STREAMS: dict[str, SelfCheck] = {
     # --- logs
     "level-prefix": SelfCheck("SyslogLevelPrefix=no", "echo \"<3>with $1\"; exit 42",
                               logged=lambda logs, unit: f"<3>with {unit}" in logs),
-    "identifier": SelfCheck("SyslogIdentifier=mine", "echo named $1; exit 42",
-                            logged=lambda logs, unit: bool(re.search(rf"\bmine\b.*named {unit}\b", logs))),
+    "identifier": SelfCheck("SyslogIdentifier=mine", "echo named $1; is soon stored $1 SYSLOG_IDENTIFIER=mine"),
+    "facility": SelfCheck("SyslogFacility=local7", "echo from $1; is soon stored $1 SYSLOG_FACILITY=23"),
+    "level": SelfCheck("SyslogLevel=warning", "echo level $1; is soon stored $1 PRIORITY=4"),
+    "extra-fields": SelfCheck("LogExtraFields=MINE=%N", "echo more $1; is soon stored $1 MINE=$1"),
     "level-max": SelfCheck("LogLevelMax=warning", "echo \"<6>low $1\"; exit 42",
                            logged=lambda logs, unit: f"low {unit}" not in logs),
     "rate-burst": SelfCheck("LogRateLimitBurst=5", _OFTEN, "LogRateLimitIntervalSec=1min",
