@@ -28,6 +28,8 @@ class Outlet:
 
     def add(self, block: bytes) -> None:
         """Queue whole lines, and write if enough have come together."""
+        if not block:
+            return
         self._blocks.append(block)
         self._size += len(block)
         if self._size >= _GATHER:

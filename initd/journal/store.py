@@ -15,15 +15,8 @@ from errno import EDQUOT, ENOSPC
 from time import clock_gettime_ns
 
 from initd.core.record import Record
-from initd.journal.segment import (
-    HEAD_SIZE,
-    Head,
-    decode_entry,
-    decode_head,
-    encode_head,
-    file_name,
-    parse_file_name,
-)
+from initd.journal.segment import HEAD_SIZE, Head, decode_head, encode_head, file_name, parse_file_name
+from initd.journal.segmentfile import copy, cut_tail, give_to_group, look, make_directory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +28,6 @@ _MIB = 1 << 20
 _GATHER = _MIB
 #: How much is written between two looks at how much room the file system has left.
 _LOOK_EVERY = 8 * _MIB
-#: How far back from its end a segment is looked through for its last whole entry.
-_TAIL = _MIB
-_ENTRY_START = b"\n\n__REALTIME_TIMESTAMP="
 _RETRY_USEC = 1_000_000
 
 
@@ -166,11 +156,11 @@ class Store:
         """Copies of these closed segments become this store's, before what is written from now on. OSError."""
         self._finish()
         for path in paths:
-            head, _ = _look(path)
+            head, _ = look(path)
             if head is None:
                 continue
             name = file_name(self._store_id, self._position, head.realtime_usec)
-            size = _copy(path, f"{self.directory}/{name}", encode_head(head.replace(position=self._position)))
+            size = copy(path, f"{self.directory}/{name}", encode_head(head.replace(position=self._position)))
             give_to_group(f"{self.directory}/{name}", self._ids.group)
             self._files.append(_File(name, size, head.last_realtime_usec))
             self._position += size
@@ -192,7 +182,7 @@ class Store:
             self._write_head_if_changed()
             while True:
                 try:
-                    _write_all(self._fd, data, self._size)
+                    write_all(self._fd, data, self._size)
                     break
                 except OSError as error:
                     if error.errno not in (ENOSPC, EDQUOT) or not self._drop_for_room(error):
@@ -204,6 +194,9 @@ class Store:
             return
         self._size += len(data)
         self._unlooked += len(data)
+        if self.dropped:
+            self._say(f"{self.directory}: {self.dropped} bytes of entries were not kept")
+            self.dropped = 0
         if not self._dirty_since:
             self._dirty_since = clock_gettime_ns(_CLOCK_MONOTONIC) // 1000
         if self._unlooked >= _LOOK_EVERY:
@@ -247,7 +240,7 @@ class Store:
             give_to_group(path, self._ids.group)
             self._units = set()
             self._head_units = ()
-            _write_all(fd, self._head(0), 0)
+            write_all(fd, self._head(0), 0)
         except OSError:
             os.close(fd)
             os.unlink(path)
@@ -285,7 +278,7 @@ class Store:
         written = decode_head(head)
         if written is None or written.units is None:
             self._head_units = None  # too many to be listed
-        _write_all(self._fd, head, 0)
+        write_all(self._fd, head, 0)
 
     def _finish(self) -> None:
         """The segment is not written any more: its head says when that was."""
@@ -293,7 +286,7 @@ class Store:
             return
         fd, self._fd = self._fd, -1
         try:
-            _write_all(fd, self._head(self._last_usec or self._begun_usec), 0)
+            write_all(fd, self._head(self._last_usec or self._begun_usec), 0)
             if not self.is_volatile:
                 os.fdatasync(fd)
         except OSError as error:
@@ -366,7 +359,7 @@ class Store:
                 found.append((parsed[2], parsed[1], parsed[0], name))
         for realtime_usec, position, store_id, name in sorted(found):
             path = f"{self.directory}/{name}"
-            head, size = _look(path)
+            head, size = look(path)
             if size < HEAD_SIZE:
                 os.unlink(path)  # its head was never written
                 continue
@@ -377,13 +370,13 @@ class Store:
 
     def _go_on(self, file: _File) -> None:
         path = f"{self.directory}/{file.name}"
-        head, size = _look(path)
+        head, size = look(path)
         if head is None:
             return
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         last_usec = head.last_realtime_usec
         if not last_usec:
-            size, last_usec = _cut_tail(fd, size)
+            size, last_usec = cut_tail(fd, size)
         file.size = size
         file.last_usec = last_usec or file.last_usec
         self._position = head.position + size
@@ -399,25 +392,7 @@ class Store:
             self._finish()
             self._ids = own
         elif head.last_realtime_usec:
-            _write_all(fd, self._head(0), 0)
-
-
-def make_directory(path: str, group: int) -> None:
-    """As systemd-tmpfiles makes it: what is made in it belongs to its group."""
-    if os.path.isdir(path):
-        return
-    os.makedirs(path, 0o755)
-    give_to_group(path, group, 0o2750)
-
-
-def give_to_group(path: str, group: int, mode: int = 0o640) -> None:
-    if group < 0:
-        return
-    try:
-        os.chown(path, -1, group)
-        os.chmod(path, mode)
-    except OSError:
-        pass  # then root alone reads it
+            write_all(fd, self._head(0), 0)
 
 
 def _with_defaults(limits: Limits, directory: str) -> Limits:
@@ -440,66 +415,3 @@ def _free_bytes(directory: str) -> int:
     except OSError:
         return 1 << 62
     return found.f_bavail * found.f_frsize
-
-
-def _write_all(fd: int, data: bytes, offset: int) -> None:
-    written = os.pwrite(fd, data, offset)
-    while written < len(data):
-        written += os.pwrite(fd, memoryview(data)[written:], offset + written)
-
-
-def _copy(source: str, target: str, head: bytes) -> int:
-    """A segment with another head, which is on the disk when this returns; its size."""
-    source_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    target_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-    try:
-        _write_all(target_fd, head, 0)
-        size = len(head)
-        while data := os.pread(source_fd, _MIB, size):
-            _write_all(target_fd, data, size)
-            size += len(data)
-        os.fdatasync(target_fd)
-        return size
-    except OSError:
-        os.unlink(target)
-        raise
-    finally:
-        os.close(source_fd)
-        os.close(target_fd)
-
-
-def _look(path: str) -> tuple[Head | None, int]:
-    """A segment's head and size."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return decode_head(os.pread(fd, HEAD_SIZE, 0)), os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-
-
-def _cut_tail(fd: int, size: int) -> tuple[int, int]:
-    """Cut a segment back to its last whole entry: its size then, and that entry's time (0: there is none).
-
-    Read from an entry well before the end, not from the last thing that looks like one: that may be a client's text.
-    """
-    reach = _TAIL
-    while True:
-        start = max(HEAD_SIZE - 2, size - reach)
-        tail = os.pread(fd, size - start, start)
-        first = tail.find(_ENTRY_START)
-        if first >= 0 or start == HEAD_SIZE - 2:
-            break
-        reach *= 8
-    if first < 0:
-        end, last_usec = HEAD_SIZE, 0
-    else:
-        position = first + 2
-        last_usec = 0
-        while (found := decode_entry(tail, position)) is not None:
-            last_usec = int(dict(found[0]).get(b"__REALTIME_TIMESTAMP", b"0"))
-            position = found[1]
-        end = start + position
-    if end < size:
-        os.ftruncate(fd, end)
-    return end, last_usec
-
