@@ -74,7 +74,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 $1
 "; }
 soon() { for i in 1 2 3 4 5 6 7 8 9 10; do "$@" && return; sleep 0.1; done; false; }
-stored() { cat /run/log/journal/*/*.export | awk -v RS= -v unit="_SYSTEMD_UNIT=$1.service" -v field="$2" \
+stored() { cat /???/log/journal/*/*.export | awk -v RS= -v unit="_SYSTEMD_UNIT=$1.service" -v field="$2" \
     'index($0, unit) && index($0, field) { found = 1 } END { exit !found }'; }
 stream() { readlink /proc/$$/fd/$1; }
 terminal() { readlink -f /run/checks/tty/$1; }
