@@ -31,6 +31,10 @@ if TYPE_CHECKING:
         def error(self, client: Any, serial: int, name: str, text: str) -> None: ...
         def reply_file(self, client: Any, serial: int, text: str) -> None: ...
         def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None: ...
+        def news(
+            self, subject: str, make: Callable[[], list[api_signals.Signal]],
+            make_later: Callable[[], list[api_signals.Signal]],
+        ) -> None: ...
         def hears(self, is_of_job: bool) -> bool: ...
         def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
         def hold(self, client: Any) -> None: ...
@@ -177,6 +181,8 @@ class Clients:
             if isinstance(effect, ef.UnitPassed):
                 self._changed.pop(effect.unit, None)
                 self._tell_failure(effect.as_it_was)  # type: ignore[arg-type]
+                self._tell_news(effect.unit, lambda: api_signals.signal_for(effect, self._view))
+                return
             self._signal(api_signals.signal_for(effect, self._view))
 
     def _tell_of_job(self, effect: ef.JobAdded | ef.JobRemoved) -> None:
@@ -201,7 +207,7 @@ class Clients:
             if unit is None:
                 continue
             self._tell_failure(unit)
-            self._signal(api_signals.signal_for(ef.UnitChanged(name), self._view))
+            self._tell_news(name)
             job = unit.job
             if job is not None and self._jobs.get(job.id, job.state.value) != job.state.value:
                 self._jobs[job.id] = job.state.value
@@ -221,6 +227,15 @@ class Clients:
 
     def tell_unit_files_changed(self) -> None:
         self._signal([api_signals.unit_files_changed()])
+
+    def _tell_news(self, unit: str, was: Callable[[], list[api_signals.Signal]] | None = None) -> None:
+        """What a unit is, or `was`; whoever is behind hears of what it is when they have caught up."""
+        def state() -> list[api_signals.Signal]:
+            return api_signals.signal_for(ef.UnitChanged(unit), self._view)
+
+        for channel in self.channels.values():
+            if channel.hears(False):
+                channel.news(unit, was or state, state)
 
     def _signal(self, signals: list[api_signals.Signal], is_of_job: bool = False) -> None:
         for channel in self.channels.values():

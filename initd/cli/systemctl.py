@@ -6,7 +6,6 @@ A verb is a function `verb(arguments, options) -> exit status`.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from initd.cli.options import Options, UsageError, parse
@@ -179,6 +178,8 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
         print(f"Failed to mangle unit name: {problem}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        import os
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has read enough
         return 0
 
@@ -199,6 +200,8 @@ def report_not_running(verb: str, problem: Exception) -> int:
 
 def is_offline_wanted() -> bool:
     """$SYSTEMD_OFFLINE says so, or we are in a chroot: the manager's root is another than ours."""
+    import os
+
     said = os.environ.get("SYSTEMD_OFFLINE")
     if said is not None:
         return said.lower() in ("1", "yes", "y", "true", "t", "on")

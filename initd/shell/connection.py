@@ -43,7 +43,7 @@ AUTHENTICATION_USEC = 10_000_000
 STALL_USEC = 30_000_000
 #: More than this and the peer's next messages wait until it has read; what is sent is added up to the second number.
 ENOUGH_PENDING = 1 << 18
-MAX_PENDING = 1 << 22
+MAX_PENDING = 1 << 24
 #: The same for files that wait to be taken.
 ENOUGH_FILES = 4
 #: Messages served for one peer before others get their turn.
@@ -90,6 +90,8 @@ class Connection:
         #: Bytes sent so far, and the descriptors that go with what is pending: each with the number of its first byte.
         self._sent = 0
         self._files: list[tuple[int, OwnedFd]] = []
+        #: Subjects of which the peer is to hear once it has read enough, and what makes the messages.
+        self._behind: dict[str, Callable[[], list[bytes]]] = {}
         self.is_open = True
         loop.add(self._fd, self._mask, self._on_ready)
 
@@ -210,9 +212,25 @@ class Connection:
             self.close()
         self._watch()
 
+    @property
+    def is_behind(self) -> bool:
+        """The peer has so much to read that news may wait."""
+        return len(self._pending) > ENOUGH_PENDING
+
+    def send_later(self, subject: str, make: Callable[[], list[bytes]]) -> None:
+        """When the peer has caught up, what is true of the subject then; it takes the place of what was to be sent of it."""
+        self._behind[subject] = make
+
+    def _catch_up(self) -> None:
+        while self._behind and self.is_open and not self.is_behind:
+            subject = next(iter(self._behind))
+            for data in self._behind.pop(subject)():
+                self.send(data)
+
     def _flush(self) -> None:
         was_full = self._is_full
         self._write()
+        self._catch_up()
         if was_full and self.is_open and not self._is_full:
             self._serve()  # its messages had to wait
         self._watch()

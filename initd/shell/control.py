@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from initd.shell.connection import Loop
 
     OnCall = Callable[[int, int, dbus.Message], None]
+    #: Path, interface, member, signature, values.
+    Signal = tuple[str, str, str, str, tuple[Any, ...]]
 
 #: The name that replies and signals come from.
 SENDER = "org.freedesktop.systemd1"
@@ -258,16 +260,31 @@ class Control:
 
     def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None:
         """To everybody: peers of the private socket get all signals, without asking for them."""
-        listeners = [client.connection for client in self._clients.values() if client.connection.is_authenticated]
-        if not listeners:
-            return
-        message = dbus.Message(
+        listeners = self._listeners()
+        if listeners:
+            data = self._encode_signal(path, interface, member, signature, values)
+            for connection in listeners:
+                connection.send(data)
+
+    def news(self, subject: str, make: Callable[[], list[Signal]], make_later: Callable[[], list[Signal]]) -> None:
+        """The same, made if somebody hears it; who is behind with reading hears of the subject when they have caught up."""
+        listeners = self._listeners()
+        for connection in listeners:
+            if connection.is_behind:
+                connection.send_later(subject, lambda: [self._encode_signal(*signal) for signal in make_later()])
+        others = [connection for connection in listeners if not connection.is_behind]
+        for data in [self._encode_signal(*signal) for signal in make()] if others else ():
+            for connection in others:
+                connection.send(data)
+
+    def _listeners(self) -> list[Connection]:
+        return [client.connection for client in self._clients.values() if client.connection.is_authenticated]
+
+    def _encode_signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> bytes:
+        return dbus.encode(dbus.Message(
             dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path=path, interface=interface, member=member,
             sender=SENDER, signature=signature, body=tuple(values),
-        )  # fmt: skip
-        data = dbus.encode(message)
-        for connection in listeners:
-            connection.send(data)
+        ))
 
     def _answer(self, client_id: int, serial: int, message: dbus.Message) -> None:
         client = self._clients.get(client_id)

@@ -454,3 +454,23 @@ def test_jeepney_can_talk_to_it(server):
     theirs.add_data(peer.recv(10_000))
     assert theirs.get_next_message().body == ("hi",)
     assert theirs.get_next_message().header.message_type is jeepney.MessageType.error
+
+
+def test_who_is_behind_with_reading_hears_of_the_latest_when_they_have_caught_up(server):
+    slow, quick = greet(server), greet(server)
+    state = {"a": 0, "b": 0}
+    big = "x" * 40_000
+
+    def tell(unit: str) -> None:
+        state[unit] += 1
+        signal = ("/u", "x.y", "Changed", "sus", (unit, state[unit], big))
+        server.control.news(unit, lambda: [signal], lambda: [("/u", "x.y", "Changed", "sus", (unit, state[unit], big))])
+
+    heard = []
+    for _ in range(40):
+        tell("a")
+        tell("b")
+        heard += [message.body[:2] for message in received(server, quick)]
+    assert [body for body in heard if body[0] == "a"] == [("a", number) for number in range(1, 41)]
+    late = [message.body[:2] for message in received(server, slow)]
+    assert len(late) < 40 and set(late[-2:]) == {("a", 40), ("b", 40)}
