@@ -16,7 +16,6 @@ from initd.cli.getopt import boolean, parse
 from initd.cli.names import is_glob, mangle
 from initd.cli.options import UsageError
 from initd.cli.output import complain, complain_behind, print_version
-from initd.core import unitname
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
@@ -112,6 +111,8 @@ def _unit(word: str) -> str:
     try:
         if not is_glob(word):
             return mangle(word)
+        from initd.core import unitname
+
         name = unitname.mangle(word)
         complain("Glob pattern passed, but globs are not supported for this.\n"
                  f'Invalid unit name "{word}" escaped as "{name.removesuffix(".service")}".')

@@ -136,3 +136,26 @@ def test_without_a_manager(monkeypatch, tmp_path):
 def test_help_and_version():
     assert run(cgls.main, "--help").out.startswith("systemd-cgls [OPTIONS...] [CGROUP...]\n")
     assert run(cgls.main, "--version").out.startswith("systemd 252 ")
+
+
+def test_globs_are_taken_for_names(manager_only):
+    assert run(cgls.main, "-u", "we*") == (1, "", """\
+Glob pattern passed, but globs are not supported for this.
+Invalid unit name "we*" escaped as "we\\x2a".
+Unit we\\x2a.service not found.
+Failed to list cgroup tree: No such file or directory
+""")
+
+
+def test_the_tree_of_the_file_system_knows_where_the_manager_is(tmp_path, monkeypatch):
+    """A version 1 hierarchy, mounted from a group below the root, as runtimes do."""
+    (tmp_path / "systemd").mkdir()
+    mount = f"30 25 0:26 /box {tmp_path}/systemd rw - cgroup cgroup rw,name=systemd\n"
+    files = {"/proc/1/cgroup": b"3:cpu,cpuacct:/box\n1:name=systemd:/box/init.scope\n0::/box\n",
+             "/proc/self/mountinfo": mount.encode() + f"31 25 0:27 / {tmp_path} rw - cgroup cgroup rw,cpu,cpuacct\n".encode()}
+    monkeypatch.setattr(cgroup_tree, "_read", files.__getitem__)
+    assert cgroup_tree.find_root() == (f"{tmp_path}/systemd", "/box")
+    assert cgroup_tree.find_controller("cpu") == str(tmp_path)
+    assert cgroup_tree.find_controller("pids") == cgroup_tree.find_controller("") == ""
+    files["/proc/1/cgroup"] = b"1:name=systemd:/box\n0::/box\n"
+    assert cgroup_tree.find_root() is None
