@@ -51,7 +51,7 @@ class NotRunning(Exception):
 
 
 class Bus:
-    """One connection. Owns its socket."""
+    """One connection to the manager. Owns its socket."""
 
     def __init__(self) -> None:
         self._serial = 0
@@ -186,3 +186,19 @@ class Bus:
             if not data:
                 raise BusError("org.freedesktop.DBus.Error.Disconnected", "Connection reset by peer")
             self._parser.feed(data)
+
+
+class SystemBus(Bus):
+    """A connection to the system bus, to ask services there. NotRunning where there is none."""
+
+    def __init__(self) -> None:
+        self._serial = 0
+        self._signals = []
+        self._connect(SYSTEM_BUS_PATH)
+        self._ask_bus("Hello")
+
+    def call_service(
+        self, service: str, path: str, interface: str, member: str, signature: str = "", *args: Any
+    ) -> tuple[Any, ...]:
+        """As `call`, of whoever has that name; the bus starts who can be started by it."""
+        return self._call(service, path, interface, member, signature, args)

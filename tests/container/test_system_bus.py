@@ -110,6 +110,42 @@ def test_a_restart_of_the_bus(bus):
 # --- systemd's tools ----------------------------------------------------------------------------------------------------
 
 
+#: Name → the service that has it. The manager is on the bus itself, and offers the interface; the bus does not.
+LOGGING = {"itself": SYSTEMD, "thebus": "org.freedesktop.DBus", "nobody": "org.example.nobody"}
+ASKED = """
+level itself | target itself | level itself debug | level itself | level itself 3 | level itself | level itself info
+level itself bogus | level itself | target itself bogus | level itself bogus more | level thebus | level thebus info
+target thebus bogus | level nobody | target nobody auto | level dbus | level nosuch | level nosuch bogus
+level multi-user.target | level dbus.socket info | level foo@ | level
+"""
+
+
+@pytest.fixture
+def logging(bus):
+    for unit, name in LOGGING.items():
+        bus.write(f"/etc/systemd/system/{unit}.service", f"[Service]\nBusName={name}\nExecStart=/bin/true\n")
+    bus.systemctl("daemon-reload")
+    bus.wait_until("the manager is on the bus", lambda: is_on_bus(bus))
+    return bus
+
+
+def test_services_are_asked_for_their_log_settings_as_systemctl_asks(logging):
+    for call in ASKED.replace("\n", "|").strip("|").split("|"):
+        words = f"service-log-{call.strip()}".split()
+        theirs, ours = real(logging, "systemctl", *words), logging.exec("systemctl", *words, check=False)
+        assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr), words
+
+
+def test_other_users_may_look_at_log_settings(logging):
+    words = ("systemctl", "service-log-level", "itself")
+    assert logging.exec(*as_user(NOBODY), *words).stdout == "info\n"
+    ours, theirs = (run(*words, "debug") for run in (
+        lambda *words: logging.exec(*as_user(NOBODY), *words, check=False), lambda *words: real(logging, *words, uid=NOBODY)))
+    assert ours.returncode == theirs.returncode == 1
+    assert ours.stderr == theirs.stderr
+
+
+
 @pytest.mark.parametrize("uid", (0, NOBODY))
 def test_busctl_lists_units(bus, uid):
     done = real(bus, "busctl", "--json=short", "call", SYSTEMD, cases.ROOT, MANAGER, "ListUnits", uid=uid)
