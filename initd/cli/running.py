@@ -42,6 +42,8 @@ class Runner:
     def run(self, service: str, properties: list[Property], trigger: str, trigger_properties: list[Property]) -> int:
         """The exit status."""
         name, given, others = service, properties + self._streams(), []
+        if self._options.has("wait"):
+            given.append(("AddRef", ("b", True)))  # what it used is asked for when it is over
         if trigger:
             name, given, others = trigger, trigger_properties, [(service, properties)]
         self._path = unit_path(name)

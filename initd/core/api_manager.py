@@ -8,6 +8,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from initd.core.answers import (
+    CALLER,
     DBUS,
     SYSTEMD,
     Error,
@@ -22,6 +23,8 @@ from initd.core.answers import (
 )
 from initd.core.api_unit import (
     JOB_METHODS,
+    abandon_scope,
+    attach_processes,
     cancel_job,
     clean_unit,
     enqueue_job,
@@ -31,6 +34,7 @@ from initd.core.api_unit import (
     no_such_job,
     queue_job,
     refer_to_unit,
+    refuse_unknown_job,
     reset_failed_unit,
     set_properties,
     start_transient,
@@ -82,7 +86,9 @@ def _path_of(unit: Unit, call: Subject) -> Return:
 
 
 def _get_by_pid(call: Subject) -> Answer:
-    pid = call.args[0]
+    pid = call.args[0] or call.pid
+    if not pid:
+        return Order(CALLER)
     for name, processes in call.view.facts.processes().items():
         if any(process.pid == pid for process in processes):
             return Return("o", (unit_path(name),))
@@ -97,6 +103,8 @@ def by_invocation(invocation_id: str, view: View) -> Unit | None:
 
 def _get_by_invocation(call: Subject) -> Answer:
     invocation_id = call.args[0].hex()
+    if not invocation_id:
+        return _get_by_pid(call.replace(args=(0,)))
     unit = by_invocation(invocation_id, call.view)
     if unit is None:
         text = f"No unit with the specified invocation ID {invocation_id} known."
@@ -230,7 +238,7 @@ METHODS: tuple[Method, ...] = (
     Method("ResetFailed", "", "", lambda call: Submit(ResetFailedRequest(0), return_nothing), True),
     Method("GetUnitProcesses", "s", "a(sus)", _with_unit(find_loaded, _list_processes)),
     Method("GetJob", "u", "o", _get_job),
-    Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True),
+    Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True, refuse_unknown_job),
     Method("ClearJobs", "", "", lambda call: Submit(CancelRequest(0), return_nothing), True),
     Method("ListUnits", "", _UNITS, lambda call: _list_units(call.view, [], [])),
     Method("ListUnitsFiltered", "as", _UNITS, lambda call: _list_units(call.view, call.args[0], [])),
@@ -282,8 +290,9 @@ METHODS: tuple[Method, ...] = (
     Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
     Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
-    Method("AttachProcessesToUnit", "ssau", "", None, True),
-    Method("AbandonScope", "s", "", None, True),
+    Method("AttachProcessesToUnit", "ssau", "",
+           _with_unit(find_loaded, lambda unit, call: attach_processes(unit, call.args[1:], call)), True),
+    Method("AbandonScope", "s", "", _with_unit(find_loaded, lambda unit, call: abandon_scope(unit)), True),
     Method("SetShowStatus", "s", "", None, True),
     Method("Dump", "", "s", lambda call: Return("s", (dump(call.view),))),
     Method("DumpUnitsMatchingPatterns", "as", "s", lambda call: Return("s", (dump(call.view, call.args[0]),))),

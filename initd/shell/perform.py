@@ -15,6 +15,7 @@ from initd.core.cgroup_attributes import CgroupPlan
 from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
+from initd.shell.attach import Attacher
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
@@ -49,9 +50,11 @@ class Performer:
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
         on_connection: Callable[[str, OwnedFd, str], None],
+        on_end: Callable[[str], None],
         bus: dict[type[ef.Effect], Callable[..., ev.Event | None]],
     ) -> None:
-        """`bus` has what carries out effects that concern the system bus."""
+        """`on_end` hears of a unit that may have lost its last process; `bus` has what carries out effects that concern the
+        system bus."""
         self._loop = loop
         self._spawner = spawner
         self._tracker = tracker
@@ -66,6 +69,7 @@ class Performer:
         self.fd_store = FdStore(loop, feed)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
+        self.attacher = Attacher(loop, spawner, tracker, cgroups, on_end)
         self.oom = OomWatch(loop, feed, cgroups)
         #: Processes that have not said yet how their set-up went, by the number of the pipe; and their units.
         self._setting_up: dict[int, tuple[Spawned, str]] = {}
@@ -84,6 +88,7 @@ class Performer:
             ef.ReadTimerStamp: self._read_timer_stamp,
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
+            ef.AttachProcesses: self.attacher.attach,
             ef.CheckConditions: self._check_conditions,
             ef.RemoveFiles: self._remove_files,
             ef.Thaw: self._thaw,
@@ -130,6 +135,7 @@ class Performer:
         ]
         return {
             "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
+            "attached": self.attacher.save(fds),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -138,6 +144,7 @@ class Performer:
             self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
         self._frozen = set(saved["frozen"])
         self.oom.restore(saved["oom"])
+        self.attacher.restore(saved.get("attached", []))
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status
@@ -281,6 +288,7 @@ class Performer:
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._frozen.discard(effect.unit)
         self.oom.forget(effect.unit)
+        self.attacher.forget(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)

@@ -265,6 +265,9 @@ class SystemBus:
 
         self._ask("GetConnectionUnixProcessID", "s", owner, then=on_reply)
 
+    def find_pid_of(self, peer: Peer, then: Callable[[int], None]) -> None:
+        self.find_pid(peer.name, then)
+
     # --- what comes ------------------------------------------------------------------------------------------------
 
     def _on_message(self, message: dbus.Message) -> None:
@@ -378,6 +381,10 @@ class SystemBus:
         peer.references += 1 if is_wanted else -1
         self._watch_peer(peer, was_listening)
 
+    def reference_name(self, peer: Peer) -> str:
+        """What is among a unit's Refs= for it."""
+        return peer.name
+
     def name_of(self, peer: Peer) -> str:
         return peer.name
 
@@ -415,6 +422,12 @@ class SystemBus:
         self._send(dbus.Message(
             dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path, interface, member, signature=signature,
             body=tuple(values),
+        ))
+
+    def request_stop(self, name: str, path: str) -> None:
+        """Scope.RequestStop, to whoever has this name."""
+        self._send(dbus.Message(
+            dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path, f"{OWN_NAME}.Scope", "RequestStop", destination=name,
         ))
 
     def refuse_activation(self, unit: str, error: str, text: str) -> None:
