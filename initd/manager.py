@@ -241,6 +241,7 @@ class Manager:
             if isinstance(effect, ef.UnitRemoved):
                 self.tracker.unload(effect.unit)
                 self.made_units.forget(effect.unit)
+                self.performer.given_streams.close(effect.unit)
             elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.Reexecute):
@@ -368,7 +369,15 @@ class Manager:
                 self.clients.tell_unit_files_changed()
 
     def _start_transient(self, caller: Caller, files: tuple[UnitFile, ...], mode: str, is_referred: bool) -> None:
+        wanted = files[0].streams
+        passed = caller.channel.take_fds(caller.client, tuple(number for _, number in wanted))
+        if passed is None or any(file.streams for file in files[1:]):
+            caller.answer(Error("org.freedesktop.DBus.Error.InvalidArgs", "The descriptors did not come with the call."))
+            return
+        self.performer.given_streams.keep(files[0].name, dict(zip((target for target, _ in wanted), passed)))
         answer = self.made_units.start(files, mode)
+        if isinstance(answer, Error):
+            self.performer.given_streams.close(files[0].name)
         if is_referred and isinstance(answer, Submit):
             self.clients.refer(caller, files[0].name)
         self.clients.answer(caller, answer)
@@ -560,7 +569,8 @@ class Manager:
         last, as what is loaded again is no news to them."""
         return {
             "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
-            "sockets": self.performer.sockets, "fd_store": self.performer.fd_store, "performer": self.performer,
+            "sockets": self.performer.sockets, "given_streams": self.performer.given_streams,
+            "fd_store": self.performer.fd_store, "performer": self.performer,
             "manager": self, "control": self.control, "bus": self.bus, "clients": self.clients, "handover": self.handover,
         }
 

@@ -39,15 +39,18 @@ _FIXED = frozenset(("slice", "delegate", "delegate_controllers", "disable_contro
 #: About the connection and the processes, and not about the unit.
 _NO_SETTINGS = frozenset(("AddRef",))
 _OF_SCOPE = {"PIDs": "au", "Controller": "s"}
+#: Descriptors that come with the call: which one of the process it becomes.
+_STREAMS = {f"Standard{each}FileDescriptor": number for number, each in enumerate(("Input", "Output", "Error"))}
 
 
 class UnitFile(Record):
-    """`pids` and `controller` are a scope's."""
+    """`pids` and `controller` are a scope's. `streams`: (0, 1 or 2, which descriptor of the call it is)."""
 
     name: str
     text: str
     pids: tuple[int, ...] = ()
     controller: str = ""
+    streams: tuple[tuple[int, int], ...] = ()
 
 
 class DropIn(Record):
@@ -81,9 +84,13 @@ def _unit_file(name: str, assignments: list[Assignment], call: Subject) -> UnitF
     if kind is UnitType.SCOPE:
         own = [each for each in assignments if each[0] in _OF_SCOPE]
         assignments = [each for each in assignments if each[0] not in _OF_SCOPE]
+    streams: list[Assignment] = []
+    if kind is UnitType.SERVICE:
+        streams = [each for each in assignments if each[0] in _STREAMS and each[1][0] == "h"]
+        assignments = [each for each in assignments if each not in streams]
     text = unit_text(kind, assignments, view.facts.load)
     if kind is not UnitType.SCOPE:
-        return UnitFile(name, text)
+        return UnitFile(name, text, streams=tuple((_STREAMS[key], value) for key, (_, value) in streams))
     return UnitFile(name, text, *_scope(name, own, call))
 
 

@@ -10,9 +10,11 @@ import _socket
 import os
 import struct
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from select import EPOLLIN
 
 from initd.shell.connection import Connection, encode_answer
+from initd.shell.fds import OwnedFd
 from initd.wire import dbus
 from initd.wire.sasl import ServerHandshake
 
@@ -132,6 +134,23 @@ class Control:
         else:
             self._on_gone(self.reference_name(client))
 
+    def take_fds(self, client: int, numbers: tuple[int, ...]) -> list[OwnedFd] | None:
+        """These of the descriptors that came with the call that is being answered, the caller's from now on; None where they
+        did not."""
+        found = self._clients.get(client)
+        passed = found.connection.passed if found is not None else []
+        if any(number >= len(passed) for number in numbers):
+            return None
+        taken: list[OwnedFd] = []
+        try:
+            for number in numbers:  # one may be meant twice: each is a descriptor of its own
+                taken.append(OwnedFd(fcntl(passed[number].fileno(), F_DUPFD_CLOEXEC, 3)))
+        except OSError:  # there are no more to be had
+            for fd in taken:
+                fd.close()
+            return None
+        return taken
+
     def reference_name(self, client: int) -> str:
         """No name of the bus, which are all shown to nobody but those who ask for Refs=."""
         return f":private.{client}"
@@ -180,8 +199,9 @@ class Control:
 
     def _connect(self, number: int, uid: int, socket: _socket.socket) -> Connection:
         return Connection(
-            self._loop, socket, ServerHandshake(uid, self._guid), self._clock,
+            self._loop, socket, ServerHandshake(uid, self._guid, accepts_fds=True), self._clock,
             lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
+            takes_fds=True,
         )
 
     def _on_message(self, number: int, uid: int, message: dbus.Message) -> None:

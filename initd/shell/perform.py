@@ -21,6 +21,7 @@ from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
 from initd.shell.fds import OwnedFd
 from initd.shell.fdstore import FdStore
+from initd.shell.givenstreams import GivenStreams
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
@@ -66,6 +67,7 @@ class Performer:
         self.sockets = Sockets(loop, feed, on_connection)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
+        self.given_streams = GivenStreams()
         self.fd_store = FdStore(loop, feed)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
@@ -214,12 +216,13 @@ class Performer:
         if connection is not None:
             fd = connection.fileno()
             return SocketFds((fd,), ("connection",), fd, request.non_blocking)
+        streams = self.given_streams.of(request.unit)
         fds, names = self.sockets.of(request.sockets)
         connection_fd = fds[0] if len(fds) == 1 else None
         # What it has stored comes behind its sockets, in the order in which it did.
         fds += [each.fd for each in request.stored_fds]
         names += [each.name for each in request.stored_fds]
-        return SocketFds(tuple(fds), tuple(names), connection_fd, request.non_blocking)
+        return SocketFds(tuple(fds), tuple(names), connection_fd, request.non_blocking, streams)
 
     def _read_timer_stamp(self, effect: ef.ReadTimerStamp) -> ev.Event:
         usec = timerstamps.read(effect.path)
@@ -289,6 +292,7 @@ class Performer:
         self._frozen.discard(effect.unit)
         self.oom.forget(effect.unit)
         self.attacher.forget(effect.unit)
+        self.given_streams.close(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)

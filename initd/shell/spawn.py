@@ -73,6 +73,8 @@ class SocketFds(Record):
     names: tuple[str, ...] = ()
     connection_fd: int | None = None
     non_blocking: bool = False
+    #: (0, 1 or 2, descriptor), of what a client has given to the unit.
+    streams: tuple[tuple[int, int], ...] = ()
 
 
 NO_SOCKETS = SocketFds()
@@ -314,6 +316,7 @@ class Spawner:
             socket_fd=sockets.connection_fd,
             named_fds=dict(zip(reversed(sockets.names), reversed(sockets.fds))),
             data_fd=data_fd,
+            given=dict(sockets.streams),
         )
 
     def _context(
