@@ -259,7 +259,7 @@ def _controller(unit: Unit, view: View) -> str:
     return getattr(unit.machine, "controller", "")
 
 
-_SCOPE: tuple[Row, ...] = (Row("Controller", "s", _controller),)
+_SCOPE: tuple[Row, ...] = (Row("Controller", "s", _controller, CHANGES),)
 
 
 def _of_timer(get: Callable[[TimerMachine], int]) -> Get:
