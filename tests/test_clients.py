@@ -165,9 +165,10 @@ def test_another_manager_knows_who_waits(stage):
 def test_whoever_asks_for_process_0_means_itself(stage):
     stage.manager.processes[1000] = ("a.service", "daemon")
     stage.manager.load("a.service")
-    for member, signature, value in (("GetUnitByPID", "u", 0), ("GetUnitByInvocationID", "ay", b"")):
+    for member, signature, value, error in (
+            ("GetUnitByPID", "u", 0, "NoUnitForPID"), ("GetUnitByInvocationID", "ay", b"", "NoSuchUnit")):
         assert stage.call(member, signature, value) == (unit_path("a.service"),)
-        assert stage.call(member, signature, value, client=":1.6") == "NoUnitForPID"
+        assert stage.call(member, signature, value, client=":1.6") == error
 
 
 def test_who_refers_to_a_unit_that_it_makes_does_so_when_it_is_there(stage):

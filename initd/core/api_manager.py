@@ -39,6 +39,7 @@ from initd.core.api_unit import (
     no_such_job,
     queue_job,
     refer_to_unit,
+    refuse_to_attach,
     refuse_unknown_job,
     reset_failed_unit,
     set_properties,
@@ -112,7 +113,9 @@ def by_invocation(invocation_id: str, view: View) -> Unit | None:
 def _get_by_invocation(call: Subject) -> Answer:
     invocation_id = call.args[0].hex()
     if not invocation_id:
-        return _get_by_pid(call.replace(args=(0,)))
+        found = _get_by_pid(call.replace(args=(0,)))
+        is_unknown = isinstance(found, Error)
+        return Error(SYSTEMD + "NoSuchUnit", f"Client {call.pid} not member of any unit.") if is_unknown else found
     unit = by_invocation(invocation_id, call.view)
     if unit is None:
         text = f"No unit with the specified invocation ID {invocation_id} known."
@@ -236,6 +239,11 @@ def _mount_into(unit: Unit, call: Subject) -> Answer:
     return mount_into(unit)
 
 
+def _refuse_to_attach(call: Subject) -> Error | None:
+    unit = find_loaded(call.args[0], call.view)
+    return unit if isinstance(unit, Error) else refuse_to_attach(unit, call.args[1])
+
+
 # --- dynamic users --------------------------------------------------------------------------------------------------
 
 
@@ -356,7 +364,8 @@ METHODS: tuple[Method, ...] = (
     Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
     Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("AttachProcessesToUnit", "ssau", "",
-           _with_unit(find_loaded, lambda unit, call: attach_processes(unit, call.args[1:], call)), True),
+           _with_unit(find_loaded, lambda unit, call: attach_processes(unit, call.args[1:], call)), True,
+           _refuse_to_attach),
     Method("AbandonScope", "s", "", _with_unit(find_loaded, lambda unit, call: abandon_scope(unit)), True),
     Method("SetShowStatus", "s", "", _set_show_status, True),
     Method("Dump", "", "s", lambda call: Return("s", (dump(call.view),))),

@@ -180,18 +180,23 @@ def abandon_scope(unit: Unit) -> Answer:
     return Submit(AbandonRequest(0, unit.name), return_nothing)
 
 
+def refuse_to_attach(unit: Unit, path: str) -> Error | None:
+    """What systemd says before it asks who has called (conformance/bus)."""
+    if path and not path.startswith("/"):
+        return Error(DBUS + "InvalidArgs", f"Control group path is not absolute: {path}")
+    if ".." in path.split("/"):
+        return Error(DBUS + "InvalidArgs", f"Control group path is not normalized: {path}")
+    if unit.definition.cgroup is None or unit.type is UnitType.SLICE or not unit.definition.cgroup.delegate:
+        return Error(DBUS + "InvalidArgs", "Process migration not available on non-delegated units.")
+    return None
+
+
 def attach_processes(unit: Unit, args: tuple[Any, ...], call: Subject) -> Answer:
     """`args`: a cgroup below the unit's own, and the processes."""
     from initd.core.transient import check_processes
     from initd.core.unitproperties import CannotSet
 
     path, pids = args
-    if unit.definition.cgroup is None or unit.type is UnitType.SLICE or not unit.definition.cgroup.delegate:
-        return Error(DBUS + "InvalidArgs", "Process migration not available on non-delegated units.")
-    if ".." in path.split("/"):
-        return Error(DBUS + "InvalidArgs", f"Control group path is not normalized: {path}")
-    if path and not path.startswith("/"):
-        return Error(DBUS + "InvalidArgs", f"Control group path is not absolute: {path}")
     if 0 in pids and not call.pid:
         return Order(CALLER)
     try:
@@ -255,7 +260,8 @@ UNIT_METHODS: tuple[Method, ...] = (
 #: On the interface of the unit's type, for types that have processes.
 PROCESS_METHODS: tuple[Method, ...] = (
     Method("GetProcesses", "", "a(sus)", lambda call: list_processes(call.target, call.view)),
-    Method("AttachProcesses", "sau", "", lambda call: attach_processes(call.target, call.args, call), True),
+    Method("AttachProcesses", "sau", "", lambda call: attach_processes(call.target, call.args, call), True,
+           lambda call: refuse_to_attach(call.target, call.args[0])),
 )
 #: Of scopes alone.
 SCOPE_METHODS: tuple[Method, ...] = (
