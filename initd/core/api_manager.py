@@ -208,13 +208,15 @@ def _start_with_flags(unit: Unit, call: Subject) -> Answer:
 
 def _start_replacing(call: Subject) -> Answer:
     """The job of the other unit has to be there; it stays what it is (tried with systemd 252)."""
+    unit = find_or_load(call.args[1], call.view)
+    return unit if isinstance(unit, Error) else queue_job(unit, JOB_METHODS["Start"], call.args[2])
+
+
+def _refuse_without_job(call: Subject) -> Error | None:
     old = find_loaded(call.args[0], call.view)
     if isinstance(old, Error):
         return old
-    if old.job is None:
-        return Error(SYSTEMD + "NoSuchJob", f"No job queued for unit {old.name}")
-    unit = find_or_load(call.args[1], call.view)
-    return unit if isinstance(unit, Error) else queue_job(unit, JOB_METHODS["Start"], call.args[2])
+    return Error(SYSTEMD + "NoSuchJob", f"No job queued for unit {old.name}") if old.job is None else None
 
 
 def _set_show_status(call: Subject) -> Answer:
@@ -356,7 +358,7 @@ METHODS: tuple[Method, ...] = (
     Method("SetUnitProperties", "sba(sv)", "",
            _with_unit(find_or_load, lambda unit, call: set_properties(unit, call.args[1:], call.view)), True),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
-    Method("StartUnitReplace", "sss", "o", _start_replacing, True),
+    Method("StartUnitReplace", "sss", "o", _start_replacing, True, _refuse_without_job),
     Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
     Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
     Method("BindMountUnit", "sssbb", "", _with_unit(find_loaded, _mount_into), True),
