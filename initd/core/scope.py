@@ -127,7 +127,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         return Outcome.FAILED
     machine.result = ScopeResult.SUCCESS
     plan = plan_cgroup(unit.definition.cgroup or CgroupSettings(), surroundings=turn.surroundings(unit))
-    turn.ask(PrepareUnit(unit.name, unit.cgroup, plan))
+    turn.ask(PrepareUnit(unit.name, unit.cgroup, plan, number=unit.number, invocation_id=unit.invocation_id))
     unit.is_prepared = True
     turn.ask(AttachProcesses(unit.name, unit.number, unit.cgroup, machine.pids))
     machine.pids = ()
