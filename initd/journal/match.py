@@ -26,8 +26,8 @@ if TYPE_CHECKING:
             """Whether a segment with entries of these units can have one that is wanted."""
 
 
-#: The fields whose values a segment's head lists.
-UNIT_FIELDS = frozenset((b"_SYSTEMD_UNIT", b"UNIT"))
+#: The fields whose values a segment's head lists: who wrote an entry, or what it is about.
+UNIT_FIELDS = frozenset((b"_SYSTEMD_UNIT", b"UNIT", b"OBJECT_SYSTEMD_UNIT", b"COREDUMP_UNIT"))
 #: With more to look for, looking at each entry is as fast.
 MOST_NEEDLES = 4
 
@@ -55,7 +55,7 @@ class All:
         self.parts = parts
 
     def wants(self, values: Values) -> bool:
-        return all([part.wants(values) for part in self.parts])
+        return all(part.wants(values) for part in self.parts)
 
     def needles(self) -> frozenset[bytes] | None:
         """Of the part with the fewest, the first of these: whoever builds it names the most telling one first."""
@@ -63,7 +63,7 @@ class All:
         return min(found, key=lambda needles: len(_shared(needles)), default=None)
 
     def may_be_in(self, units: frozenset[bytes]) -> bool:
-        return all([part.may_be_in(units) for part in self.parts])
+        return all(part.may_be_in(units) for part in self.parts)
 
 
 class Any:
@@ -71,7 +71,7 @@ class Any:
         self.parts = parts
 
     def wants(self, values: Values) -> bool:
-        return any([part.wants(values) for part in self.parts])
+        return any(part.wants(values) for part in self.parts)
 
     def needles(self) -> frozenset[bytes] | None:
         found: frozenset[bytes] = frozenset()
@@ -83,7 +83,7 @@ class Any:
         return found
 
     def may_be_in(self, units: frozenset[bytes]) -> bool:
-        return any([part.may_be_in(units) for part in self.parts])
+        return any(part.may_be_in(units) for part in self.parts)
 
 
 def search_for(expression: Expression) -> frozenset[bytes] | None:

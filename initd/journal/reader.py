@@ -123,7 +123,8 @@ class Search:
                 found = self._next(data, position, nearest)
                 if found < 0:
                     return
-                start = max(data.rfind(b"\n\n", position, found) + 2, position)
+                before = data.rfind(b"\n\n", position, found)
+                start = before + 2 if before >= 0 else position
             position = data.find(b"\n\n", start) + 2
             yield start, position
 
@@ -141,8 +142,8 @@ class Search:
                 if hit < 0:
                     return
                 end = data.find(b"\n\n", hit) + 2
-            start = data.rfind(b"\n\n", 0, hit) + 2
-            start = start if start >= 2 else 0
+            before = data.rfind(b"\n\n", 0, hit)
+            start = before + 2 if before >= 0 else 0
             yield start, end
             end = start
 
@@ -321,6 +322,16 @@ class Series:
         """The position behind all that was read."""
         last = self.segments[-1]
         return last.position + last.end
+
+    def take_end(self) -> int:
+        """The position behind all that there is."""
+        self.segments[-1].index  # noqa: B018  it is brought up to date by being asked for
+        return self.end
+
+    def has(self, position: int) -> bool:
+        """Whether an entry begins there."""
+        found = [segment for segment in self.segments if segment.position <= position]
+        return bool(found) and found[-1].boundary(position - found[-1].position)
 
 
 def _upper(usec: int | None) -> int:

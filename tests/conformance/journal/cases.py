@@ -249,7 +249,7 @@ KIND=nothere -q
 --list-boots -n 1
 --list-boots -b
 --list-boots -r
---help --bogus
+
 --utc --list-boots
 --until 2026-03-29 --list-boots
 -N SYSLOG_IDENTIFIER=tag
