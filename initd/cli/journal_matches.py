@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _LONGEST_NAME = 64
-_UNIT_FIELDS = ("_SYSTEMD_UNIT", "COREDUMP_UNIT", "UNIT", "OBJECT_SYSTEMD_UNIT", "_SYSTEMD_SLICE")
+#: Beside the units themselves, whose names are known at once.
+_SLICE_FIELDS = ("", "_SYSTEMD_SLICE")
 _USER_UNIT_FIELDS = (
     "_SYSTEMD_USER_UNIT", "USER_UNIT", "COREDUMP_USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "_SYSTEMD_USER_SLICE",
 )
@@ -30,7 +31,8 @@ def is_field_name(name: str) -> bool:
 
 
 def build(options: JournalOptions, boot_id: str | None, values_of: Callable[[str], list[str]]) -> Expression | None:
-    """None where everything is wanted. `values_of` gives a field's values in the journal, for patterns of units.
+    """None where everything is wanted. `values_of` gives a field's values in the journal, for patterns of units; of ""
+    the units.
 
     The most telling parts come first. UsageError for what cannot be matched.
     """
@@ -59,7 +61,7 @@ def _units(options: JournalOptions, values_of: Callable[[str], list[str]]) -> Ex
         return None
     system, user = ([], [*options.units, *options.user_units]) if options.user else (options.units, options.user_units)
     uid = b"%d" % os.getuid()
-    parts = [of_unit(os.fsencode(name)) for name in _names(system, _UNIT_FIELDS, values_of)]
+    parts = [of_unit(os.fsencode(name)) for name in _names(system, _SLICE_FIELDS, values_of)]
     parts += [of_user_unit(os.fsencode(name), uid) for name in _names(user, _USER_UNIT_FIELDS, values_of)]
     if not parts:
         raise UsageError("Failed to add filter for units: No data available")
@@ -85,7 +87,8 @@ def _names(words: list[str], fields: tuple[str, ...], values_of: Callable[[str],
     if patterns:
         from fnmatch import fnmatchcase
 
-        known = {value for field in fields for value in values_of(field)}
+        may_be_slices = any("*" in pattern[-1] or pattern.endswith(".slice") for pattern in patterns)
+        known = {value for field in fields if may_be_slices or field != _SLICE_FIELDS[1] for value in values_of(field)}
         made |= {value: None for value in sorted(known) for pattern in patterns if fnmatchcase(value, pattern)}
     return [*made]
 

@@ -35,6 +35,11 @@ def uses_colours() -> bool:
     return _on_terminal
 
 
+def on_terminal() -> bool:
+    """Whether what is printed is seen by somebody, be it through a pager."""
+    return _on_terminal
+
+
 def _is_terminal() -> bool:
     try:
         return os.isatty(1)

@@ -80,7 +80,8 @@ def compile_pattern(options: JournalOptions) -> Pattern[str] | None:
 def _values(sources: Sources, name: str) -> list[str]:
     from initd.journal import survey
 
-    return [value.decode("utf-8", "surrogateescape") for value in survey.values(sources.series, name.encode())]
+    found = survey.values(sources.series, name.encode()) if name else survey.units(sources.series)
+    return [value.decode("utf-8", "surrogateescape") for value in found]
 
 
 def boot_wanted(options: JournalOptions, sources: Sources) -> str | None:

@@ -75,16 +75,29 @@ def values(series: list[Series], name: bytes) -> list[bytes]:
     return [*reversed(found)]
 
 
+def units(series: list[Series]) -> set[bytes]:
+    """All units that wrote something or that something was written about: what the heads say, where they do."""
+    found: set[bytes] = set()
+    for each in series:
+        for segment in each.segments:
+            head = segment.head
+            if head is not None and head.units is not None:
+                found.update([unit.encode("utf-8", "surrogateescape") for unit in head.units])
+            else:
+                for name in UNIT_FIELDS:
+                    found.update(_values_of(segment, name))
+    return found
+
+
 def _values_of(segment: Segment, name: bytes) -> Iterator[bytes]:
-    needle = b"\n" + name + b"="
+    import re
+
+    find = re.compile(b"\n" + re.escape(name) + b"=([^\n]*)").findall
     for run in runs(segment.file, HEAD_SIZE):
-        if not run.is_plain:
+        if run.is_plain:
+            yield from dict.fromkeys(find(run.data))
+        else:
             yield from Entry(run.data, "", 0).values.get(name, ())
-            continue
-        data, position = run.data, 0
-        while (found := data.find(needle, position)) >= 0:
-            position = data.index(b"\n", found + 1)
-            yield data[found + len(needle):position]
 
 
 def names(series: list[Series]) -> list[bytes]:

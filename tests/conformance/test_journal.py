@@ -24,6 +24,8 @@ ANSWERS = json.loads((HERE / "answers.json").read_text())["answers"]
 #: Where ours is meant to differ.
 OURS = {"-k -n 2"}
 _CURSOR = re.compile(r"s=[0-9a-f]{32};i=[0-9a-f]+;(b=[0-9a-f]{32};m=[0-9a-f]+;t=[0-9a-f]+);x=[0-9a-f]+")
+#: Before a field of the verbose form, coloured or not.
+_FIELD = re.compile("\n(?=    [^ ]|\x1b\\[0m {4}[^ ])")
 _CATALOG_LINK = re.compile("\x1b]8;;[^\x07]*\x07\\[🡕\\]\x1b]8;;\x07 ")
 
 
@@ -44,7 +46,7 @@ def comparable(line: str, text: str) -> object:
         return [text.count("\x1b"), text.count("\n"), [json.loads(each) for each in plain if each.startswith("{")]
                 or plain]
     if "verbose" in line:
-        return [sorted(re.split(r"\n(?=    [^ ]|    \x1b\[0;1;39m|\x1b\[0m {4}[^ ])", each)) for each in re.split(r"\n(?=[A-Z-])", text.rstrip("\n"))]
+        return [sorted(_FIELD.split(each)) for each in re.split(r"\n(?=[A-Z-])", text.rstrip("\n"))]
     if "export" in line:
         return [sorted(each.split("\n")) for each in text.split("\n\n")]
     if line in ("-N", "-o cat -n 3 --output-fields=PRIORITY,MESSAGE"):
@@ -61,5 +63,8 @@ def test_says_what_the_real_one_says(environment, line, status, out, err, store,
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(journal_pager, "_on_terminal", False)
     time.tzset()
-    said = run(journalctl.main, "--no-pager", f"--directory={store}", *shlex.split(line))
-    assert (said.status, comparable(line, said.out), said.err) == (status, comparable(line, out), err)
+    (store / "empty").mkdir(exist_ok=True)
+    words = shlex.split(line.replace("/opt/empty", f"{store}/empty"))
+    said = run(journalctl.main, "--no-pager", f"--directory={store}", *words)
+    told = said.err.replace(f"{store}/empty", "/opt/empty").replace(str(store), "/made")
+    assert (said.status, comparable(line, said.out), told) == (status, comparable(line, out), err)

@@ -14,7 +14,8 @@ BEGIN_USEC = 1774605600_000000
 BOOT_EVERY_USEC = 2 * 86400_000000
 
 UNITS = {
-    "hello.service": "[Service]\nType=oneshot\nExecStart=sh -c 'echo one; echo two; echo \"<3>three is bad\"; echo \"<7>four\"'\n",
+    "hello.service": "[Service]\nType=oneshot\n"
+                     "ExecStart=sh -c 'echo one; echo two; echo \"<3>three is bad\"; echo \"<7>four\"'\n",
     "fail.service": "[Unit]\nDescription=Fails Always\n[Service]\nType=oneshot\nExecStart=sh -c 'echo failing >&2; exit 3'\n",
     "inst@.service": "[Service]\nType=oneshot\nSyslogIdentifier=given\nExecStart=sh -c 'echo I am %i'\n",
     "long.service": "[Service]\nExecStart=sh -c 'echo begin; exec sleep 1000'\n",
@@ -51,14 +52,15 @@ send((b"MESSAGE", b"dumped core"), (b"MESSAGE_ID", b"fc2e22bc6ee647b6b90729ab34a
 send((b"MESSAGE", b"about an object"), (b"OBJECT_PID", b"1"), (b"SYSLOG_IDENTIFIER", b"object"))
 send((b"MESSAGE", b"spoof"), (b"UNIT", b"hello.service"), (b"SYSLOG_IDENTIFIER", b"spoof"))
 send((b"MESSAGE", b"of a user"), (b"USER_UNIT", b"app.service"), (b"SYSLOG_IDENTIFIER", b"user"))
-send((b"MESSAGE", b'quote " back \\ slash / <tag>'), (b"SYSLOG_IDENTIFIER", b"json"), (b"CODE_FILE", b"a.c"), (b"CODE_LINE", b"7"))
+send((b"MESSAGE", b'quote " back \\ slash / <tag>'), (b"SYSLOG_IDENTIFIER", b"json"), (b"CODE_FILE", b"a.c"),
+     (b"CODE_LINE", b"7"))
 send((b"MESSAGE", b"\n leading"), (b"SYSLOG_IDENTIFIER", b"lead"), (b"PRIORITY", b"9"))
 for number in range(12):
     subprocess.run(["systemd-cat", "-t", "counter", "-p", "info", "echo", f"count {number}"])
 subprocess.run(["journalctl", "--sync"])
 """
 
-_PLAIN = """
+_PLAIN = r"""
 -n 5
 -n 3 -q
 -n all -q -t counter
@@ -290,6 +292,24 @@ __REALTIME_TIMESTAMP=1
 --since '2026-03-29 10:00:05' -n 2 -o short-iso -u hello
 --until '2026-03-29 10:00:05' -r -n 2 -o short-iso -u hello
 -U '2026-03-29 10:00:05' -n 2 -u hello
+-D /opt/empty
+-D /opt/empty -q
+-D /opt/empty -o json
+-D /opt/empty -n 3 --show-cursor
+-D /opt/empty --list-boots
+-D /opt/empty -F MESSAGE
+-D /opt/empty -N
+-D /opt/empty -u x*
+-D /opt/empty -b
+-D /opt/empty -b -1
+-D /opt/empty -g x
+--vacuum-time=100y
+--vacuum-files=9
+--vacuum-size=1
+-D /opt/empty --vacuum-size=1
+--cursor=s=1;i=2 -n 1
+--priority=1..2 --priority=err -n 1
+-t tag -o verbose --output-fields=MESSAGE,PRIORITY --utc
 """
 #: Each asked with `--directory` of the journal in front.
 COMMANDS = [line for line in _PLAIN.split("\n") if line]
@@ -303,6 +323,8 @@ ELSEWHERE: tuple[tuple[dict[str, str], str], ...] = (
     (_COLOURS, "-t ansi -a"), (_COLOURS, "-p err -o with-unit"), (_COLOURS, "-n 3 -o short-monotonic"),
     (_COLOURS, "-g second -q"), (_COLOURS, "-g err -q"), (_COLOURS, "-t tag -o verbose"), (_COLOURS, "-t kinds -o json"),
     (_COLOURS, "--list-boots"), (_COLOURS, "-t tag -o cat"), (_COLOURS, "-p err"), (_COLOURS, "-q -p err -o cat -g error"),
+    (_COLOURS, "-g count -n 2"), (_COLOURS, "-t empty -t lead"), (_COLOURS, "-t multi -o cat"),
+    (_COLOURS, "-t kinds -t bin -o json-pretty"), (_COLOURS, "-t kinds -o verbose"),
     ({"COLUMNS": "60"}, "-q --no-full -b"), ({"COLUMNS": "60"}, "-q --no-full -o verbose -t large -t multi"),
     ({"COLUMNS": "60"}, "-q --no-full -o with-unit -n 3"),
 )

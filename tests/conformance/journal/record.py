@@ -27,7 +27,8 @@ asked = json.load(sys.stdin)
 answers = []
 for env, line in asked:
     words = ["journalctl", "--no-pager", "--directory=/made", *shlex.split(line)]
-    done = subprocess.run(words, capture_output=True, env={"PATH": "/usr/bin", "LANG": "C.UTF-8", "TZ": "UTC", **env}, timeout=60)
+    env_of = {"PATH": "/usr/bin", "LANG": "C.UTF-8", "TZ": "UTC", **env}
+    done = subprocess.run(words, capture_output=True, env=env_of, timeout=60)
     answers.append([env, line, done.returncode, *(base64.b64encode(each).decode() for each in (done.stdout, done.stderr))])
 print(json.dumps(answers))
 """
@@ -75,7 +76,7 @@ def main() -> None:
         container.exec("python3", "/opt/fill.py")
         data = b"".join(segment.encode_fields(fields) + b"\n" for fields in moved(entries_of(container)))
         container.write("/opt/moved.b64", base64.b64encode(data).decode())
-        container.exec("sh", "-c", "mkdir /made; base64 -d /opt/moved.b64 > /opt/moved.export; "
+        container.exec("sh", "-c", "mkdir /made /opt/empty; base64 -d /opt/moved.b64 > /opt/moved.export; "
                        "/lib/systemd/systemd-journal-remote -o /made/system.journal /opt/moved.export")
         container.write("/opt/ask.py", ASK)
         asked = [({}, line) for line in cases.COMMANDS] + list(cases.ELSEWHERE)
