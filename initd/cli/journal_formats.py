@@ -149,7 +149,7 @@ class Formatter:
             return _BOLD, _RED, _OFF
         if level == b"7":
             return _GREY, _RED, _OFF
-        return "", _RED if self.highlight[1] else "", _OFF if self.highlight[1] else ""
+        return "", "", ""
 
     def _lines(self, message: str, indent: int, colour: tuple[str, str, str]) -> str:
         """The message, its lines below each other; cut where not all is to be shown."""
@@ -162,7 +162,7 @@ class Formatter:
             shown, is_last = line, False
             if not (self.full or self.shows_all):
                 shown, is_last = self._cut(line, number, len(lines), indent, len(message))
-            if number == 0 and (on or off) and self.highlight[0] < max(len(line), 1) and shown == line:
+            if number == 0 and on and self.highlight[0] < max(len(line), 1) and shown == line:
                 made.append(self._marked(line, colour))
             else:
                 made.append(f"{on}{shown}{off}")
@@ -193,7 +193,7 @@ class Formatter:
         if raw is None:
             return ""
         message, colour = _text(raw), self._colour(entry)
-        if not (colour[0] or colour[2]) or self.highlight[0] >= max(len(message), 1):
+        if not colour[0] or self.highlight[0] >= max(len(message), 1):
             return message + "\n"
         return self._marked(message, colour) + "\n"
 

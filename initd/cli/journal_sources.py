@@ -48,6 +48,11 @@ class Sources:
             del self._known[path]
         return True
 
+    @property
+    def directories(self) -> list[str]:
+        """Those that are there."""
+        return [directory for directory in self._directories if os.path.isdir(directory)]
+
     def paths(self) -> list[str]:
         """Of all segments, the oldest of each store first."""
         if self._files is not None:

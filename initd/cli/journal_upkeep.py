@@ -22,12 +22,10 @@ def run(options: JournalOptions, sources: Sources) -> int:
         print(f"Archived and active journals take up {format_bytes(sources.size)} in the file system.")
         return 0
     if options.command == "vacuum":
-        by_directory: dict[str, list[str]] = {}
+        by_directory: dict[str, list[str]] = {directory: [] for directory in sources.directories}
         for path in sources.paths():
             by_directory.setdefault(os.path.dirname(path), []).append(path)
         return max([_vacuum(directory, paths, options) for directory, paths in sorted(by_directory.items())], default=0)
-    if not sources.paths() and not options.quiet:
-        complain("No journal files were found.")
     if options.command == "header":
         sys.stdout.write("\n".join(_header(path) for path in sources.paths()))
         return 0

@@ -75,11 +75,11 @@ def _read(options: JournalOptions) -> int:
         raise UsageError(_NO_KERNEL)
     sources = find(options.directory, options.files, options.root, options.merge)
     sources.look()
+    _tell_of_nothing(options, sources)
     if options.command in ("disk-usage", "vacuum", "header", "verify"):
         from initd.cli import journal_upkeep
 
         return journal_upkeep.run(options, sources)
-    _tell_of_nothing(options, sources)
     if options.command in ("fields", "field", "list-boots"):
         from initd.cli import journal_survey
 

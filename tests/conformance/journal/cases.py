@@ -305,7 +305,6 @@ __REALTIME_TIMESTAMP=1
 -D /opt/empty -g x
 --vacuum-time=100y
 --vacuum-files=9
---vacuum-size=1
 -D /opt/empty --vacuum-size=1
 --cursor=s=1;i=2 -n 1
 --priority=1..2 --priority=err -n 1

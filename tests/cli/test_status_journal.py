@@ -1,0 +1,58 @@
+"""What `systemctl status` shows of the journal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from initd.cli.options import Options
+from initd.cli.status_journal import UnitJournal
+from tests.journal.made import BEGIN, entry, write
+
+BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+
+
+def said(number: int, text: bytes, *fields: tuple[bytes, bytes], boot: str = BOOT) -> bytes:
+    return entry(BEGIN + number * 1_000_000, (b"MESSAGE", text), (b"_HOSTNAME", b"host"), *fields, boot=boot)
+
+
+OF_UNIT = (b"_SYSTEMD_UNIT", b"web.service"), (b"SYSLOG_IDENTIFIER", b"web"), (b"_PID", b"7")
+OF_MANAGER = (b"UNIT", b"web.service"), (b"SYSLOG_IDENTIFIER", b"systemd"), (b"_PID", b"1")
+FORGED = (b"UNIT", b"web.service"), (b"SYSLOG_IDENTIFIER", b"systemd"), (b"_PID", b"8")
+
+
+@pytest.fixture
+def options(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    write(tmp_path / "run/log/journal" / ("a" * 32), [
+        [said(0, b"of another boot", *OF_UNIT, boot="d" * 32), said(1, b"of an earlier start", *OF_UNIT)],
+        [said(2, b"Starting web.service...", *OF_MANAGER), said(3, b"hello", *OF_UNIT), said(4, b"not so", *FORGED),
+         said(5, b"of another", (b"_SYSTEMD_UNIT", b"x.service"))],
+    ])
+    made = Options()
+    made.root = str(tmp_path)
+    return made
+
+
+def test_the_lines_since_the_start_of_the_unit_and_of_what_was_said_about_it(options):
+    shown = UnitJournal(options).lines_of("web.service", 3_000_000, BEGIN + 2_000_000)
+    assert shown == ("\nMar 27 10:00:02 host systemd[1]: Starting web.service...\n"
+                     "Mar 27 10:00:03 host web[7]: hello\n")
+
+
+def test_as_many_as_asked_for_in_the_form_asked_for(options):
+    options.lines, options.output = 1, "cat"
+    assert UnitJournal(options).lines_of("web.service", 0, 0) == "\nhello\n"
+    options.lines = 9
+    assert UnitJournal(options).lines_of("web.service", 0, 0) == "\nof an earlier start\nStarting web.service...\nhello\n"
+    options.lines = 0
+    assert UnitJournal(options).lines_of("web.service", 0, 0) == ""
+
+
+def test_nothing_where_the_unit_said_nothing(options, tmp_path):
+    assert UnitJournal(options).lines_of("silent.service", 0, 0) == ""
+    options.root = str(tmp_path / "nowhere")
+    assert UnitJournal(options).lines_of("web.service", 0, 0) == ""
