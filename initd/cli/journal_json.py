@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from initd.core.record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from initd.journal.segment import Fields
@@ -15,31 +17,41 @@ UNPRINTABLE = frozenset(
 _ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
 
 
+class _Paint(Record):
+    string: str = ""
+    number: str = ""
+    off: str = ""
+
+
+_PLAIN, _PAINTED = _Paint(), _Paint("\x1b[0;32m", "\x1b[0;1;34m", "\x1b[0m")
+
+
 def format_json(fields: Fields, style: str, shows_all: bool, colours: bool = False) -> str:
     """One entry in the style asked for. Values of the same name are together, where the first of them is."""
     grouped: dict[str, list[bytes]] = {}
     for name, value in fields:
         grouped.setdefault(name.decode("ascii", "replace"), []).append(value)
-    string = _coloured if colours else _string
+    paint = _PAINTED if colours else _PLAIN
     pretty = style == "json-pretty"
     members = []
     for name, values in grouped.items():
-        shown = [_value(name, value, shows_all, string, "\t\t\t" if len(values) > 1 else "\t\t", pretty) for value in values]
+        shown = [_value(name, value, shows_all, paint, "\t\t\t" if len(values) > 1 else "\t\t", pretty) for value in values]
         text = shown[0] if len(shown) == 1 else _list(shown, "\t\t", pretty)
-        members.append(f"\t{string(name)} : {text}" if pretty else f"{string(name)}:{text}")
+        label = _string(name, paint)
+        members.append(f"\t{label} : {text}" if pretty else f"{label}:{text}")
     if pretty:
         return "{\n" + ",\n".join(members) + "\n}\n"
     text = "{" + ",".join(members) + "}\n"
     return {"json-sse": f"data: {text}\n", "json-seq": f"\x1e{text}"}.get(style, text)
 
 
-def _value(name: str, value: bytes, shows_all: bool, string: object, indent: str, pretty: bool) -> str:
+def _value(name: str, value: bytes, shows_all: bool, paint: _Paint, indent: str, pretty: bool) -> str:
     if not shows_all and len(name) + 1 + len(value) >= _THRESHOLD:
         return "null"
     text = value.decode("utf-8", "surrogateescape")
     if UNPRINTABLE.isdisjoint(text):
-        return string(text)  # type: ignore[operator,no-any-return]
-    return _list([str(byte) for byte in value], indent, pretty)
+        return _string(text, paint)
+    return _list([f"{paint.number}{byte}{paint.off}" for byte in value], indent, pretty)
 
 
 def _list(shown: list[str], indent: str, pretty: bool) -> str:
@@ -48,9 +60,5 @@ def _list(shown: list[str], indent: str, pretty: bool) -> str:
     return "[\n" + ",\n".join(indent + text for text in shown) + "\n" + indent[:-1] + "]"
 
 
-def _string(text: str) -> str:
-    return '"' + text.translate(_ESCAPES) + '"'
-
-
-def _coloured(text: str) -> str:
-    return '"\x1b[0;32m' + text.translate(_ESCAPES) + '\x1b[0m"'
+def _string(text: str, paint: _Paint) -> str:
+    return f'"{paint.string}{text.translate(_ESCAPES)}{paint.off}"'
