@@ -36,10 +36,14 @@ container: $(VENV)/ready
 figures: tools
 	$(PYTHON) tests/bench/figures.py --write
 
-# The page of all directives.
+# The pages of all directives, of a service's states, and of systemctl's verbs; completion for shells.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
+	$(BIN)/python -m tests.conformance.systemctl.page > debian/doc/systemctl.md
+	$(BIN)/python -m initd.cli.shell_completion bash > debian/completion/systemctl
+	$(BIN)/python -m initd.cli.shell_completion zsh > debian/completion/_systemctl
+	$(BIN)/python -m initd.cli.shell_completion fish > debian/completion/systemctl.fish
 
 # How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
 escape: tools

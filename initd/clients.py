@@ -11,6 +11,7 @@ from initd.core import effects as ef
 from initd.core.answers import Call, Error, Order, Return, Submit
 from initd.core.api_manager import SUBSCRIBE
 from initd.core.events import JobRequest, ReferenceRequest
+from initd.core.states import ActiveState, JobState
 from initd.core.view import View
 from initd.wire.dbus import Message
 
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
 
     from initd.core.answers import Answer
     from initd.core.events import Event
+    from initd.core.unit import Unit
 
     class Channel(Protocol):
         """What clients are reached by. A `client` is whatever the channel itself has called so."""
 
         def reply(self, client: Any, serial: int, signature: str, values: tuple[Any, ...]) -> None: ...
         def error(self, client: Any, serial: int, name: str, text: str) -> None: ...
+        def reply_file(self, client: Any, serial: int, text: str) -> None: ...
         def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None: ...
+        def news(
+            self, subject: str, make: Callable[[], list[api_signals.Signal]],
+            make_later: Callable[[], list[api_signals.Signal]],
+        ) -> None: ...
         def hears(self, is_of_job: bool) -> bool: ...
         def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
         def hold(self, client: Any) -> None: ...
@@ -68,6 +75,9 @@ class Clients:
         self._askers: dict[int, list[Caller]] = {}
         #: Units that have changed, and whose listeners have not heard of it yet.
         self._changed: dict[str, None] = {}
+        #: What listeners know, while there are some: jobs and their states, and who has failed.
+        self._jobs: dict[int, str] = {}
+        self._failed: set[str] | None = None
 
     # --- another manager in our place ------------------------------------------------------------------------------
 
@@ -93,6 +103,8 @@ class Clients:
 
     def on_call(self, caller: Caller, uid: int, message: Message) -> Order | None:
         """Answer a call; an Order is for whoever called us to carry out, and to answer."""
+        if self._failed is None:
+            self._failed = set(self._view.engine.failed_units())
         call = Call(
             message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid,
             message.sender if caller.channel is not self.channels.get("control") else "",
@@ -161,15 +173,23 @@ class Clients:
         elif isinstance(effect, (ef.JobAdded, ef.JobRemoved)):
             self._tell_of_job(effect)
         elif not self.are_there:
+            self._failed = None
             return
         elif isinstance(effect, ef.UnitChanged):
             self._changed[effect.unit] = None
         else:
             if isinstance(effect, ef.UnitPassed):
                 self._changed.pop(effect.unit, None)
+                self._tell_failure(effect.as_it_was)  # type: ignore[arg-type]
+                self._tell_news(effect.unit, lambda: api_signals.signal_for(effect, self._view))
+                return
             self._signal(api_signals.signal_for(effect, self._view))
 
     def _tell_of_job(self, effect: ef.JobAdded | ef.JobRemoved) -> None:
+        if isinstance(effect, ef.JobAdded) and self.are_there:
+            self._jobs[effect.job_id] = JobState.WAITING.value
+        else:
+            self._jobs.pop(effect.job_id, None)
         if any(channel.hears(True) for channel in self.channels.values()):
             self._signal(api_signals.signal_for(effect, self._view), is_of_job=True)
         if isinstance(effect, ef.JobRemoved):
@@ -182,14 +202,40 @@ class Clients:
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}
-        for unit in changed:
-            self._signal(api_signals.signal_for(ef.UnitChanged(unit), self._view))
+        for name in changed:
+            unit = self._view.engine.units.get(name)
+            if unit is None:
+                continue
+            self._tell_failure(unit)
+            self._tell_news(name)
+            job = unit.job
+            if job is not None and self._jobs.get(job.id, job.state.value) != job.state.value:
+                self._jobs[job.id] = job.state.value
+                self._signal([api_signals.job_state_changed(job.id, job.state.value)])
+
+    def _tell_failure(self, unit: Unit) -> None:
+        """The manager's count of failed units is a property like any other, and told first."""
+        if self._failed is None:
+            self._failed = set(self._view.engine.failed_units())
+        has_failed = unit.active_state is ActiveState.FAILED
+        if has_failed != (unit.name in self._failed):
+            self._failed ^= {unit.name}
+            self._signal([api_signals.failures_changed(len(self._failed))])
 
     def tell_reloading(self, is_active: bool) -> None:
         self._signal([api_signals.reloading(is_active)])
 
     def tell_unit_files_changed(self) -> None:
         self._signal([api_signals.unit_files_changed()])
+
+    def _tell_news(self, unit: str, was: Callable[[], list[api_signals.Signal]] | None = None) -> None:
+        """What a unit is, or `was`; whoever is behind hears of what it is when they have caught up."""
+        def state() -> list[api_signals.Signal]:
+            return api_signals.signal_for(ef.UnitChanged(unit), self._view)
+
+        for channel in self.channels.values():
+            if channel.hears(False):
+                channel.news(unit, was or state, state)
 
     def _signal(self, signals: list[api_signals.Signal], is_of_job: bool = False) -> None:
         for channel in self.channels.values():

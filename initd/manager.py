@@ -24,14 +24,14 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
 from initd.core.answers import Error, Order, Return
+from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
-from initd.core.load import load_unit
 from initd.core.managerconf import ManagerConfig, configure
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
 from initd.core.socket import instance_name
-from initd.core.sources import Allowed, LoadFacts, UnitFiles
+from initd.core.sources import LoadFacts
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
@@ -39,7 +39,7 @@ from initd.core.view import View
 from initd.handover import Handover
 from initd.madeunits import MadeUnits
 from initd.options import Options
-from initd.shell import allowed, bootfiles, cgroup, limits, machine, successor, zones
+from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -58,11 +58,12 @@ from initd.shell.scheduling import adopt
 from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
+from initd.unitreader import UnitReader
 from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from initd.handover import Part
@@ -108,7 +109,6 @@ class Manager:
         self.loop = Loop()
         self.container = limits.probe()
         self._helper = library + "/initd/exec/pyinit-exec"
-        self._allowed: Allowed | None = None
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone.
         self.cgroups = cgroup.detect() if self.container.is_pid_1 else None
@@ -137,10 +137,12 @@ class Manager:
         self.engine.world.default_tasks_max = defaults.tasks_max
         self._share_environment()
         self.unit_dirs = UnitDirs()
+        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict)
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
-            self.fates_of,
+            self.units.fates_of,
+            self.spawner.dynamic_users,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
@@ -153,7 +155,7 @@ class Manager:
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self.bus.handlers(),
         )
-        self.made_units = MadeUnits(self.unit_dirs, self.read, self.load_one, self.feed, self.performer,
+        self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.engine.world.surroundings)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
@@ -177,7 +179,7 @@ class Manager:
 
     def _reconfigure(self) -> None:
         config = self._configure()
-        self.facts.load = config.facts
+        self.facts.load = self.units.facts = config.facts
         self.engine.world.default_tasks_max = config.facts.tasks_max
         self.spawner.facts = self.spawner.facts.replace(
             default_limits=DEFAULT_LIMITS | config.limits,
@@ -226,6 +228,12 @@ class Manager:
         self.carry_out(effects)
         if isinstance(event, ev.EnvironmentRequest):
             self._share_environment()
+        elif isinstance(event, ev.TuningRequest):
+            self._direct_journal()
+
+    def _direct_journal(self) -> None:
+        tuning = self.engine.world.tuning
+        self.journal.direct(tuning.log_target, tuning.log_level)
 
     def carry_out(self, effects: Iterable[ef.Effect]) -> None:
         for effect in effects:
@@ -270,7 +278,7 @@ class Manager:
         try:
             missing = graph.missing()
             while missing and self.exit is None:
-                self.feed(ev.UnitsLoaded(tuple(self.read(name) for name in missing)))
+                self.feed(ev.UnitsLoaded(tuple(self.units.read(name) for name in missing)))
                 missing = graph.missing()
         finally:
             gc.enable()
@@ -278,36 +286,6 @@ class Manager:
     def load_one(self, name: str) -> Unit:
         self.load(name)
         return self.engine.units[name]
-
-    def read(self, name: str) -> UnitDefinition:
-        files = self.unit_dirs.read(name)
-        definition = load_unit(files, self.facts.load)
-        if definition.source_path:
-            definition = definition.replace(source_mtime_usec=self.unit_dirs.mtime_usec(definition.source_path))
-        return self._refuse_if_strict(files, definition)
-
-    @property
-    def allowed(self) -> Allowed:
-        """What the container allows, found out when somebody wants to know."""
-        if self._allowed is None:
-            self._allowed = allowed.probe(self.container, self._helper)
-        return self._allowed
-
-    def fates_of(self, unit: Unit) -> Sequence[object]:
-        """What becomes of each directive of a unit; asked for by people, and imported then."""
-        from initd.core import unitfates
-
-        return unitfates.judge_unit(self.unit_dirs.read(unit.name), unit.definition, self.allowed)
-
-    def _refuse_if_strict(self, files: UnitFiles, definition: UnitDefinition) -> UnitDefinition:
-        texts = (files.fragment, *files.dropins)
-        if not self.options.is_strict and not any(text is not None and "X-Strict" in text.text for text in texts):
-            return definition
-        from initd.core import unitfates
-
-        if not unitfates.is_strict(files, self.options.is_strict):
-            return definition
-        return unitfates.refuse(definition, unitfates.judge_unit(files, definition, self.allowed))
 
     def _on_connection(self, unit: str, connection: OwnedFd, peer: str) -> None:
         """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""
@@ -322,12 +300,14 @@ class Manager:
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""
         self.clients.tell_reloading(True)
+        world = self.engine.world
+        world.boot_times = world.boot_times.replace(units_load=now())
         self._reconfigure()
         self.unit_dirs.forget()
         definitions: dict[str, UnitDefinition] = {}
         for name in sorted(self.engine.graph.units):
             kept = self.engine.graph.units[name].definition
-            definition = kept if kept.is_transient else self.read(name)
+            definition = kept if kept.is_transient else self.units.read(name)
             if definition.load_state is not LoadState.NOT_FOUND:
                 definitions[definition.name] = definition
         self.carry_out(self.engine.reload(list(definitions.values()), now()))
@@ -349,7 +329,9 @@ class Manager:
             caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
 
     def _carry_out_order(self, order: Order, caller: Caller) -> None:
-        if order.kind == FREEZE:
+        if order.kind == IN_FILE:
+            caller.channel.reply_file(caller.client, caller.serial, order.args[0])
+        elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
         elif order.kind == START_TRANSIENT:
             self.clients.answer(caller, self.made_units.start(*order.args))
@@ -361,8 +343,9 @@ class Manager:
         elif order.kind == "Reexecute":
             self.handover.ask(caller)
         else:
-            caller.answer(carry_out(order))
-            if is_change(order):
+            answer = carry_out(order)
+            caller.answer(answer)
+            if is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
 
@@ -477,7 +460,9 @@ class Manager:
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
             self.engine.world.foreground = target
+        world, began = self.engine.world, now()
         self.load(target, *ALWAYS_LOADED)
+        world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
     def _pin_target(self) -> str:
@@ -585,9 +570,10 @@ class Manager:
         problems = handover.restore(parts, state["parts"])
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
         self._pin_target()
-        self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.read(name)) for name in saved.names)))
+        self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))
         self.load()
         self.carry_out(self.engine.restore(saved, now()))
+        self._direct_journal()
         self._share_environment()
         problems += handover.restore(outside, state["parts"])
         self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])

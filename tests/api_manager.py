@@ -14,6 +14,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.answers import Call, Error, Order, Return, Submit
 from initd.core.api import answer
+from initd.core.api_manager import IN_FILE
 from initd.core.api_signals import signal_for
 from initd.core.engine import Engine
 from initd.core.load import load_unit
@@ -33,6 +34,8 @@ Answer = Return | Error | Submit | Order
 
 class FakeFacts:
     version = "252 (pyinit test)"
+    features = "+SECCOMP"
+    tainted = ""
     virtualization = "podman"
     architecture = "x86-64"
     machine_id = "0123456789abcdef0123456789abcdef"
@@ -72,6 +75,9 @@ class FakeFacts:
 
     def directive_fates(self, unit: Unit) -> list[DirectiveFate]:
         return judge_unit(self._manager.dirs.read(unit.name), unit.definition, Allowed())
+
+    def dynamic_users(self) -> dict[str, int]:
+        return {}
 
     def ids(self, unit: Unit) -> tuple[int | None, int | None]:
         return (None, None)
@@ -201,6 +207,9 @@ class FakeManager:
         assert self.control is not None
         if isinstance(found, Order):
             self.orders.append(found)
+            if found.kind == IN_FILE:
+                self.control.reply_file(*key, found.args[0])
+                return
             found = self.carry_out_order(found)
         if isinstance(found, Return):
             self.control.reply(*key, found.signature, found.values)

@@ -34,6 +34,10 @@ class Channel:
     def signal(self, path, interface, member, signature, values):
         self.signals.append(member)
 
+    def news(self, subject, make, make_later):
+        for signal in make():
+            self.signal(*signal)
+
     def hears(self, is_of_job):
         return bool(self.subscribed or is_of_job and self.held)
 

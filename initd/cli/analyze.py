@@ -29,6 +29,14 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "compare-versions": ("analyze_tables", "compare_versions", 2, 3),
     "verify": ("analyze_verify", "verify", 1, None),
     "dump": ("analyze_dump", "dump", 0, None),
+    # As they were called before systemctl had them.
+    "log-level": ("manager_settings", "log_level", 0, 1),
+    "log-target": ("manager_settings", "log_target", 0, 1),
+    "set-log-level": ("manager_settings", "log_level", 1, 1),
+    "set-log-target": ("manager_settings", "log_target", 1, 1),
+    "get-log-level": ("manager_settings", "log_level", 0, 0),
+    "get-log-target": ("manager_settings", "log_target", 0, 0),
+    "service-watchdogs": ("manager_settings", "service_watchdogs", 0, 1),
 }
 #: Verbs of systemd's that are not here, and why.
 _REFUSED = {
@@ -57,7 +65,7 @@ _ONLY_FOR = {
 _USES_ROOT = frozenset(("cat-config", "verify", "condition"))
 _USES_GLOBAL = frozenset(("dot", "unit-paths", "verify"))
 #: These ask the manager, and there is one only.
-_ASKS_MANAGER = frozenset(("dump",))
+_ASKS_MANAGER = frozenset(("dump", *(verb for verb, row in VERBS.items() if row[0] == "manager_settings")))
 _TRUE = frozenset(("1", "yes", "y", "true", "t", "on"))
 _FALSE = frozenset(("0", "no", "n", "false", "f", "off"))
 _HELP = """\
@@ -79,6 +87,13 @@ Commands:
   compare-versions VERSION1 [OP] VERSION2
                              Which version is newer
   dump [PATTERN...]          All the manager knows of its units
+  log-level [LEVEL]          What the manager logs
+  get-log-level              (the same)
+  set-log-level LEVEL        (the same)
+  log-target [TARGET]        Where it logs to
+  get-log-target             (the same)
+  set-log-target TARGET      (the same)
+  service-watchdogs [BOOL]   Whether services' watchdogs are heeded
 
 Options:
      --iterations=N          Show so many elapses of a calendar event
@@ -126,8 +141,23 @@ def _run(arguments: list[str]) -> int:
     if most is not None and len(words) > most:
         raise UsageError("Too many arguments.")
     module = __import__("initd.cli." + module_name, fromlist=(function_name,))
-    status: int = getattr(module, function_name)(words, options)
+    status: int = _guarded(verb, getattr(module, function_name), words, options)
     return status
+
+
+def _guarded(verb: str, function: object, words: list[str], options: AnalyzeOptions) -> int:
+    if verb not in _ASKS_MANAGER:
+        return function(words, options)  # type: ignore[operator, no-any-return]
+    from initd.cli.bus import BusError, NotRunning
+    from initd.cli.systemctl import report_not_running
+
+    try:
+        return function(words, options)  # type: ignore[operator, no-any-return]
+    except NotRunning as problem:
+        return report_not_running(verb, problem)
+    except BusError as problem:
+        complain_behind(f"Failed to {verb}: {problem.text}")
+        return 1
 
 
 def _check(verb: str, options: AnalyzeOptions) -> None:

@@ -8,7 +8,7 @@ import sys
 from initd.cli.bus import UNIT, Bus, BusError
 from initd.cli.names import expand
 from initd.cli.options import Options
-from initd.cli.output import complain
+from initd.cli.output import BLUE, complain, linked, painted
 from initd.core.objectpath import unit_path
 
 
@@ -54,7 +54,7 @@ def _print_file(path: str) -> bool:
     except OSError as problem:
         complain(f"Failed to open {path}: {problem.strerror}")
         return False
-    sys.stdout.write(f"# {path}\n{text}")
+    sys.stdout.write(painted(f"# {linked(path)}", BLUE) + f"\n{text}")
     if text and not text.endswith("\n"):
         print()
     return True
@@ -66,9 +66,11 @@ def help_pages(arguments: list[str], options: Options) -> int:
     status = 0
     for name in expand(arguments, bus):
         pages = bus.get(unit_path(name), UNIT, "Documentation")
-        if not pages:
-            complain(f"Documentation for {name} not known.")
+        if bus.get(unit_path(name), UNIT, "LoadState") == "not-found":
+            complain(f"Unit {name} could not be found.")
             status = 1
+        elif not pages:
+            complain(f"Documentation for {name} not known.")
         for page in pages:
             if not page.startswith("man:"):
                 print(f"Additional documentation: {page}")

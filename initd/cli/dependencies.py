@@ -7,7 +7,7 @@ import sys
 from initd.cli.bus import Bus
 from initd.cli.names import expand
 from initd.cli.options import Options
-from initd.cli.output import glyph, state_glyph
+from initd.cli.output import PLAIN, glyph, painted, state_colour, state_glyph
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
@@ -74,10 +74,13 @@ class _Tree:
             if self._options.all or other.endswith(".target"):
                 self.add_below(other, level + 1, [*is_last_of, is_last], (*ancestors, other))
 
+    def _dot(self, state: str) -> str:
+        return state_glyph(state) if state_colour(state) else painted(state_glyph(state), PLAIN)
+
     def _add_line(self, name: str, level: int, is_last_of: list[bool], is_last: bool) -> None:
         if self._options.plain:
             self._out.append(f"  {name}\n")
             return
-        dot = " " if name == "..." else state_glyph(self._properties(name).get("ActiveState", "inactive"))
+        dot = " " if name == "..." else self._dot(self._properties(name).get("ActiveState", "inactive"))
         bars = "".join("  " if is_end else glyph("line") for is_end in is_last_of[1:])
         self._out.append(f"{dot} {bars}{glyph('corner' if is_last else 'branch')}{name}\n")

@@ -22,11 +22,22 @@ def change(arguments: list[str], options: Options) -> int:
     from initd.cli import unitfiles
 
     verb: str = options.verb  # type: ignore[attr-defined]
+    _check_root(options)
     bus = None if options.root or options.scope == "global" else _connect()
     status = unitfiles.VERBS[verb](arguments, _as_file_options(options, bus is not None))
     if status or bus is None:
         return status
     return _tell_manager(bus, verb, arguments, options)
+
+
+def _check_root(options: Options) -> None:
+    import os
+
+    if options.root and not os.path.isdir(options.root):
+        from initd.cli.options import UsageError
+
+        text = f"Failed to initialize unit search paths for root directory {options.root}: No such file or directory"
+        raise UsageError(text)
 
 
 def _connect() -> Bus | None:
@@ -63,6 +74,7 @@ def ask(arguments: list[str], options: Options) -> int:
     from initd.cli import unitfiles
 
     verb: str = options.verb  # type: ignore[attr-defined]
+    _check_root(options)
     return unitfiles.VERBS[verb](arguments, _as_file_options(options, False))
 
 
@@ -81,4 +93,6 @@ def _as_file_options(options: Options, is_live: bool) -> UnitFileOptions:
         preset_mode=options.preset_mode,
         types=tuple(options.types),
         states=tuple(options.states),
+        is_full=options.full,
+        output=options.output,
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from initd.cli.bus import MANAGER, PROPERTIES, SYSTEMD, UNIT, Bus, BusError
 from initd.cli.names import expand, is_glob
-from initd.cli.options import Options
-from initd.cli.output import complain, print_table
+from initd.cli.options import Options, UsageError
+from initd.cli.output import complain
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
@@ -73,12 +71,17 @@ _REASONS = {
 def queue(arguments: list[str], options: Options) -> int:
     """One of the verbs that queue a job for each unit."""
     verb: str = options.verb  # type: ignore[attr-defined]
+    if options.marked and verb != "reload-or-restart":
+        raise UsageError("--marked may only be used with 'reload-or-restart'.")
+    if options.marked and arguments:
+        raise UsageError("No additional arguments allowed with --marked.")
+    if options.wait and options.no_block:
+        raise UsageError("--wait may not be combined with --no-block.")
     if verb == "isolate":
-        if options.job_mode != "replace":
-            complain("Cannot specify job mode for isolate")
-            return 1
         options.job_mode = "isolate"
     bus = Bus()
+    if options.marked:
+        return _queue_marked(bus, options)
     if verb == "start" and not options.all and any(is_glob(word) for word in arguments):
         complain(
             "Warning: systemctl start called with a glob pattern.\n"
@@ -88,6 +91,13 @@ def queue(arguments: list[str], options: Options) -> int:
         )
     names = expand(arguments, bus, ".target" if verb == "isolate" else ".service", _states_for(verb, options))
     return queue_units(bus, verb, names, options)
+
+
+def _queue_marked(bus: Bus, options: Options) -> int:
+    """Whatever is marked for a reload or a restart (systemctl(1), --marked)."""
+    (paths,) = bus.ask("EnqueueMarkedJobs")
+    jobs = {path: path for path in paths}
+    return 0 if options.no_block or not jobs or _wait_for_jobs(bus, jobs, options) else 1
 
 
 def _states_for(verb: str, options: Options) -> list[str]:
@@ -243,23 +253,9 @@ def state_told_by(message: Message) -> tuple[str, str]:
 
 
 def list_jobs(arguments: list[str], options: Options) -> int:
-    from fnmatch import fnmatchcase
+    from initd.cli.listing_jobs import show
 
-    (rows,) = Bus().ask("ListJobs")
-    if arguments:
-        wanted = [row for row in rows if any(fnmatchcase(row[1], pattern) for pattern in arguments)]
-    else:
-        wanted = rows
-    if not wanted:
-        if not options.no_legend and not options.quiet:
-            print("No jobs listed." if rows else "No jobs running.")
-        return 0
-    with_legend = not options.no_legend and not options.quiet
-    header = ("JOB", "UNIT", "TYPE", "STATE") if with_legend else None
-    print_table(header, [(str(row[0]), row[1], row[2], row[3]) for row in wanted])
-    if with_legend:
-        sys.stdout.write(f"\n{len(wanted)} jobs listed.\n")
-    return 0
+    return show(arguments, options)
 
 
 def cancel(arguments: list[str], options: Options) -> int:

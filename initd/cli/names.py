@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import sys
 
+from initd.cli.options import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from initd.cli.bus import Bus
+    from initd.cli.options import Options
 
 _SUFFIXES = (
     "service", "socket", "target", "device", "mount", "automount", "swap", "timer", "path", "slice", "scope",
@@ -47,11 +52,32 @@ def mangle_glob(word: str, suffix: str = ".service") -> str:
     return word if is_whole else word + suffix
 
 
-def expand(words: list[str], bus: Bus, suffix: str = ".service", states: list[str] | None = None) -> list[str]:
-    """Unit names for words: plain ones first, then what the globs match among the loaded units, in the list's order."""
+def is_wanted(row: tuple[Any, ...], options: Options, has_states: bool) -> bool:
+    """Whether the user wants to see this row of ListUnits()."""
+    name, following, job_id = row[0], row[5], row[7]
+    if options.types and name.rpartition(".")[2] not in options.types:
+        return False
+    if has_states or options.all:
+        return True
+    # What is down and has nothing to do is left out.
+    return not following and (row[3] != "inactive" or bool(job_id))
+
+
+def expand(words: list[str], bus: Bus, suffix: str = ".service", states: list[str] | None = None,
+           options: Options | None = None) -> list[str]:
+    """Unit names for words: plain ones first, then what the globs match among the loaded units, in the list's order.
+
+    With options, a glob matches what `list-units` would show: by --type=, --state= and --all.
+    """
+    if "" in words:
+        raise UsageError("Failed to mangle name: Invalid argument\nFailed to expand names: Invalid argument")
     names = [mangle(word, suffix) for word in words if not is_glob(word)]
     patterns = [mangle_glob(word, suffix) for word in words if is_glob(word)]
-    if patterns:
+    if patterns and options is not None:
+        states = [*options.states, *(["failed"] if options.failed else [])]
+        (rows,) = bus.ask("ListUnitsByPatterns", "asas", states, patterns)
+        names += [row[0] for row in rows if is_wanted(row, options, bool(states))]
+    elif patterns:
         (rows,) = bus.ask("ListUnitsByPatterns", "asas", states or [], patterns)
         names += [row[0] for row in rows]
     return names

@@ -104,7 +104,7 @@ def _value_only(options: Options, value: str) -> None:
     _properties(options, value)
 
 
-_TYPES = (
+UNIT_TYPES = (
     "service", "mount", "swap", "socket", "target", "device", "automount", "timer", "path", "slice", "scope",
 )  # fmt: skip
 _LOAD_STATES = ("stub", "loaded", "not-found", "bad-setting", "error", "merged", "masked")
@@ -112,7 +112,7 @@ _LOAD_STATES = ("stub", "loaded", "not-found", "bad-setting", "error", "merged",
 
 def _add_type(options: Options, value: str) -> None:
     for word in value.split(","):
-        if word in _TYPES or word == "help":
+        if word in UNIT_TYPES or word == "help":
             options.types.append(word)
         elif word in _LOAD_STATES:
             options.states.append(word)
@@ -138,10 +138,13 @@ def _boolean(value: str) -> bool:
 
 
 def _legend(options: Options, value: str) -> None:
-    options.no_legend = not _boolean(value)
+    try:
+        options.no_legend = not _boolean(value)
+    except UsageError:
+        raise UsageError(f"Failed to parse boolean argument to --legend: {value}.") from None
 
 
-_OUTPUTS = (
+OUTPUTS = (
     "short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic", "short-unix",
     "short-delta", "verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit",
 )  # fmt: skip
@@ -149,8 +152,8 @@ _OUTPUTS = (
 
 def _output(options: Options, value: str) -> None:
     if value == "help":
-        raise UsageError("\n".join(_OUTPUTS))
-    if value not in _OUTPUTS:
+        raise UsageError("\n".join(OUTPUTS))
+    if value not in OUTPUTS:
         raise UsageError(f"Unknown output '{value}'.")
     options.output = value
 
@@ -168,7 +171,7 @@ def _timestamp(options: Options, value: str) -> None:
 
 
 #: Long option → (what it does, whether it takes a value).
-_LONG: dict[str, tuple[Callable[[Options, str], None], bool]] = {
+LONG: dict[str, tuple[Callable[[Options, str], None], bool]] = {
     "help": (_flag("help"), False),
     "version": (_flag("version"), False),
     "type": (_add_type, True),
@@ -226,7 +229,7 @@ _LONG: dict[str, tuple[Callable[[Options, str], None], bool]] = {
     "when": (_text("when"), True),
 }
 #: Letter → its long option.
-_SHORT = {
+SHORT = {
     "h": "help", "t": "type", "p": "property", "a": "all", "l": "full", "q": "quiet", "f": "force", "s": "signal",
     "i": "ignore-inhibitors", "H": "host", "M": "machine", "n": "lines", "o": "output", "r": "recursive",
     "T": "show-transaction",
@@ -254,15 +257,15 @@ def parse(arguments: list[str], program: str = "systemctl") -> tuple[Options, li
 def _apply_long(options: Options, word: str, waiting: list[str], program: str) -> None:
     typed, sign, value = word.partition("=")
     name = typed
-    if name not in _LONG:
-        longer = [known for known in _LONG if known.startswith(typed)]
+    if name not in LONG:
+        longer = [known for known in LONG if known.startswith(typed)]
         if not longer:
             raise UsageError(f"{program}: unrecognized option '--{word}'")
         if len(longer) > 1:
             possible = " ".join(f"'--{known}'" for known in longer)
             raise UsageError(f"{program}: option '--{word}' is ambiguous; possibilities: {possible}")
         name = longer[0]
-    apply, takes_value = _LONG[name]
+    apply, takes_value = LONG[name]
     if sign and not takes_value:
         raise UsageError(f"{program}: option '--{name}' doesn't allow an argument")
     if takes_value and not sign:
@@ -286,8 +289,8 @@ def _apply_letters(options: Options, letters: str, waiting: list[str], program: 
         if letter == "P":
             apply: Callable[[Options, str], None] = _value_only
             takes_value = True
-        elif letter in _SHORT:
-            apply, takes_value = _LONG[_SHORT[letter]]
+        elif letter in SHORT:
+            apply, takes_value = LONG[SHORT[letter]]
         else:
             raise UsageError(f"{program}: invalid option -- '{letter}'" + _hint(program, letter + letters))
         if not takes_value:

@@ -13,9 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def complain(text: str) -> None:
+#: What systemd's commands put around words on a terminal.
+PLAIN, UNDERLINE, BOLD = "\x1b[0m", "\x1b[0;4m", "\x1b[0;1;39m"
+RED, GREEN, YELLOW, BLUE, GREY = "\x1b[0;1;31m", "\x1b[0;1;32m", "\x1b[0;1;38;5;185m", "\x1b[0;1;34m", "\x1b[0;38;5;245m"
+
+
+def is_coloured(fd: int = 1) -> bool:
+    """$SYSTEMD_COLORS and $NO_COLOR say so, or a terminal that can is looked at (systemd(1), ENVIRONMENT)."""
+    said = os.environ.get("SYSTEMD_COLORS")
+    if said is not None:
+        return said.lower() not in ("0", "no", "n", "false", "f", "off")
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return os.isatty(fd)
+
+
+def painted(text: str, colour: str, fd: int = 1) -> str:
+    return f"{colour}{text}{PLAIN}" if colour and is_coloured(fd) else text
+
+
+def complain(text: str, colour: str = RED) -> None:
     """One line for a person, not for a pipe; where what is quoted has more, empty ones are left out, as in a log."""
-    print("\n".join(line for line in text.split("\n") if line) if "\n" in text else text, file=sys.stderr)
+    lines = [line for line in text.split("\n") if line] if "\n" in text else [text]
+    print("\n".join(painted(line, colour, 2) for line in lines), file=sys.stderr)
 
 
 def complain_behind(text: str) -> None:
@@ -26,9 +46,9 @@ def complain_behind(text: str) -> None:
 
 def print_version() -> None:
     """Whose behaviour this is, in the form scripts know, and what it really is."""
-    from initd import SYSTEMD_VERSION, __version__
+    from initd import FEATURES, SYSTEMD_VERSION, __version__
 
-    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})")
+    print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})\n{FEATURES}")
 
 
 def is_utf8() -> bool:
@@ -58,9 +78,16 @@ def glyph(word: str) -> str:
 _STATE_GLYPHS = {"inactive": "circle", "failed": "cross", "reloading": "reloading", "maintenance": "circle"}
 
 
+_STATE_COLOURS = {"active": GREEN, "reloading": GREEN, "failed": RED}
+
+
 def state_glyph(active_state: str) -> str:
     """The dot in front of a unit."""
-    return glyph(_STATE_GLYPHS.get(active_state, "dot"))
+    return painted(glyph(_STATE_GLYPHS.get(active_state, "dot")), state_colour(active_state))
+
+
+def state_colour(active_state: str) -> str:
+    return _STATE_COLOURS.get(active_state, "")
 
 
 def print_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> None:
@@ -82,6 +109,13 @@ def format_span(usec: int) -> str:
     return text[:-4] + "s" if "." in text and text.endswith("000s") else text
 
 
+def linked(path: str) -> str:
+    """A path that a terminal may offer to open."""
+    if not path.startswith("/") or not is_coloured() or not os.isatty(1):
+        return path
+    return f"\x1b]8;;file://{os.uname().nodename}{path}\a{path}\x1b]8;;\a"
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 
 _USEC = 1_000_000
@@ -100,6 +134,17 @@ def format_timestamp(usec: int, style: str = "pretty") -> str:
     fraction = f".{usec % _USEC:06d}" if style.startswith("us") else ""
     zone = "UTC" if style.endswith("utc") else broken.tm_zone
     return f"{day} {time.strftime('%Y-%m-%d %H:%M:%S', broken)}{fraction} {zone}"
+
+
+def next_elapse(realtime: int, monotonic: int) -> int:
+    """When a timer elapses, by the wall clock: the nearer of what its two clocks say; 0 for never."""
+    import time
+
+    never = 2**64 - 1
+    times = [realtime] if realtime not in (0, never) else []
+    if monotonic not in (0, never):
+        times.append(monotonic - time.monotonic_ns() // 1000 + time.time_ns() // 1000)
+    return min(times, default=0)
 
 
 def _plural(count: int, word: str) -> str:

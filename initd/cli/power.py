@@ -38,7 +38,7 @@ def end(arguments: list[str], options: Options) -> int:
 
 def _exit_code(word: str) -> int:
     if not (word.isascii() and word.isdigit() and int(word) < 256):
-        raise UsageError(f"Invalid exit code '{word}'.")
+        raise UsageError("Invalid exit code.")
     return int(word)
 
 

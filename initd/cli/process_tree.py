@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.cli.output import glyph
+from initd.cli.output import GREY, glyph, painted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def _draw_group(group: _Group, prefix: str) -> list[str]:
     width = len(str(processes[-1][0])) if processes else 0
     for position, (pid, command) in enumerate(processes):
         is_last = position == len(processes) - 1 and not groups
-        lines.append(f"{prefix}{glyph('corner' if is_last else 'branch')}{pid:>{width}} {_shown(command)}")
+        branch = prefix + glyph("corner" if is_last else "branch")
+        lines.append(branch + painted(f"{pid:>{width}} {_shown(command)}", GREY))
     for position, (name, inner) in enumerate(groups):
         is_last = position == len(groups) - 1
         lines.append(f"{prefix}{glyph('corner' if is_last else 'branch')}{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from initd.cli.bus import MANAGER, MANAGER_PATH, Bus, BusError
+from initd.cli.bus import MANAGER, MANAGER_PATH, SYSTEMD, Bus, BusError
 from initd.cli.names import expand
 from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
@@ -67,7 +67,10 @@ def _for_each(method: str, verb: str, arguments: list[str]) -> int:
         try:
             bus.ask(method, "s", name)
         except BusError as problem:
-            complain(f"Failed to {verb} unit {name}: {problem.text}")
+            if problem.name == SYSTEMD + ".NoSuchUnit":
+                complain(f"Failed to add reference to unit {name}: Unit {name} not found.")
+            else:
+                complain(f"Failed to {verb} unit {name}: {problem.text}")
             status = 1
     return status
 

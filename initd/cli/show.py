@@ -20,9 +20,9 @@ def show(arguments: list[str], options: Options) -> int:
     if options.timestamp != "pretty":
         property_format.set_timestamp_style(options.timestamp)
     bus = Bus()
-    paths = [MANAGER_PATH] if not arguments else _paths(arguments, bus)
+    paths = [MANAGER_PATH] if not arguments else _paths(arguments, bus, options)
     for position, path in enumerate(paths):
-        if position and not options.value:
+        if position:
             print()
         try:
             _show_one(bus, path, options)
@@ -32,11 +32,11 @@ def show(arguments: list[str], options: Options) -> int:
     return 0
 
 
-def _paths(arguments: list[str], bus: Bus) -> list[str]:
+def _paths(arguments: list[str], bus: Bus, options: Options) -> list[str]:
     """The objects that are meant: a number is a job, everything else a unit."""
     numbers = [job_path(int(word)) for word in arguments if word.isascii() and word.isdigit()]
     words = [word for word in arguments if not (word.isascii() and word.isdigit())]
-    return numbers + [unit_path(name) for name in expand(words, bus)]
+    return numbers + [unit_path(name) for name in expand(words, bus, options=options)]
 
 
 FATES = "DirectiveFates"

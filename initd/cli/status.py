@@ -9,12 +9,20 @@ from initd.cli.jobs import warn_of_changes
 from initd.cli.names import expand
 from initd.cli.options import Options
 from initd.cli.output import (
+    GREEN,
+    GREY,
+    RED,
+    YELLOW,
     complain,
     format_ago,
     format_bytes,
     format_span,
     format_timestamp,
     glyph,
+    linked,
+    next_elapse,
+    painted,
+    state_colour,
     state_glyph,
 )
 from initd.cli.process_tree import draw
@@ -53,6 +61,7 @@ def status(arguments: list[str], options: Options) -> int:
             complain(f"Failed to get properties: {problem.text}")
             return 1
         if unit.load_state == "not-found" and unit.active_state == "inactive":
+            sys.stdout.flush()
             complain(f"Unit {name} could not be found.")
             found = found or _NO_SUCH_UNIT
             continue
@@ -89,7 +98,7 @@ def _names(arguments: list[str], bus: Bus, options: Options) -> list[str]:
             (path,) = bus.ask("GetUnitByPID", "u", int(word))
             names.append(unit_name(path) or "")
         else:
-            names += expand([word], bus)
+            names += expand([word], bus, options=options)
     return names
 
 
@@ -151,8 +160,8 @@ def _not_applied(bus: Bus, unit: Shown) -> list[str]:
     keys: dict[str, None] = {}
     counts: dict[str, int] = {}
     for *_, key, fate, _ in found:
-        if fate != "applied":
-            keys[f"{key}=" if key else "?"] = None
+        if fate != "applied" and key:  # what is no directive is told by the log
+            keys[f"{key}="] = None
             counts[fate] = counts.get(fate, 0) + 1
     if not keys:
         return []
@@ -168,13 +177,22 @@ def _loaded(unit: Shown) -> str:
     error = unit.get("LoadError", ("", ""))
     if error[1]:
         return f"{unit.load_state} (Reason: {error[1]})"
-    words = [unit.get("SourcePath", "") or unit.get("FragmentPath", "")]
-    if unit.get("UnitFileState", ""):
-        words.append(unit.get("UnitFileState", ""))
-        if unit.get("UnitFilePreset", "") and words[-1] not in ("static", "alias", "generated", "transient"):
-            words.append(f"preset: {unit.get('UnitFilePreset', '')}")
-    shown = "; ".join(word for word in words if word)
+    path = unit.get("SourcePath", "") or unit.get("FragmentPath", "")
+    words = [linked(path)] if path else []
+    state, preset = unit.get("UnitFileState", ""), unit.get("UnitFilePreset", "")
+    if state:
+        has_preset = bool(preset) and state not in ("static", "alias", "generated", "transient")
+        # Where there is no preset, systemd's colour for it is left, around nothing.
+        words.append(painted(state, _FILE_COLOURS.get(state, "")) + ("" if has_preset else painted("", GREEN)))
+        if has_preset:
+            words.append(f"preset: {painted(preset, _FILE_COLOURS.get(preset, ''))}")
+    shown = "; ".join(words)
     return f"{unit.load_state} ({shown})" if shown else unit.load_state
+
+
+_FILE_COLOURS = {
+    "enabled": GREEN, "enabled-runtime": GREEN, "disabled": YELLOW, "linked": YELLOW, "linked-runtime": YELLOW,
+}  # fmt: skip
 
 
 def _dropins(unit: Shown) -> list[str]:
@@ -205,7 +223,7 @@ def _active(unit: Shown) -> str:
     sub_state, result = unit.get("SubState", ""), unit.get("Result", "success")
     text = unit.active_state
     if unit.active_state == "failed" and result not in ("success", ""):
-        text += f" (Result: {result})"
+        text = painted(text, RED) + f" (Result: {result})"
     elif sub_state and sub_state != unit.active_state:
         text += f" ({sub_state})"
     freezer = unit.get("FreezerState", "running")
@@ -220,6 +238,8 @@ def _active(unit: Shown) -> str:
         "deactivating": "ActiveExitTimestamp",
     }.get(unit.active_state, "StateChangeTimestamp")
     usec = unit.get(since, 0)
+    if unit.active_state != "failed" or result in ("success", ""):
+        text = painted(text, state_colour(unit.active_state))
     return f"{text} since {format_timestamp(usec)}; {format_ago(usec)}" if usec else text
 
 
@@ -264,13 +284,14 @@ def _triggers(bus: Bus, unit: Shown) -> list[str]:
     if unit.name.endswith(".timer"):
         lines.append(_line("Trigger", _next_elapse(unit)))
     for position, name in enumerate(unit.get("Triggers", [])):
-        text = f"{glyph('dot')} {name}"
+        state = _state_of(bus, name)
+        text = f"{painted(glyph('dot'), state_colour(state))} {name}"
         lines.append(_line("Triggers", text) if not position else _continued(text))
     return lines
 
 
 def _next_elapse(unit: Shown) -> str:
-    usec = unit.get("NextElapseUSecRealtime", 0)
+    usec = next_elapse(unit.get("NextElapseUSecRealtime", 0), unit.get("NextElapseUSecMonotonic", _U64_MAX))
     return f"{format_timestamp(usec)}; {format_ago(usec)}" if usec else "n/a"
 
 
@@ -292,7 +313,9 @@ def _processes(unit: Shown) -> list[str]:
     for name in _EXEC_PROPERTIES:
         for _, argv, _, start, _, stop, _, pid, code, exit_status in unit.get(name, []):
             if pid and start and stop:
-                lines.append(_line("Process", f"{pid} {name}={' '.join(argv)} {_outcome(code, exit_status)}"))
+                is_good = code == 1 and exit_status == 0
+                outcome = painted(_outcome(code, exit_status), "" if is_good else RED)
+                lines.append(_line("Process", f"{pid} {name}={' '.join(argv)} {outcome}"))
     return lines
 
 
@@ -344,7 +367,7 @@ def _resources(unit: Shown) -> list[str]:
     lines = []
     tasks, limit = unit.get("TasksCurrent", _U64_MAX), unit.get("TasksMax", _U64_MAX)
     if tasks != _U64_MAX:
-        lines.append(_line("Tasks", f"{tasks} (limit: {limit})" if limit != _U64_MAX else str(tasks)))
+        lines.append(_line("Tasks", f"{tasks}{painted(f' (limit: {limit})', GREY)}" if limit != _U64_MAX else str(tasks)))
     memory = unit.get("MemoryCurrent", _U64_MAX)
     if memory != _U64_MAX:
         lines.append(_line("Memory", format_bytes(memory)))

@@ -6,13 +6,13 @@ A verb is a function `verb(arguments, options) -> exit status`.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from initd.cli.options import Options, UsageError, parse
 
 #: Verb → (module of initd.cli, function, fewest and most arguments). None: as many as you like.
 _JOBS = ("jobs", "queue", 1, None)
+_SERVICE_SETTING = ("manager_settings", "service_log", 1, 2)
 _FILES = ("files", "change", 1, None)
 _POWER = ("power", "end", 0, 1)
 VERBS: dict[str, tuple[str, str, int, int | None]] = {
@@ -40,6 +40,8 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "list-units": ("listing", "list_units", 0, None),
     "list-timers": ("listing_triggers", "list_timers", 0, None),
     "list-sockets": ("listing_triggers", "list_sockets", 0, None),
+    "list-automounts": ("listing_triggers", "list_automounts", 0, None),
+    "list-machines": ("listing_triggers", "list_machines", 0, None),
     "list-dependencies": ("dependencies", "list_dependencies", 0, None),
     "list-unit-files": ("files", "ask", 0, None),
     "cat": ("cat", "cat", 1, None),
@@ -78,24 +80,23 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "rescue": ("power", "change_state", 0, 0),
     "emergency": ("power", "change_state", 0, 0),
     "help": ("cat", "help_pages", 1, None),
+    "log-level": ("manager_settings", "log_level", 0, 1),
+    "log-target": ("manager_settings", "log_target", 0, 1),
+    "service-watchdogs": ("manager_settings", "service_watchdogs", 0, 1),
+    "service-log-level": _SERVICE_SETTING,
+    "service-log-target": _SERVICE_SETTING,
+    "bind": ("manager_settings", "bind", 2, 3),
+    "mount-image": ("manager_settings", "mount_image", 2, None),
 }
-#: Verbs of systemd's that mean nothing in a container, and why.
+#: Verbs of systemd's that mean nothing in a container: fewest and most arguments, and why.
+_ASLEEP = (0, 0, "a container cannot put the machine to sleep")
 _REFUSED = {
-    "kexec": "a container cannot start another kernel",
-    "switch-root": "a container has no initrd to leave",
-    "suspend": "a container cannot put the machine to sleep",
-    "hibernate": "a container cannot put the machine to sleep",
-    "hybrid-sleep": "a container cannot put the machine to sleep",
-    "suspend-then-hibernate": "a container cannot put the machine to sleep",
-    "list-machines": "there are no machines below this one",
-    "list-automounts": "automount units are not supported",
-    "bind": "not available",
-    "mount-image": "not available",
-    "log-level": "not available",
-    "log-target": "not available",
-    "service-watchdogs": "not available",
-    "service-log-level": "not available",
-    "service-log-target": "not available",
+    "kexec": (0, 0, "a container cannot start another kernel"),
+    "switch-root": (1, 2, "a container has no initrd to leave"),
+    "suspend": _ASLEEP,
+    "hibernate": _ASLEEP,
+    "hybrid-sleep": _ASLEEP,
+    "suspend-then-hibernate": _ASLEEP,
 }
 #: These read or write files where no manager runs, or none is meant (--root=).
 _ON_FILES = frozenset(("files", "is-system-running", "daemon-reload"))
@@ -130,20 +131,27 @@ def _run(words: list[str], options: Options) -> int:
         return usage.print_usage(sorted(VERBS))
     _check_scope(options)
     verb, arguments = (words[0], words[1:]) if words else ("list-units", [])
+    if "help" in (*options.types, *options.states, *options.what) or options.signal in ("help", "list"):
+        from initd.cli import usage
+
+        return usage.print_words(options)
+    if verb in _REFUSED:
+        *limits, reason = _REFUSED[verb]
+        _check_count(arguments, *limits)
+        raise UsageError(f"systemctl {verb}: {reason}.")
     if verb not in VERBS:
-        reason = f"systemctl {verb}: {_REFUSED[verb]}." if verb in _REFUSED else f"Unknown command verb {verb}."
-        raise UsageError(reason)
+        raise UsageError(f"Unknown command verb {verb}.")
     module_name, function_name, fewest, most = VERBS[verb]
+    _check_count(arguments, 0 if options.marked and module_name == "jobs" else fewest, most)
+    module = __import__("initd.cli." + module_name, fromlist=(function_name,))
+    return _guarded(getattr(module, function_name), module_name, verb, arguments, options)
+
+
+def _check_count(arguments: list[str], fewest: int, most: int | None) -> None:
     if len(arguments) < fewest:
         raise UsageError("Too few arguments.")
     if most is not None and len(arguments) > most:
         raise UsageError("Too many arguments.")
-    if "help" in options.types or "help" in options.states or options.signal in ("help", "list"):
-        from initd.cli import usage
-
-        return usage.print_words(options)
-    module = __import__("initd.cli." + module_name, fromlist=(function_name,))
-    return _guarded(getattr(module, function_name), module_name, verb, arguments, options)
 
 
 def _guarded(function: object, module_name: str, verb: str, arguments: list[str], options: Options) -> int:
@@ -170,6 +178,8 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
         print(f"Failed to mangle unit name: {problem}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        import os
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has read enough
         return 0
 
@@ -190,6 +200,8 @@ def report_not_running(verb: str, problem: Exception) -> int:
 
 def is_offline_wanted() -> bool:
     """$SYSTEMD_OFFLINE says so, or we are in a chroot: the manager's root is another than ours."""
+    import os
+
     said = os.environ.get("SYSTEMD_OFFLINE")
     if said is not None:
         return said.lower() in ("1", "yes", "y", "true", "t", "on")

@@ -7,7 +7,9 @@ and problems on stderr, answers on stdout. `core` plans, `shell.unitlinks` reads
 from __future__ import annotations
 
 import os
+import sys
 
+from initd.cli.output import GREEN, GREY, RED
 from initd.core import unitname
 from initd.core.install import plan_disable, plan_enable, plan_preset, plan_preset_all, plan_reenable
 from initd.core.linking import (
@@ -47,6 +49,8 @@ class UnitFileOptions(Record):
     preset_mode: str = "full"
     types: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    is_full: bool = False
+    output: str = ""
     #: A manager runs, and what it is asked to do with files is done here: its words are those of D-Bus errors.
     is_live: bool = False
 
@@ -134,9 +138,13 @@ def _directory(links: UnitLinks, options: UnitFileOptions) -> str:
 def _do(links: UnitLinks, plan: Plan, verb: str, options: UnitFileOptions) -> int:
     """Carry out a plan and tell of it."""
     done = links.perform(plan)
+    said: set[str] = set()
     for step in done.steps:
         if isinstance(step, Note) and step.is_fatal and options.is_live:
-            _err(f"Failed to {verb}: {step.bus_error()[1]}")
+            text = step.bus_error()[1]
+            if text not in said:  # disabling and enabling may fail for one reason: a manager tells the first
+                _err(f"Failed to {verb}: {text}")
+            said.add(text)
         elif isinstance(step, Note):
             root = "" if step.trouble is Trouble.ADVICE else links.root
             _err(step.text(verb, root))
@@ -237,9 +245,7 @@ def mask(args: Sequence[str], options: UnitFileOptions) -> int:
     links = _links(options)
     names = mangle(args, "mask")
     if options.is_live:
-        for name in names:
-            if links.find(name) is None and links.find(unitname.template_of(name)) is None:
-                _err(f"Unit {name} does not exist, proceeding anyway.")
+        _tell_missing(links, names)
     plan = plan_mask(links, names, _directory(links, options), options.is_forced)
     return _then_now(_do(links, plan, "mask unit", options), options)
 
@@ -247,7 +253,16 @@ def mask(args: Sequence[str], options: UnitFileOptions) -> int:
 @_verb
 def unmask(args: Sequence[str], options: UnitFileOptions) -> int:
     links = _links(options)
-    return _do(links, plan_unmask(links, mangle(args, "unmask"), _directory(links, options)), "unmask unit", options)
+    names = mangle(args, "unmask")
+    if options.is_live:
+        _tell_missing(links, names)
+    return _do(links, plan_unmask(links, names, _directory(links, options)), "unmask unit", options)
+
+
+def _tell_missing(links: UnitLinks, names: list[str]) -> None:
+    for name in names:
+        if links.find(name) is None and links.find(unitname.template_of(name)) is None:
+            _err(f"Unit {name} does not exist, proceeding anyway.")
 
 
 @_verb
@@ -256,6 +271,10 @@ def link(args: Sequence[str], options: UnitFileOptions) -> int:
     for path in args:
         if not path.startswith("/") and options.root:
             _err(f"Non-absolute paths are not allowed when --root is used: {path}")
+            return 1
+        if "/" not in path:
+            _err("Link argument must contain at least one directory separator.\n"
+                 f"If you intended to link a file in the current directory, try ./{path} instead.")
             return 1
     paths = [os.path.normpath(os.path.join(os.getcwd(), path)) for path in args]
     return _do(links, plan_link(links, paths, _directory(links, options), options.is_forced), "link unit", options)
@@ -274,7 +293,8 @@ def _add(suffix: str) -> _Verb:
     @_verb
     def add(args: Sequence[str], options: UnitFileOptions) -> int:
         links = _links(options)
-        target, *names = mangle(args, "add-" + suffix)
+        (target,) = mangle(args[:1], "add-" + suffix, suffix=".target")
+        names = mangle(args[1:], "add-" + suffix)
         directory = _directory(links, options)
         plan = plan_add_dependency(links, names, target, suffix, directory, options.is_forced)
         return _do(links, plan, "add dependency" if options.is_live else "add dependency on unit", options)
@@ -332,7 +352,17 @@ def is_enabled(args: Sequence[str], options: UnitFileOptions) -> int:
         is_any_enabled |= state in _ENABLED
         if not options.is_quiet:
             _out(state)
+            if options.is_full:
+                _print_links(links, name, options)
     return 0 if is_any_enabled else 1
+
+
+def _print_links(links: UnitLinks, name: str, options: UnitFileOptions) -> None:
+    """What `disable` would take away."""
+    plan = plan_disable(links, [name], _directory(links, options))
+    for change in plan.changes:
+        if change.kind == "unlink":
+            _out(f"  {change.path}")
 
 
 def _advise(note: Note) -> None:
@@ -363,14 +393,27 @@ def list_files(args: Sequence[str], options: UnitFileOptions) -> int:
 
 def print_unit_files(rows: Sequence[tuple[str, str, str]], options: UnitFileOptions) -> None:
     """The table of `list-unit-files`: (name, state, preset) each."""
-    has_legend = options.has_legend and not options.is_quiet
-    table = [("UNIT FILE", "STATE", "PRESET")] if has_legend else []
-    table += rows
-    widths = [max((len(row[column]) for row in table), default=0) for column in (0, 1)]
-    for name, state, preset in table:
-        _out(f"{name:{widths[0]}} {state:{widths[1]}} {preset}")
-    if has_legend:
+    from initd.cli.options import Options
+    from initd.cli.table import Cell, Table
+
+    table = Table(("UNIT FILE", "STATE", "PRESET"), cut=("UNIT FILE",))
+    for number, (name, state, preset) in enumerate(rows):
+        colour = _COLOURS.get(preset, GREY if preset == "-" else "")
+        table.add(name, Cell(state, _COLOURS.get(state, "")), Cell(preset, colour, None if preset == "-" else preset))
+        if number + 1 < len(rows) and rows[number + 1][0].rpartition(".")[2] != name.rpartition(".")[2]:
+            table.underline_last()
+    shown = Options()
+    shown.output, shown.full, shown.quiet, shown.no_legend = (
+        options.output, options.is_full, options.is_quiet, not options.has_legend)
+    table.show(shown)
+    sys.stdout.flush()
+    if options.has_legend and not options.is_quiet and not options.output.startswith("json"):
         _out(f"\n{len(rows)} unit files listed.")
+
+
+_COLOURS = {
+    "enabled": GREEN, "enabled-runtime": GREEN, "disabled": RED, "masked": RED, "masked-runtime": RED, "bad": RED,
+}  # fmt: skip
 
 
 # --- init scripts ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ def print_words(options: Options) -> int:
 
     if "help" in options.types:
         _print_list("unit types", [each.value for each in _in_manual_order(states.UnitType)])
+    elif "help" in options.what:
+        print("\n".join(("runtime", "state", "cache", "logs", "configuration")))
     elif "help" in options.states:
         _print_list("unit load states", [each.value for each in states.LoadState])
         print()

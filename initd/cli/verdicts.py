@@ -28,7 +28,7 @@ def is_failed(arguments: list[str], options: Options) -> int:
 def _check(arguments: list[str], options: Options, good: tuple[str, ...], otherwise: int) -> int:
     bus = Bus()
     found = False
-    for name in expand(arguments, bus):
+    for name in expand(arguments, bus, options=options):
         try:
             state = bus.get(unit_path(name), UNIT, "ActiveState")
         except BusError as problem:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from initd.core import api_manager, introspection
 from initd.core.answers import DBUS, Error, Method, Return, Subject, find_or_load
-from initd.core.api_unit import JOB_OBJECT_METHODS, JOB_PROPERTIES, PROCESS_METHODS, UNIT_METHODS
+from initd.core.api_manager_properties import LOG_CONTROL_PROPERTIES, PROPERTIES
+from initd.core.api_unit import JOB_OBJECT_METHODS, JOB_PROPERTIES, PROCESS_METHODS, SERVICE_METHODS, UNIT_METHODS
 from initd.core.directives import WITH_CGROUP
 from initd.core.objectpath import OWN_INTERFACE, ROOT, job_id, unit_name
 from initd.core.properties import (
@@ -20,6 +21,7 @@ from initd.core.properties import (
     tables_of,
 )
 from initd.core.record import Record
+from initd.core.states import UnitType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Object(Record):
 def _find(path: str, view: View) -> Object | Error:
     if path == ROOT:
         return _MANAGER.replace(children=("unit", "job"))
+    if path == LOG_CONTROL:
+        return _LOG_CONTROL
     name = unit_name(path)
     if name is not None:
         return _find_unit(name, view)
@@ -76,7 +80,7 @@ def _find_unit(name: str, view: View) -> Object | Error:
 def unit_object(unit: Unit) -> Object:
     methods = {UNIT_INTERFACE: UNIT_METHODS}
     if unit.type in WITH_CGROUP:
-        methods[interface_of(unit.type)] = PROCESS_METHODS
+        methods[interface_of(unit.type)] = PROCESS_METHODS + (SERVICE_METHODS if unit.type is UnitType.SERVICE else ())
     interfaces = (Interface(name, methods.get(name, ()), rows) for name, rows in tables_of(unit.type).items())
     return Object((*interfaces, _OWN), unit)
 
@@ -89,8 +93,9 @@ def _find_node(path: str, view: View) -> Object | Error:
     if path == ROOT + "/job":
         return Object(children=tuple(str(number) for number in sorted(view.engine.jobs)))
     below = path.rstrip("/") + "/"
-    if ROOT.startswith(below):
-        return Object(children=(ROOT[len(below) :].split("/")[0],))
+    children = {each[len(below) :].split("/")[0] for each in (ROOT, LOG_CONTROL) if each.startswith(below)}
+    if children:
+        return Object(children=tuple(sorted(children)))
     return Error(DBUS + "UnknownObject", f"Unknown object '{path}'.")
 
 
@@ -144,13 +149,21 @@ def _rows(subject: Subject, interface: str) -> list[tuple[Row, ...]]:
             if interface == each.name or not interface and not each.is_apart]
 
 
+def _row(subject: Subject, interface: str, name: str) -> Row | None:
+    tables = _rows(subject, interface) if interface else []
+    return next((row for rows in tables for row in rows if row.name == name), None)
+
+
+def _no_property(interface: str, name: str) -> Error:
+    return Error(DBUS + "UnknownProperty", f"Unknown interface {interface} or property {name}.")
+
+
 def _get(subject: Subject) -> Answer:
     interface, name = subject.args
-    for rows in _rows(subject, interface) if interface else ():
-        for row in rows:
-            if row.name == name:
-                return Return("v", ((row.signature, row.get(subject.target.target, subject.view)),))
-    return Error(DBUS + "UnknownProperty", f"Unknown interface {interface} or property {name}.")
+    row = _row(subject, interface, name)
+    if row is None:
+        return _no_property(interface, name)
+    return Return("v", ((row.signature, row.get(subject.target.target, subject.view)),))
 
 
 def _get_all(subject: Subject) -> Answer:
@@ -164,11 +177,16 @@ def _get_all(subject: Subject) -> Answer:
 
 
 def _set(subject: Subject) -> Answer:
-    interface, name, _ = subject.args
-    found = _get(subject.replace(args=(interface, name)))
-    if isinstance(found, Error):
-        return found
-    return Error(DBUS + "PropertyReadOnly", f"Property '{name}' is not writable.")
+    interface, name, (signature, value) = subject.args
+    row = _row(subject, interface, name)
+    if row is None:
+        return _no_property(interface, name)
+    if row.set is None:
+        return Error(DBUS + "PropertyReadOnly", f"Property '{name}' is not writable.")
+    if signature != row.signature:
+        text = f"Incorrect parameters for property '{name}', expected '{row.signature}', got '{signature}'."
+        return Error(DBUS + "InvalidArgs", text)
+    return row.set(value)
 
 
 def _introspect(subject: Subject) -> Answer:
@@ -197,7 +215,10 @@ _STANDARD = {
     for interface in (name, "")  # a call need not name the interface
 }
 
-_MANAGER = Object((Interface(PREFIX + "Manager", api_manager.METHODS, api_manager.PROPERTIES),))
+#: Where every daemon of systemd's kind has its log's controls (org.freedesktop.LogControl1(5)).
+LOG_CONTROL = "/org/freedesktop/LogControl1"
+_LOG_CONTROL = Object((Interface("org.freedesktop.LogControl1", (), LOG_CONTROL_PROPERTIES),))
+_MANAGER = Object((Interface(PREFIX + "Manager", api_manager.METHODS, PROPERTIES),))
 #: What only we tell, and what takes a look at the unit's files: clients of systemd's never ask for it.
 _OWN = Interface(OWN_INTERFACE, (), OWN_PROPERTIES, is_apart=True)
 _JOB = Interface(PREFIX + "Job", JOB_OBJECT_METHODS, JOB_PROPERTIES)

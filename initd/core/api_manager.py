@@ -1,4 +1,4 @@
-"""What clients may ask of the manager itself: the methods and properties of its object.
+"""What clients may ask of the manager itself: the methods of its object.
 
 What needs the file system is an `Order`, carried out by the shell under the method's own name.
 """
@@ -21,13 +21,19 @@ from initd.core.answers import (
     return_nothing,
 )
 from initd.core.api_unit import (
+    JOB_LIST,
     JOB_METHODS,
+    attach_processes,
     cancel_job,
     clean_unit,
     enqueue_job,
     freeze_unit,
+    job_list,
+    jobs_after,
+    jobs_before,
     kill_unit,
     list_processes,
+    mount_into,
     no_such_job,
     queue_job,
     refer_to_unit,
@@ -43,9 +49,11 @@ from initd.core.events import (
     ExitCodeRequest,
     ExitRequest,
     ResetFailedRequest,
+    TuningRequest,
 )
 from initd.core.objectpath import job_path, unit_path
-from initd.core.properties import Row, control_group
+from initd.core.properties import control_group
+from initd.core.tuning import Unfit, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +61,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from initd.core.answers import Answer
+    from initd.core.job import Job
     from initd.core.unit import Unit
-    from initd.core.values import Now
     from initd.core.view import View
 
 _UNITS = "a(ssssssouso)"
-_JOBS = "a(usssoo)"
 _CHANGES = "a(sss)"
+#: An order: a text to be handed over as a file.
+IN_FILE = "InFile"
 #: An order about whoever has called: signals are wanted, or not any more.
 SUBSCRIBE = "Subscribe"
 
@@ -163,17 +172,14 @@ def _list_by_names(call: Subject) -> Answer:
     return Return(_UNITS, ([_unit_row(unit) for unit in found if not isinstance(unit, Error)],))
 
 
-def _list_jobs(call: Subject) -> Answer:
-    rows = [
-        (job.id, job.unit, job.type.value, job.state.value, job_path(job.id), unit_path(job.unit))
-        for _, job in sorted(call.view.engine.jobs.items())
-    ]
-    return Return(_JOBS, (rows,))
+def _with_job(do: Callable[[Job, View], Answer]) -> Callable[[Subject], Answer]:
+    """A method whose argument is the id of a job."""
 
+    def handle(call: Subject) -> Answer:
+        job = call.view.engine.jobs.get(call.args[0])
+        return do(job, call.view) if job is not None else no_such_job(call.args[0])
 
-def _get_job(call: Subject) -> Answer:
-    job_id = call.args[0]
-    return Return("o", (job_path(job_id),)) if job_id in call.view.engine.jobs else no_such_job(job_id)
+    return handle
 
 
 # --- requests -------------------------------------------------------------------------------------------------------
@@ -188,6 +194,69 @@ def _start_with_flags(unit: Unit, call: Subject) -> Answer:
     if call.args[2]:
         return Error(DBUS + "InvalidArgs", "Invalid 'flags' parameter")  # "must be 0", org.freedesktop.systemd1(5)
     return queue_job(unit, JOB_METHODS["Start"], call.args[1])
+
+
+def _start_replacing(call: Subject) -> Answer:
+    """The job of the other unit has to be there; it stays what it is (tried with systemd 252)."""
+    old = find_loaded(call.args[0], call.view)
+    if isinstance(old, Error):
+        return old
+    if old.job is None:
+        return Error(SYSTEMD + "NoSuchJob", f"No job queued for unit {old.name}")
+    unit = find_or_load(call.args[1], call.view)
+    return unit if isinstance(unit, Error) else queue_job(unit, JOB_METHODS["Start"], call.args[2])
+
+
+def _set_show_status(call: Subject) -> Answer:
+    try:
+        return Submit(TuningRequest(0, "show_status", check("show_status", call.args[0])), return_nothing)
+    except Unfit as problem:
+        return Error(DBUS + "InvalidArgs", str(problem))
+
+
+# --- what a container cannot ----------------------------------------------------------------------------------------
+
+
+def _impossible(reason: str) -> Callable[[Subject], Answer]:
+    return lambda call: Error(DBUS + "NotSupported", reason)
+
+
+def _mount_into(unit: Unit, call: Subject) -> Answer:
+    """BindMountUnit(), MountImageUnit(): refused as systemd refuses it where there is nothing to mount into."""
+    for word, path in (("Source", call.args[1]), ("Destination", call.args[2])):
+        if not path.startswith("/") or {"..", "."} & set(path.split("/")):
+            return Error(DBUS + "InvalidArgs", f"{word} path must be absolute and normalized.")
+    return mount_into(unit)
+
+
+def _attach(unit: Unit, call: Subject) -> Answer:
+    return attach_processes(unit)
+
+
+# --- dynamic users --------------------------------------------------------------------------------------------------
+
+
+def _dynamic_uid(call: Subject) -> Answer:
+    name = call.args[0]
+    uid = call.view.facts.dynamic_users().get(name)
+    if uid is None:
+        return Error(SYSTEMD + "NoSuchDynamicUser", f"Dynamic user {name} does not exist.")
+    return Return("u", (uid,))
+
+
+def _dynamic_name(call: Subject) -> Answer:
+    uid = call.args[0]
+    names = [name for name, number in call.view.facts.dynamic_users().items() if number == uid]
+    if not names:
+        return Error(SYSTEMD + "NoSuchDynamicUser", f"Dynamic user ID {uid} does not exist.")
+    return Return("s", (names[0],))
+
+
+def _dynamic_users(call: Subject) -> Answer:
+    return Return("a(us)", ([(uid, name) for name, uid in sorted(call.view.facts.dynamic_users().items())],))
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
 
 
 def _exit(verb: str) -> Callable[[Subject], Answer]:
@@ -229,14 +298,17 @@ METHODS: tuple[Method, ...] = (
     Method("ResetFailedUnit", "s", "", _with_unit(find_loaded, lambda unit, call: reset_failed_unit(unit)), True),
     Method("ResetFailed", "", "", lambda call: Submit(ResetFailedRequest(0), return_nothing), True),
     Method("GetUnitProcesses", "s", "a(sus)", _with_unit(find_loaded, _list_processes)),
-    Method("GetJob", "u", "o", _get_job),
+    Method("GetJob", "u", "o", _with_job(lambda job, view: Return("o", (job_path(job.id),)))),
+    Method("GetJobAfter", "u", JOB_LIST, _with_job(lambda job, view: job_list(jobs_after(job, view)))),
+    Method("GetJobBefore", "u", JOB_LIST, _with_job(lambda job, view: job_list(jobs_before(job, view)))),
     Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True),
     Method("ClearJobs", "", "", lambda call: Submit(CancelRequest(0), return_nothing), True),
     Method("ListUnits", "", _UNITS, lambda call: _list_units(call.view, [], [])),
     Method("ListUnitsFiltered", "as", _UNITS, lambda call: _list_units(call.view, call.args[0], [])),
     Method("ListUnitsByPatterns", "asas", _UNITS, lambda call: _list_units(call.view, *call.args)),
     Method("ListUnitsByNames", "as", _UNITS, _list_by_names),
-    Method("ListJobs", "", _JOBS, _list_jobs),
+    Method("ListJobs", "", JOB_LIST,
+           lambda call: job_list(job for _, job in sorted(call.view.engine.jobs.items()))),
     Method("Subscribe", "", "", lambda call: Order(SUBSCRIBE, (True,))),
     Method("Unsubscribe", "", "", lambda call: Order(SUBSCRIBE, (False,))),
     _order("Reload", "", ""),
@@ -269,103 +341,30 @@ METHODS: tuple[Method, ...] = (
     _order("RevertUnitFiles", "as", _CHANGES),
     _order("SetDefaultTarget", "sb", _CHANGES),
     _order("AddDependencyUnitFiles", "asssbb", _CHANGES),
-    Method("StartUnitReplace", "sss", "o", None, True),
-    Method("GetJobAfter", "u", _JOBS, None),
-    Method("GetJobBefore", "u", _JOBS, None),
     Method("CleanUnit", "sas", "", _with_unit(find_or_load, lambda unit, call: clean_unit(unit, call.args[1])), True),
-    Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
-    Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
     Method("SetUnitProperties", "sba(sv)", "",
            _with_unit(find_or_load, lambda unit, call: set_properties(unit, call.args[1:], call.view)), True),
-    Method("BindMountUnit", "sssbb", "", None, True),
-    Method("MountImageUnit", "sssbba(ss)", "", None, True),
+    Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
+    Method("StartUnitReplace", "sss", "o", _start_replacing, True),
+    Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
+    Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
+    Method("BindMountUnit", "sssbb", "", _with_unit(find_loaded, _mount_into), True),
+    Method("MountImageUnit", "sssbba(ss)", "", _with_unit(find_loaded, _mount_into), True),
     Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
     Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
-    Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
-    Method("AttachProcessesToUnit", "ssau", "", None, True),
+    Method("AttachProcessesToUnit", "ssau", "", _with_unit(find_loaded, _attach), True),
     Method("AbandonScope", "s", "", None, True),
-    Method("SetShowStatus", "s", "", None, True),
+    Method("SetShowStatus", "s", "", _set_show_status, True),
     Method("Dump", "", "s", lambda call: Return("s", (dump(call.view),))),
     Method("DumpUnitsMatchingPatterns", "as", "s", lambda call: Return("s", (dump(call.view, call.args[0]),))),
-    Method("DumpByFileDescriptor", "", "h", None),
-    Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h", None),
-    Method("KExec", "", "", None, True),
-    Method("SwitchRoot", "ss", "", None, True),
-    Method("EnqueueMarkedJobs", "", "ao", None, True),
-    Method("LookupDynamicUserByName", "s", "u", None),
-    Method("LookupDynamicUserByUID", "u", "s", None),
-    Method("GetDynamicUsers", "", "a(us)", None),
+    Method("DumpByFileDescriptor", "", "h", lambda call: Order(IN_FILE, (dump(call.view),))),
+    Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h",
+           lambda call: Order(IN_FILE, (dump(call.view, call.args[0]),))),
+    Method("KExec", "", "", _impossible("A container cannot start another kernel."), True),
+    Method("SwitchRoot", "ss", "", _impossible("A container has no initrd to leave."), True),
+    # Nothing can be marked.
+    Method("EnqueueMarkedJobs", "", "ao", lambda call: Return("ao", ([],)), True),
+    Method("LookupDynamicUserByName", "s", "u", _dynamic_uid),
+    Method("LookupDynamicUserByUID", "u", "s", _dynamic_name),
+    Method("GetDynamicUsers", "", "a(us)", _dynamic_users),
 )
-
-
-# --- properties -----------------------------------------------------------------------------------------------------
-
-
-def _row(name: str, signature: str, get: Callable[[View], Any]) -> Row:
-    return Row(name, signature, lambda nothing, view: get(view))
-
-
-def _fact(name: str, signature: str, field: str) -> Row:
-    return _row(name, signature, lambda view: getattr(view.facts.load, field))
-
-
-def _times(name: str, get: Callable[[View], Now | None]) -> tuple[Row, Row]:
-    def at(view: View, field: str) -> int:
-        time = get(view)
-        return getattr(time, field) if time is not None else 0
-
-    return (
-        _row(name + "Timestamp", "t", lambda view: at(view, "realtime_usec")),
-        _row(name + "TimestampMonotonic", "t", lambda view: at(view, "monotonic_usec")),
-    )
-
-
-_LIMITS = (
-    "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NOFILE", "AS", "NPROC", "MEMLOCK", "LOCKS", "SIGPENDING",
-    "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
-)  # fmt: skip
-
-
-def _limit_rows(name: str) -> tuple[Row, Row]:
-    def get(position: int) -> Callable[[View], int]:
-        return lambda view: view.facts.load.limits[name.lower()][position]
-
-    return (_row(f"DefaultLimit{name}", "t", get(1)), _row(f"DefaultLimit{name}Soft", "t", get(0)))
-
-
-PROPERTIES: tuple[Row, ...] = (
-    _row("Version", "s", lambda view: view.facts.version),
-    _row("Virtualization", "s", lambda view: view.facts.virtualization),
-    _row("Architecture", "s", lambda view: view.facts.architecture),
-    *_times("Userspace", lambda view: view.engine.boot.begin),
-    *_times("Finish", lambda view: view.engine.boot.finish),
-    _row("NNames", "u", lambda view: len(view.engine.units)),
-    _row("NFailedUnits", "u", lambda view: len(view.engine.failed_units())),
-    _row("NJobs", "u", lambda view: len(view.engine.jobs)),
-    _row("Environment", "as", lambda view: list(view.engine.environment)),
-    _row("UnitPath", "as", lambda view: list(view.facts.unit_path)),
-    _fact("DefaultStandardOutput", "s", "default_standard_output"),
-    _fact("DefaultStandardError", "s", "default_standard_error"),
-    _row("ControlGroup", "s", lambda view: view.facts.control_group),
-    _row("SystemState", "s", lambda view: view.engine.system_state.value),
-    _fact("DefaultTimerAccuracyUSec", "t", "default_timer_accuracy_usec"),
-    _fact("DefaultTimeoutStartUSec", "t", "default_timeout_start_usec"),
-    _fact("DefaultTimeoutStopUSec", "t", "default_timeout_stop_usec"),
-    _row("DefaultTimeoutAbortUSec", "t", lambda view: _abort_timeout(view)),
-    _fact("DefaultRestartUSec", "t", "default_restart_usec"),
-    _fact("DefaultStartLimitIntervalUSec", "t", "default_start_limit_interval_usec"),
-    _fact("DefaultStartLimitBurst", "u", "default_start_limit_burst"),
-    _fact("DefaultCPUAccounting", "b", "default_cpu_accounting"),
-    _fact("DefaultMemoryAccounting", "b", "default_memory_accounting"),
-    _fact("DefaultTasksAccounting", "b", "default_tasks_accounting"),
-    *(row for name in _LIMITS for row in _limit_rows(name)),
-    _fact("DefaultTasksMax", "t", "tasks_max"),
-    _fact("TimerSlackNSec", "t", "timer_slack_nsec"),
-    _fact("DefaultOOMPolicy", "s", "default_oom_policy"),
-    _fact("DefaultOOMScoreAdjust", "i", "oom_score_adjust"),
-)
-
-
-def _abort_timeout(view: View) -> int:
-    own = view.facts.load.default_timeout_abort_usec
-    return view.facts.load.default_timeout_stop_usec if own is None else own

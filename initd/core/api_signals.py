@@ -14,7 +14,7 @@ from initd.core.effects import (
     UnitRemoved,
 )
 from initd.core.objectpath import ROOT, job_path, unit_path
-from initd.core.properties import PREFIX, tables_of, values
+from initd.core.properties import CHANGES, INVALIDATES, PREFIX, tables_of, values
 from initd.core.unit import Unit
 
 TYPE_CHECKING = False
@@ -60,6 +60,17 @@ def unit_files_changed() -> Signal:
     return _manager_signal("UnitFilesChanged")
 
 
+def job_state_changed(job_id: int, state: str) -> Signal:
+    """A job that its listeners know runs now, or waits again."""
+    body: tuple[Any, ...] = (PREFIX + "Job", {"State": ("s", state)}, [])
+    return (job_path(job_id), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
+
+
+def failures_changed(count: int) -> Signal:
+    """There are more failed units than before, or fewer."""
+    return (ROOT, _PROPERTIES, "PropertiesChanged", "sa{sv}as", (_MANAGER, {"NFailedUnits": ("u", count)}, []))
+
+
 def signal_for(effect: Effect, view: View) -> list[Signal]:
     """The signals that tell clients about this effect; most effects concern nobody."""
     make = _MAKERS.get(type(effect))
@@ -80,9 +91,10 @@ def _on_passed(effect: UnitPassed, view: View) -> list[Signal]:
 def _changes_of(unit: Unit, view: View) -> list[Signal]:
     signals = []
     for interface, rows in tables_of(unit.type).items():
-        announced = tuple(row for row in rows if row.is_announced)
-        if announced:
-            body: tuple[Any, ...] = (interface, values(announced, unit, view), [])
+        announced = tuple(row for row in rows if row.emits == CHANGES)
+        others = [row.name for row in rows if row.emits == INVALIDATES]
+        if announced or others:
+            body: tuple[Any, ...] = (interface, values(announced, unit, view), others)
             signals.append((unit_path(unit.name), _PROPERTIES, "PropertiesChanged", "sa{sv}as", body))
     return signals
 

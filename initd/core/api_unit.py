@@ -8,13 +8,14 @@ from __future__ import annotations
 from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
 from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
 from initd.core.objectpath import job_path, unit_path
-from initd.core.properties import Row, can_freeze, control_group, load_error
+from initd.core.properties import CHANGES, CONST, Row, can_freeze, control_group, load_error
+from initd.core.settings_exec import SANDBOX_FIELDS, ExecSettings
 from initd.core.states import JobMode, JobType, KillWho, UnitType
 from initd.core.unit import slice_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from initd.core.answers import Answer
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from initd.core.view import View
 
 _HIGHEST_SIGNAL = 64
+JOB_LIST = "a(usssoo)"
+_NO_SANDBOX = ExecSettings()
 #: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
 FREEZE = "FreezeCgroup"
 #: Orders about files of units that clients make: (files, mode), and (unit, whether for this boot only, drop-ins).
@@ -58,12 +61,15 @@ def job_made(values: tuple[Any, ...], view: View) -> Return | Error:
 
 
 def _job_described(values: tuple[Any, ...], view: View) -> Return | Error:
-    """The answer to EnqueueJob: the job in full, and the jobs that came with it (none of which is known to us)."""
-    job = view.engine.jobs.get(values[0])
-    if job is None:
+    """The answer to EnqueueJob: the job in full, and the jobs that came with it."""
+    job_id, unit, job_type, others = values
+    if not job_id:
         return job_made((0,), view)
-    body: tuple[Any, ...] = (job.id, job_path(job.id), job.unit, unit_path(job.unit), job.type.value, [])
-    return Return("uososa(uosos)", body)
+    return Return("uososa(uosos)", (*_job_in_full(job_id, unit, job_type), [_job_in_full(*each) for each in others]))
+
+
+def _job_in_full(job_id: int, unit: str, job_type: str) -> tuple[int, str, str, str, str]:
+    return (job_id, job_path(job_id), unit, unit_path(unit), job_type)
 
 
 def queue_job(
@@ -128,6 +134,24 @@ def _belongs(unit: Unit, name: str, cgroup: str, view: View) -> bool:
     if unit.type is not UnitType.SLICE:
         return False
     return cgroup.startswith(f"{view.facts.control_group}/{slice_path(unit.name)}".rstrip("/") + "/")
+
+
+def mount_into(unit: Unit) -> Answer:
+    """A mount in the name space of a unit that runs."""
+    if unit.type is not UnitType.SERVICE:
+        return Error(DBUS + "InvalidArgs", "Unit is not of type .service")
+    execution = unit.definition.exec
+    if execution is None or all(getattr(execution, field) == getattr(_NO_SANDBOX, field) for field in SANDBOX_FIELDS):
+        text = "Unit not running in private mount namespace, cannot activate bind mount"
+        return Error(DBUS + "InvalidArgs", text)
+    return Error(DBUS + "NotSupported", "Nothing is mounted into a unit that runs already; BindPaths= is for its start.")
+
+
+def attach_processes(unit: Unit) -> Answer:
+    cgroup = unit.definition.cgroup
+    if cgroup is None or not cgroup.delegate:
+        return Error(DBUS + "InvalidArgs", "Process migration not available on non-delegated units.")
+    return Error(DBUS + "NotSupported", "Processes do not move between units.")
 
 
 def reset_failed_unit(unit: Unit) -> Answer:
@@ -196,13 +220,35 @@ UNIT_METHODS: tuple[Method, ...] = (
 #: On the interface of the unit's type, for types that have processes.
 PROCESS_METHODS: tuple[Method, ...] = (
     Method("GetProcesses", "", "a(sus)", lambda call: list_processes(call.target, call.view)),
-    Method("AttachProcesses", "sau", "", None, True),
+    Method("AttachProcesses", "sau", "", lambda call: attach_processes(call.target), True),
 )
+#: Of services alone.
+SERVICE_METHODS: tuple[Method, ...] = (
+    Method("BindMount", "ssbb", "", lambda call: mount_into(call.target), True),
+    Method("MountImage", "ssbba(ss)", "", lambda call: mount_into(call.target), True),
+)
+
+def job_list(jobs: Iterable[Job]) -> Return:
+    rows = [(job.id, job.unit, job.type.value, job.state.value, job_path(job.id), unit_path(job.unit)) for job in jobs]
+    return Return(JOB_LIST, (rows,))
+
+
+def jobs_before(job: Job, view: View) -> list[Job]:
+    """What it waits for."""
+    found = view.engine.world.queue.waits_for(job, view.engine.units[job.unit])
+    return list({each.id: each for each in found}.values())
+
+
+def jobs_after(job: Job, view: View) -> list[Job]:
+    """What waits for it."""
+    others = (other for _, other in sorted(view.engine.jobs.items()) if other is not job)
+    return [other for other in others if job in view.engine.world.queue.waits_for(other, view.engine.units[other.unit])]
+
 
 JOB_OBJECT_METHODS: tuple[Method, ...] = (
     Method("Cancel", "", "", lambda call: cancel_job(call.target.id, call), True),
-    Method("GetAfter", "", "a(usssoo)", None),
-    Method("GetBefore", "", "a(usssoo)", None),
+    Method("GetAfter", "", JOB_LIST, lambda call: job_list(jobs_after(call.target, call.view))),
+    Method("GetBefore", "", JOB_LIST, lambda call: job_list(jobs_before(call.target, call.view))),
 )
 
 
@@ -216,13 +262,15 @@ def no_such_job(job_id: int) -> Error:
     return Error(SYSTEMD + "NoSuchJob", f"Job {job_id} does not exist.")
 
 
-def _job_row(name: str, signature: str, get: Callable[[Job], Any], is_announced: bool = False) -> Row:
-    return Row(name, signature, lambda job, view: get(job), is_announced)
+def _job_row(name: str, signature: str, get: Callable[[Job], Any], emits: str = CONST) -> Row:
+    return Row(name, signature, lambda job, view: get(job), emits)
 
 
 JOB_PROPERTIES: tuple[Row, ...] = (
     _job_row("Id", "u", lambda job: job.id),
     _job_row("Unit", "(so)", lambda job: (job.unit, unit_path(job.unit))),
     _job_row("JobType", "s", lambda job: job.type.value),
-    _job_row("State", "s", lambda job: job.state.value, True),
+    _job_row("State", "s", lambda job: job.state.value, CHANGES),
+    # Who activated whom is told to nobody yet, as under systemd where nothing was triggered.
+    _job_row("ActivationDetails", "a(ss)", lambda job: []),
 )

@@ -88,6 +88,9 @@ def act(world: World, action: EmergencyAction, exit_code: int | None, reason: st
     """Carry out a …Action= (systemd.unit(5))."""
     if action is EmergencyAction.NONE:
         return
+    if not turn.heeds_watchdogs:
+        turn.log(None, LOG_WARNING, f"Watchdog disabled! Not acting on: {reason}.")
+        return
     verb, stage = ACTIONS[action]
     if world.shutdown.stage in (Stage.NONE, Stage.STOPPING):
         turn.log(None, LOG_NOTICE, f"Action {action.value}: {reason}.")

@@ -129,6 +129,7 @@ class Engine:
     def _turn(self, now: Now) -> Turn:
         turn = Turn(now, self.is_heard)
         turn.surroundings = self.world.surroundings
+        turn.heeds_watchdogs = self.world.tuning.service_watchdogs
         return turn
 
     # --- the way in ------------------------------------------------------------------------------------------------
@@ -390,6 +391,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]
     ev.EnvironmentRequest: _on_world(requests.on_environment_request),  # type: ignore[arg-type]
+    ev.TuningRequest: _on_world(requests.on_tuning_request),  # type: ignore[arg-type]
 }
 
 #: systemd(1), SIGNALS: what starts a target.

@@ -10,6 +10,10 @@ from initd.core.record import Record
 from initd.core.states import ExecPhase, JobMode, JobType, KillWho
 from initd.core.values import Diagnostic, OfferedFd, PidRef, ProcessEnd, ProcessInfo
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Event(Record):
     """Base of all events."""
@@ -267,6 +271,13 @@ class ExitCodeRequest(Request):
     """`systemctl exit N` says the container's exit code before it asks for the end."""
 
     exit_code: int
+
+
+class TuningRequest(Request):
+    """Set a field of `core.tuning.Tuning`; the value has been checked."""
+
+    field: str
+    value: Any
 
 
 class EnvironmentRequest(Request):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from initd.core.api_signals import SIGNALS
+from initd.core.argument_names import NAMES
 from initd.core.objectpath import unit_path
+from initd.core.properties import CHANGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,14 @@ _DOCTYPE = (
     '<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"\n'
     '"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">\n'
 )
+#: What a property that tells of its changes need not say: that it does.
+_EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
+#: Root's alone, says systemd; all that changes something is, with us.
+_PRIVILEGED = "org.freedesktop.systemd1.Privileged"
+_OF_METHOD: dict[str, dict[str, str]] = {
+    "Reexecute": {"org.freedesktop.DBus.Method.NoReply": "true"},
+    **dict.fromkeys(("Exit", "Reboot", "PowerOff", "Halt", "KExec", "SwitchRoot"), {_PRIVILEGED: "true"}),
+}
 _ARRAY, _OPENERS, _CLOSERS = "a", "({", ")}"
 
 
@@ -26,7 +36,7 @@ def document(interfaces: Iterable[Shown], children: Iterable[str]) -> str:
     lines = [_DOCTYPE + "<node>"]
     for name, methods, rows in interfaces:
         lines.append(f' <interface name="{name}">')
-        lines += [_method(method) for method in methods if method.handler is not None]
+        lines += [_method(method) for method in methods]
         lines += [_signal(member, signature) for member, signature in SIGNALS.get(name, ())]
         lines += [_property(row) for row in rows]
         lines.append(" </interface>")
@@ -40,27 +50,38 @@ def last_element(name: str) -> str:
 
 
 def _method(method: Method) -> str:
-    arguments = [f'   <arg type="{kind}" direction="in"/>' for kind in complete_types(method.takes)]
-    arguments += [f'   <arg type="{kind}" direction="out"/>' for kind in complete_types(method.gives)]
-    if not arguments:
-        return f'  <method name="{method.name}"/>'
-    return "\n".join([f'  <method name="{method.name}">', *arguments, "  </method>"])
+    kinds = [(kind, ' direction="in"') for kind in complete_types(method.takes)]
+    kinds += [(kind, ' direction="out"') for kind in complete_types(method.gives)]
+    inside = [*_arguments(method.name, kinds), *_annotations(_OF_METHOD.get(method.name, {}))]
+    return _element("method", f'name="{method.name}"', inside)
 
 
 def _signal(member: str, signature: str) -> str:
-    arguments = [f'   <arg type="{kind}"/>' for kind in complete_types(signature)]
-    return "\n".join([f'  <signal name="{member}">', *arguments, "  </signal>"])
+    return _element("signal", f'name="{member}"', _arguments(member, [(kind, "") for kind in complete_types(signature)]))
 
 
 def _property(row: Row) -> str:
-    emits = "true" if row.is_announced else "false"
-    return "\n".join(
-        (
-            f'  <property name="{row.name}" type="{row.signature}" access="read">',
-            f'   <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="{emits}"/>',
-            "  </property>",
-        )
-    )
+    said = {} if row.emits == CHANGES else {_EMITS: row.emits}
+    if row.set is not None:
+        said[_PRIVILEGED] = "true"
+    access = "readwrite" if row.set is not None else "read"
+    return _element("property", f'name="{row.name}" type="{row.signature}" access="{access}"', _annotations(said))
+
+
+def _arguments(member: str, kinds: list[tuple[str, str]]) -> list[str]:
+    names = NAMES.get(member, "").split()
+    texts = [f' name="{name}"' for name in names] + [""] * (len(kinds) - len(names))
+    return [f'   <arg type="{kind}"{text}{direction}/>' for (kind, direction), text in zip(kinds, texts)]
+
+
+def _annotations(said: dict[str, str]) -> list[str]:
+    return [f'   <annotation name="{name}" value="{value}"/>' for name, value in said.items()]
+
+
+def _element(tag: str, attributes: str, inside: list[str]) -> str:
+    if not inside:
+        return f"  <{tag} {attributes}/>"
+    return "\n".join([f"  <{tag} {attributes}>", *inside, f"  </{tag}>"])
 
 
 def complete_types(signature: str) -> list[str]:

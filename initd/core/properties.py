@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from initd.core.answers import Answer
     from initd.core.unit import Unit
     from initd.core.view import View
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 PREFIX = "org.freedesktop.systemd1."
 UNIT_INTERFACE = PREFIX + "Unit"
+
+#: What a change of a property means for those who listen (the annotation EmitsChangedSignal): its new value is told, only
+#: that it is another, or nothing; or it does not change before the next daemon-reload.
+CHANGES, INVALIDATES, SILENT, CONST = "true", "invalidates", "false", "const"
 
 #: "Not set" of 32 and of 64 bits.
 _NO_ID = 2**32 - 1
@@ -45,7 +50,9 @@ class Row(Record):
     name: str
     signature: str
     get: Get
-    is_announced: bool = False
+    emits: str = CONST
+    #: Sets it: takes the new value, which fits the signature. None: it cannot be set.
+    set: Callable[[Any], Answer] | None = None
 
 
 def interface_of(kind: UnitType) -> str:
@@ -67,8 +74,8 @@ def _monotonic(time: Now | None) -> int:
 def _times(name: str, get: Callable[[Unit], Now | None]) -> tuple[Row, Row]:
     """The two properties that show one moment."""
     return (
-        Row(f"{name}Timestamp", "t", lambda unit, view: _realtime(get(unit)), True),
-        Row(f"{name}TimestampMonotonic", "t", lambda unit, view: _monotonic(get(unit)), True),
+        Row(f"{name}Timestamp", "t", lambda unit, view: _realtime(get(unit)), CHANGES),
+        Row(f"{name}TimestampMonotonic", "t", lambda unit, view: _monotonic(get(unit)), CHANGES),
     )
 
 
@@ -109,16 +116,16 @@ _SHOWN_KINDS = tuple(kind for kind in Dependency if kind is not Dependency.IN_SL
 _UNIT: tuple[Row, ...] = (
     Row("Id", "s", lambda unit, view: unit.name),
     Row("Names", "as", lambda unit, view: sorted(unit.names)),
-    Row("Following", "s", lambda unit, view: ""),
+    Row("Following", "s", lambda unit, view: "", SILENT),
     *(_dependency_row(kind) for kind in _SHOWN_KINDS),
     Row("LoadState", "s", lambda unit, view: unit.load_state.value),
-    Row("ActiveState", "s", lambda unit, view: unit.active_state.value, True),
-    Row("FreezerState", "s", lambda unit, view: view.facts.freezer_state(unit), True),
-    Row("SubState", "s", lambda unit, view: unit.sub_state, True),
+    Row("ActiveState", "s", lambda unit, view: unit.active_state.value, CHANGES),
+    Row("FreezerState", "s", lambda unit, view: view.facts.freezer_state(unit), CHANGES),
+    Row("SubState", "s", lambda unit, view: unit.sub_state, CHANGES),
     Row("FragmentPath", "s", lambda unit, view: unit.definition.fragment_path),
     Row("DropInPaths", "as", lambda unit, view: list(unit.definition.dropin_paths)),
-    Row("UnitFileState", "s", lambda unit, view: view.facts.unit_file_state(unit)),
-    Row("UnitFilePreset", "s", lambda unit, view: view.facts.unit_file_preset(unit)),
+    Row("UnitFileState", "s", lambda unit, view: view.facts.unit_file_state(unit), SILENT),
+    Row("UnitFilePreset", "s", lambda unit, view: view.facts.unit_file_preset(unit), SILENT),
     *_times("StateChange", lambda unit: unit.state_change_time),
     *_times("InactiveExit", lambda unit: unit.inactive_exit_time),
     *_times("ActiveEnter", lambda unit: unit.active_enter_time),
@@ -129,22 +136,22 @@ _UNIT: tuple[Row, ...] = (
     Row("CanReload", "b", lambda unit, view: unit.can_reload),
     Row("CanIsolate", "b", lambda unit, view: unit.can_isolate and not unit.settings.refuse_manual_start),
     Row("CanFreeze", "b", lambda unit, view: can_freeze(unit, view)),
-    Row("Job", "(uo)", _job, True),
-    Row("NeedDaemonReload", "b", lambda unit, view: view.facts.needs_reload(unit)),
-    Row("ConditionResult", "b", lambda unit, view: unit.condition_result, True),
-    Row("AssertResult", "b", lambda unit, view: unit.assert_result, True),
+    Row("Job", "(uo)", _job, CHANGES),
+    Row("NeedDaemonReload", "b", lambda unit, view: view.facts.needs_reload(unit), SILENT),
+    Row("ConditionResult", "b", lambda unit, view: unit.condition_result, CHANGES),
+    Row("AssertResult", "b", lambda unit, view: unit.assert_result, CHANGES),
     *_times("Condition", lambda unit: unit.condition_time),
     *_times("Assert", lambda unit: unit.assert_time),
     Row("LoadError", "(ss)", lambda unit, view: load_error(unit)),
     Row("Transient", "b", lambda unit, view: unit.definition.is_transient),
     Row("Perpetual", "b", lambda unit, view: unit.definition.is_perpetual),
-    Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), True),
+    Row("InvocationID", "ay", lambda unit, view: bytes.fromhex(unit.invocation_id), CHANGES),
     Row("CanClean", "as", lambda unit, view: cleanable(unit)),
     # Nobody marks units for a later restart, or is told who activated whom: both are empty under systemd too until a client
     # of that kind comes. SELinux is the host's.
-    Row("Markers", "as", lambda unit, view: []),
-    Row("Refs", "as", lambda unit, view: unit.references),
-    Row("ActivationDetails", "a(ss)", lambda unit, view: []),
+    Row("Markers", "as", lambda unit, view: [], SILENT),
+    Row("Refs", "as", lambda unit, view: unit.references, SILENT),
+    Row("ActivationDetails", "a(ss)", lambda unit, view: [], CHANGES),
     Row("AccessSELinuxContext", "s", lambda unit, view: ""),
 )
 
@@ -165,9 +172,14 @@ def control_group(unit: Unit, view: View) -> str:
     """Its cgroup, absolute; "" while it has none.
 
     Where the tree cannot be written the path is the one it would have: `systemctl status` of systemd itself asks for
-    the processes of a unit only where this is not empty, and sorts them by it.
+    the processes of a unit only where this is not empty, and sorts them by it. A socket that listens has one, for the
+    processes it may start; a service whose processes are gone has none any more.
     """
-    if not unit.is_prepared:
+    if unit.type is UnitType.SOCKET:
+        has_cgroup = unit.active_state.is_up
+    else:
+        has_cgroup = unit.is_prepared and (unit.type is not UnitType.SERVICE or unit.machine.has_processes)
+    if not has_cgroup:
         return ""
     return f"{view.facts.control_group}/{unit.cgroup}"
 
@@ -182,23 +194,23 @@ def can_freeze(unit: Unit, view: View) -> bool:
 
 #: Counted by BPF programs, which nobody loads here.
 _UNCOUNTED = tuple(
-    Row(f"{kind}{what}", "t", lambda unit, view: _NO_VALUE)
+    Row(f"{kind}{what}", "t", lambda unit, view: _NO_VALUE, SILENT)
     for kind in ("IPIngress", "IPEgress") for what in ("Bytes", "Packets")
 )
 _CGROUP: tuple[Row, ...] = (
-    Row("ControlGroup", "s", control_group),
-    Row("ControlGroupId", "t", lambda unit, view: view.facts.control_group_id(unit)),
-    Row("EffectiveCPUs", "ay", lambda unit, view: b""),
-    Row("EffectiveMemoryNodes", "ay", lambda unit, view: b""),
+    Row("ControlGroup", "s", control_group, SILENT),
+    Row("ControlGroupId", "t", lambda unit, view: view.facts.control_group_id(unit), SILENT),
+    Row("EffectiveCPUs", "ay", lambda unit, view: b"", SILENT),
+    Row("EffectiveMemoryNodes", "ay", lambda unit, view: b"", SILENT),
     *_UNCOUNTED,
-    Row("IOReadBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_bytes)),
-    Row("IOReadOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_operations)),
-    Row("IOWriteBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_bytes)),
-    Row("IOWriteOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_operations)),
-    Row("MemoryCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory)),
-    Row("MemoryAvailable", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory_available)),
-    Row("CPUUsageNSec", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).cpu_nsec)),
-    Row("TasksCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).tasks)),
+    Row("IOReadBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_bytes), SILENT),
+    Row("IOReadOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_read_operations), SILENT),
+    Row("IOWriteBytes", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_bytes), SILENT),
+    Row("IOWriteOperations", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).io_write_operations), SILENT),
+    Row("MemoryCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory), SILENT),
+    Row("MemoryAvailable", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).memory_available), SILENT),
+    Row("CPUUsageNSec", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).cpu_nsec), SILENT),
+    Row("TasksCurrent", "t", lambda unit, view: _or_not_set(view.facts.usage(unit).tasks), SILENT),
 )
 
 
@@ -210,7 +222,7 @@ def _result(unit: Unit, view: View) -> str:
     return str(result.value) if result is not None else "success"
 
 
-_RESULT = (Row("Result", "s", _result, True),)
+_RESULT = (Row("Result", "s", _result, CHANGES),)
 
 
 def _id(position: int) -> Get:
@@ -222,9 +234,9 @@ def _id(position: int) -> Get:
 
 
 _PROCESSES: tuple[Row, ...] = (
-    Row("ControlPID", "u", lambda unit, view: getattr(unit.machine, "control_pid", 0), True),
-    Row("UID", "u", _id(0), True),
-    Row("GID", "u", _id(1), True),
+    Row("ControlPID", "u", lambda unit, view: getattr(unit.machine, "control_pid", 0), CHANGES),
+    Row("UID", "u", _id(0), CHANGES),
+    Row("GID", "u", _id(1), CHANGES),
 )
 
 
@@ -237,9 +249,9 @@ def _of_socket(get: Callable[[SocketMachine], int]) -> Get:
 
 
 _SOCKET: tuple[Row, ...] = (
-    Row("NConnections", "u", _of_socket(lambda machine: len(machine.connections)), True),
-    Row("NAccepted", "u", _of_socket(lambda machine: machine.n_accepted), True),
-    Row("NRefused", "u", _of_socket(lambda machine: machine.n_refused), True),
+    Row("NConnections", "u", _of_socket(lambda machine: len(machine.connections)), SILENT),
+    Row("NAccepted", "u", _of_socket(lambda machine: machine.n_accepted), SILENT),
+    Row("NRefused", "u", _of_socket(lambda machine: machine.n_refused), SILENT),
 )
 
 
@@ -267,12 +279,12 @@ def _elapses(unit: Unit, is_calendar: bool) -> list[tuple[str, Any, int]]:
 
 
 _TIMER: tuple[Row, ...] = (
-    Row("NextElapseUSecRealtime", "t", _of_timer(lambda machine: machine.next_realtime_usec), True),
-    Row("NextElapseUSecMonotonic", "t", _of_timer(lambda machine: machine.next_monotonic_usec), True),
-    Row("LastTriggerUSec", "t", _of_timer(lambda machine: _realtime(machine.last_trigger)), True),
-    Row("LastTriggerUSecMonotonic", "t", _of_timer(lambda machine: _monotonic(machine.last_trigger)), True),
-    Row("TimersMonotonic", "a(stt)", lambda unit, view: _elapses(unit, False)),
-    Row("TimersCalendar", "a(sst)", lambda unit, view: _elapses(unit, True)),
+    Row("NextElapseUSecRealtime", "t", _of_timer(lambda machine: machine.next_realtime_usec), CHANGES),
+    Row("NextElapseUSecMonotonic", "t", _of_timer(lambda machine: machine.next_monotonic_usec), CHANGES),
+    Row("LastTriggerUSec", "t", _of_timer(lambda machine: _realtime(machine.last_trigger)), CHANGES),
+    Row("LastTriggerUSecMonotonic", "t", _of_timer(lambda machine: _monotonic(machine.last_trigger)), CHANGES),
+    Row("TimersMonotonic", "a(stt)", lambda unit, view: _elapses(unit, False), INVALIDATES),
+    Row("TimersCalendar", "a(sst)", lambda unit, view: _elapses(unit, True), INVALIDATES),
 )
 
 
@@ -284,7 +296,7 @@ def _of_service(name: str, signature: str, get: Callable[[ServiceMachine], Any])
         assert isinstance(unit.machine, ServiceMachine)
         return get(unit.machine)
 
-    return Row(name, signature, get_from_unit, True)
+    return Row(name, signature, get_from_unit, CHANGES)
 
 
 def _main_times(name: str, get: Callable[[ProcessRecord], Now | None]) -> tuple[Row, Row]:
@@ -301,14 +313,20 @@ def _watchdog_usec(machine: ServiceMachine) -> int:
     return INFINITY if machine.last_main is None else machine.watchdog_usec
 
 
+def _watchdog_time(unit: Unit) -> Now | None:
+    assert isinstance(unit.machine, ServiceMachine)
+    return unit.machine.watchdog_time
+
+
 _SERVICE: tuple[Row, ...] = (
     _of_service("MainPID", "u", lambda machine: machine.main_pid),
     _of_service("StatusText", "s", lambda machine: machine.status_text),
     _of_service("StatusErrno", "i", lambda machine: machine.status_errno),
     _of_service("ReloadResult", "s", lambda machine: machine.reload_result.value),
     _of_service("CleanResult", "s", lambda machine: machine.clean_result.value),
-    Row("NFileDescriptorStore", "u", lambda unit, view: len(getattr(unit.machine, "stored_fds", ())), True),
-    _of_service("WatchdogUSec", "t", _watchdog_usec),
+    Row("NFileDescriptorStore", "u", lambda unit, view: len(getattr(unit.machine, "stored_fds", ())), SILENT),
+    _of_service("WatchdogUSec", "t", _watchdog_usec).replace(emits=SILENT),
+    *(row.replace(emits=SILENT) for row in _times("Watchdog", _watchdog_time)),
     _of_service("NRestarts", "u", lambda machine: machine.n_restarts),
     *_main_times("ExecMainStart", lambda record: record.start_time),
     *_main_times("ExecMainExit", lambda record: record.exit_time),
@@ -351,13 +369,35 @@ def _last_run(record: ProcessRecord | None) -> tuple[int, int, int, int, int, in
 # --- all of them together -------------------------------------------------------------------------------------------
 
 
+#: Settings whose changes are told in another way than most of their kind (recorded from systemd 252).
+_TOLD: dict[str, str] = {
+    "Conditions": INVALIDATES, "Asserts": INVALIDATES, "TimeoutAbortUSec": SILENT, "FileDescriptorName": SILENT,
+}
+#: What the kernel knows of mounts and swaps.
+_TOLD_BY_TYPE = {
+    UnitType.MOUNT: dict.fromkeys(("What", "Options", "Type"), CHANGES),
+    UnitType.SWAP: dict.fromkeys(("What", "Priority", "Options"), CHANGES),
+}
+
+
+def _emits(kind: UnitType, group: Group, name: str) -> str:
+    """A setting stays what it is until units are read again; but what may be set at run time, and commands that run."""
+    found = _TOLD_BY_TYPE.get(kind, {}).get(name) or _TOLD.get(name)
+    if found is not None:
+        return found
+    if group is Group.CGROUP:
+        return SILENT
+    return INVALIDATES if group is Group.SPECIFIC and name.startswith("Exec") else CONST
+
+
 def _from_directives(kind: UnitType) -> tuple[list[Row], list[Row]]:
     """Rows that show settings: those of all units, and those of the type."""
     general: list[Row] = []
     own: list[Row] = []
     for group, shown in properties_of(kind):
         get = _getter(kind, group, shown.name, shown.show)
-        (general if group is Group.UNIT else own).append(Row(shown.name, shown.signature, get))
+        emits = _emits(kind, group, shown.name)
+        (general if group is Group.UNIT else own).append(Row(shown.name, shown.signature, get, emits))
     return general, own
 
 

@@ -22,6 +22,9 @@ from initd.core.values import INFINITY
 #: Types that may be merged into a job that is running already (it does what they ask for).
 _LATE_MERGE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RESTART)
 
+#: Results that make a job one of NFailedJobs.
+_FAILURES = (JobResult.FAILED, JobResult.TIMEOUT, JobResult.DEPENDENCY)
+
 
 class JobQueue:
     """`jobs` by id; every job is also its unit's `job`. `runnable` names the units whose job is to be looked at."""
@@ -31,6 +34,8 @@ class JobQueue:
         self.jobs: dict[int, Job] = {}
         self.runnable: dict[str, None] = {}
         self.next_id = 1
+        #: All that were ever installed, and those of them that failed.
+        self.installed = self.failed = 0
         #: Ended start jobs that were not successful (timeout, dependency): OnFailure= is theirs too.
         self.failed_starts: list[str] = []
 
@@ -60,6 +65,7 @@ class JobQueue:
             return
         job = Job(self.next_id, unit.name, planned.type, turn.now.monotonic_usec)
         self.next_id += 1
+        self.installed += 1
         job.is_irreversible = plan.is_irreversible
         job.ignores_order = plan.ignores_order
         self.jobs[job.id] = unit.job = job
@@ -158,10 +164,11 @@ class JobQueue:
                 turn.log(unit, priority, f"Job {unit.name}/{job.type.value} failed with result 'dependency'.")
 
     def _remove(self, unit: Unit, job: Job, result: JobResult, turn: Turn) -> None:
+        turn.tell(unit)  # with its job, still
         unit.job = None
         del self.jobs[job.id]
+        self.failed += result in _FAILURES
         self.runnable.pop(unit.name, None)
-        turn.tell(unit)
         turn.ask(JobRemoved(job.id, unit.name, result))
         turn.ask(UnitChanged(unit.name))
 

@@ -18,6 +18,7 @@ from initd.core.events import (
     ReferenceRequest,
     Request,
     ResetFailedRequest,
+    TuningRequest,
 )
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import Stage
@@ -50,11 +51,15 @@ def on_job_request(world: World, event: JobRequest, turn: Turn) -> None:
     if refusal is not None:
         refuse(event.request, refusal, turn)
         return
+    before = world.queue.next_id
     outcome = world.enqueue(unit, job_type, event.mode, turn)
     if isinstance(outcome, Refusal):
         refuse(event.request, outcome, turn)
     elif event.request:
-        turn.ask(Reply(event.request, (outcome.id if outcome is not None else 0, unit.name)))
+        anchor = (outcome.id, unit.name, outcome.type.value) if outcome is not None else (0, unit.name, "")
+        others = [(job.id, job.unit, job.type.value) for _, job in sorted(world.queue.jobs.items())
+                  if job.id >= before and job is not outcome]
+        turn.ask(Reply(event.request, (*anchor, others)))
 
 
 def _with_reload(unit: Unit, event: JobRequest) -> JobType:
@@ -89,6 +94,7 @@ def on_cancel_request(world: World, event: CancelRequest, turn: Turn) -> None:
         job = world.queue.jobs.get(job_id)
         if job is not None:
             world.queue.finish(job, JobResult.CANCELED, turn)
+    world.may_hold_garbage = True  # its job was all that kept a unit that is down
     turn.ask(Reply(event.request))
 
 
@@ -172,8 +178,17 @@ def on_exit_code_request(world: World, event: ExitCodeRequest, turn: Turn) -> No
     turn.ask(Reply(event.request))
 
 
+def on_tuning_request(world: World, event: TuningRequest, turn: Turn) -> None:
+    setattr(world.tuning, event.field, event.value)
+    turn.ask(Reply(event.request))
+
+
 def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) -> None:
     """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1))."""
+    if not all(_is_assignment(text) or _is_assignment(text + "=") for text in event.names_to_unset):
+        error = "org.freedesktop.DBus.Error.InvalidArgs"
+        refuse(event.request, Refusal(error, "Invalid environment variable names or assignments"), turn)
+        return
     if not all(_is_assignment(text) for text in event.assignments):
         error = "org.freedesktop.DBus.Error.InvalidArgs"
         refuse(event.request, Refusal(error, "Invalid environment assignments"), turn)

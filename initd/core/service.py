@@ -189,6 +189,9 @@ def _watchdog(unit: Unit, _: object, turn: Turn) -> None:
     from initd.core import timespan
 
     limit = timespan.format(machine_of(unit).watchdog_usec)
+    if not turn.heeds_watchdogs:
+        turn.log(unit, LOG_WARNING, f"Watchdog disabled! Ignoring watchdog timeout (limit {limit})!")
+        return
     turn.log(unit, LOG_ERR, f"Watchdog timeout (limit {limit})!")
     enter_signal(unit, _S.STOP_WATCHDOG, ServiceResult.WATCHDOG, turn)
 

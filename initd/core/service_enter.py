@@ -207,6 +207,7 @@ def enter_start_post(unit: Unit, turn: Turn) -> None:
 
 def start_watchdog(unit: Unit, turn: Turn) -> None:
     machine = machine_of(unit)
+    machine.watchdog_time = turn.now
     machine.watchdog_deadline_usec = after(turn, machine.watchdog_usec)
 
 

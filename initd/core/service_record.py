@@ -77,6 +77,7 @@ class ServiceMachine(Machine):
         "state_deadline_usec",
         "watchdog_deadline_usec",
         "watchdog_usec",
+        "watchdog_time",
         "pid_file_retry_usec",
         "is_demanding_pid_file",
         "runtime_deadline_usec",
@@ -127,6 +128,8 @@ class ServiceMachine(Machine):
         self.state_deadline_usec = INFINITY
         self.watchdog_deadline_usec = INFINITY
         self.watchdog_usec = 0
+        #: The last keep-alive ping, or the start.
+        self.watchdog_time: Now | None = None
         self.pid_file_retry_usec = INFINITY
         self.is_demanding_pid_file = False
         self.runtime_deadline_usec = INFINITY

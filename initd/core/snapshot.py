@@ -65,7 +65,9 @@ def save(world: World) -> dict[str, Any]:
         "bus_names": dump_fields(world.bus_names),
         "world": {name: dump(getattr(world, name)) for name in _OF_WORLD},
         "shutdown": dump_fields(world.shutdown),
-        "queue": {"next_id": queue.next_id, "runnable": list(queue.runnable), "failed_starts": list(queue.failed_starts)},
+        "tuning": dump_fields(world.tuning),
+        "queue": {"next_id": queue.next_id, "runnable": list(queue.runnable), "failed_starts": list(queue.failed_starts),
+                  "installed": queue.installed, "failed": queue.failed},
         "next_number": world.graph.next_number,
         "units": {name: _save_unit(unit) for name, unit in world.graph.units.items() if name in world.graph.by_name},
     }
@@ -120,6 +122,7 @@ class Saved:
             if name in self._plain["world"]:
                 setattr(world, name, self._reader.load(self._plain["world"][name]))
         self._reader.fill(world.shutdown, self._plain["shutdown"])
+        self._reader.fill(world.tuning, self._plain.get("tuning", {}))
         for name, saved in self._plain["units"].items():
             unit = world.graph.units.get(name)
             if unit is None:
@@ -151,6 +154,7 @@ class Saved:
     def _restore_queue(self, world: World) -> None:
         queue, saved = world.queue, self._plain["queue"]
         queue.next_id = saved["next_id"]
+        queue.installed, queue.failed = saved.get("installed", 0), saved.get("failed", 0)
         queue.failed_starts = [name for name in saved["failed_starts"] if name in world.graph.units]
         jobs = [unit.job for unit in world.graph.units.values() if unit.job is not None]
         queue.jobs = {each.id: each for each in sorted(jobs, key=lambda each: each.id)}

@@ -481,7 +481,7 @@ class _Builder:
             if job_type is not JobType.START:
                 text = "Isolate is only valid for start."
                 raise _Refused(Refusal("org.freedesktop.DBus.Error.InvalidArgs", text))
-            if unit.is_loaded and not unit.settings.allow_isolate:
+            if not unit.settings.allow_isolate:  # nor may one that is not there
                 text = "Operation refused, unit may not be isolated."
                 raise _Refused(Refusal(_ERROR + "NoIsolation", text))
         if self.mode is JobMode.TRIGGERING and job_type is not JobType.STOP:

@@ -59,13 +59,15 @@ class Turn:
 
     __slots__ = (
         "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
-        "limits_hit", "surroundings",
+        "limits_hit", "heeds_watchdogs", "surroundings",
     )
 
     def __init__(self, now: Now, is_heard: bool = True) -> None:
         self.now = now
         #: Somebody listens to what becomes of units.
         self.is_heard = is_heard
+        #: `systemctl service-watchdogs` is on.
+        self.heeds_watchdogs = True
         self.effects: list[Effect] = []
         self.changes: deque[StateChange] = deque()
         self.restarts: deque[AutomaticRestart] = deque()

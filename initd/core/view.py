@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from initd.core.unit import Unit
     from initd.core.unitfates import DirectiveFate
     from initd.core.values import ProcessInfo
-    from initd.core.world import BootTimes
+    from initd.core.world import BootTimes, World
 
     class EngineView(Protocol):
         """What of `core.engine.Engine` may be read. `units` has every alias, too."""
+
+        world: World
 
         @property
         def units(self) -> Mapping[str, Unit]: ...
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 
         #: "252 (pyinit 0.1)": monitoring reads the number in front.
         version: str
+        #: What `systemctl --version` says behind the version.
+        features: str
+        #: What makes this system unlike others, "" for nothing (org.freedesktop.systemd1(5), Tainted).
+        tainted: str
         #: What systemd-detect-virt prints, "" for none.
         virtualization: str
         #: systemd's word ("x86-64").
@@ -79,6 +85,9 @@ if TYPE_CHECKING:
 
         def directive_fates(self, unit: Unit) -> Sequence[DirectiveFate]:
             """What becomes of each directive of the unit here; its files are read again for that."""
+
+        def dynamic_users(self) -> Mapping[str, int]:
+            """The users of DynamicUser= that are there now, and their numbers."""
 
         def ids(self, unit: Unit) -> tuple[int | None, int | None]:
             """UID= and GID=: what User= and Group= of a running service came to; None where they are not set."""

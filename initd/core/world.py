@@ -19,6 +19,7 @@ from initd.core.record import Record
 from initd.core.shutdown import TARGET_OF, Shutdown, Stage
 from initd.core.states import JobMode, JobType, UnitType
 from initd.core.transaction import Refusal, plan_job
+from initd.core.tuning import Tuning
 from initd.core.turn import Turn
 from initd.core.unit import Unit, slice_path
 from initd.core.values import LOG_NOTICE, LOG_WARNING, Now
@@ -59,6 +60,10 @@ class BootTimes(Record):
 
     begin: Now
     finish: Now | None = None
+    #: The boot's own reading of units, begun and done, and when units were last read anew.
+    units_load_start: Now | None = None
+    units_load_finish: Now | None = None
+    units_load: Now | None = None
 
 
 class World:
@@ -78,6 +83,7 @@ class World:
         "is_booting",
         "foreground",
         "was_exit_code_set",
+        "tuning",
         "zones",
         "machine_id",
         "default_tasks_max",
@@ -105,6 +111,7 @@ class World:
         #: The unit whose end is the container's end (`pyinit -- COMMAND`), or "".
         self.foreground = ""
         self.was_exit_code_set = False
+        self.tuning = Tuning()
         self.zones: Zones = UtcOnly()
         #: What a delay that is to be the same after every boot is drawn from.
         self.machine_id = ""

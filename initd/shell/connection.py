@@ -4,15 +4,17 @@ Whoever owns it says what to do with a message (`on_message`) and with its end (
 Everything the other side can cost is bounded: the time to authenticate, the size of a message, the messages served in
 one wake-up, and the bytes that wait to be read. Who oversteps is hung up on.
 
-No descriptors are accepted: `recv` without a control buffer makes the kernel close them.
+No descriptors are accepted: `recv` without a control buffer makes the kernel close them. Those of answers go out once.
 """
 
 from __future__ import annotations
 
 import _socket
+import struct
 from errno import EAGAIN
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
 
+from initd.shell.fds import OwnedFd
 from initd.wire import dbus
 from initd.wire.sasl import HandshakeError
 
@@ -36,13 +38,18 @@ if TYPE_CHECKING:
         def feed(self, data: bytes) -> bytes: ...
 
 AUTHENTICATION_USEC = 10_000_000
-#: A peer that has not taken a byte of what waits for it in this time has stopped reading.
+#: A peer that has not taken a byte of what waits for it in this time has stopped reading; one that has not sent the rest of a
+#: message it began has stopped talking.
 STALL_USEC = 30_000_000
 #: More than this and the peer's next messages wait until it has read; what is sent is added up to the second number.
 ENOUGH_PENDING = 1 << 18
-MAX_PENDING = 1 << 22
+MAX_PENDING = 1 << 24
+#: The same for files that wait to be taken.
+ENOUGH_FILES = 4
 #: Messages served for one peer before others get their turn.
 MESSAGES_PER_TURN = 8
+#: And how long that may take: after the message that was too much, it is somebody else's turn (and the units').
+TURN_USEC = 5_000
 
 
 class Connection:
@@ -58,8 +65,10 @@ class Connection:
         on_end: Callable[[], None],
         most: int,
         most_pending: int = MAX_PENDING,
+        most_elements: int = dbus.MAX_MESSAGE,
     ) -> None:
-        """`most` is the size of the longest message that is taken, `most_pending` what may wait to be read."""
+        """`most` is the size of the longest message that is taken, `most_elements` how many its arrays may have,
+        `most_pending` what may wait to be read."""
         self._loop = loop
         self._socket = socket
         self._fd = socket.fileno()
@@ -67,13 +76,22 @@ class Connection:
         self._clock = clock
         self._on_message = on_message
         self._on_end = on_end
-        self._parser = dbus.Parser(most)
+        self._parser = dbus.Parser(most, most_elements)
         self._most_pending = most_pending
         self._pending = bytearray()
         self._mask = EPOLLIN
         self._has_waiting = False
         #: When to give up on the peer: authentication, or reading.
         self._deadline_usec: int | None = clock() + AUTHENTICATION_USEC
+        #: When the rest of the message that has begun is to be there.
+        self._rest_deadline_usec: int | None = None
+        #: The peer takes descriptors.
+        self.passes_fds = False
+        #: Bytes sent so far, and the descriptors that go with what is pending: each with the number of its first byte.
+        self._sent = 0
+        self._files: list[tuple[int, OwnedFd]] = []
+        #: Subjects of which the peer is to hear once it has read enough, and what makes the messages.
+        self._behind: dict[str, Callable[[], list[bytes]]] = {}
         self.is_open = True
         loop.add(self._fd, self._mask, self._on_ready)
 
@@ -86,6 +104,8 @@ class Connection:
             self.is_open = self._has_waiting = False
             self._loop.remove(self._fd)
             self._socket.close()
+            for _, file in self._files:
+                file.close()
             self._on_end()
 
     # --- what comes ------------------------------------------------------------------------------------------------
@@ -125,20 +145,26 @@ class Connection:
         if handshake.is_done:
             self._handshake = None
             self._deadline_usec = None
+            self.passes_fds = bool(getattr(handshake, "passes_fds", False))
         self.send(answer)
         return handshake.rest
 
     def _serve(self) -> None:
         """Hand over some of the messages that are complete; the rest waits for its turn, or for the peer to read."""
         self._has_waiting = False
-        for _ in range(MESSAGES_PER_TURN):
-            if not self.is_open or len(self._pending) > ENOUGH_PENDING:
+        end_usec = self._clock() + TURN_USEC
+        for number in range(MESSAGES_PER_TURN):
+            if not self.is_open or self._is_full:
+                break
+            if number and self._clock() >= end_usec:
+                self._has_waiting = True
                 break
             try:
                 message = self._parser.next_message()
             except dbus.WireError:
                 self.close()
                 return
+            self._expect_rest(message is None and self._parser.pending > 0)
             if message is None:
                 break
             self._on_message(message)
@@ -146,12 +172,23 @@ class Connection:
             self._has_waiting = self.is_open
         self._watch()
 
+    def _expect_rest(self, has_begun: bool) -> None:
+        if not has_begun:
+            self._rest_deadline_usec = None
+        elif self._rest_deadline_usec is None:
+            self._rest_deadline_usec = self._clock() + STALL_USEC
+
+    @property
+    def _is_full(self) -> bool:
+        """Enough waits for the peer to read it."""
+        return len(self._pending) > ENOUGH_PENDING or len(self._files) >= ENOUGH_FILES
+
     def _watch(self) -> None:
         """Ask the loop for what matters now: room to write, and more messages unless there are enough already."""
         if not self.is_open:
             return
         mask = EPOLLOUT if self._pending else 0
-        if not self._has_waiting and len(self._pending) <= ENOUGH_PENDING:
+        if not self._has_waiting and not self._is_full:
             mask |= EPOLLIN
         if mask != self._mask:
             self._mask = mask
@@ -159,10 +196,14 @@ class Connection:
 
     # --- what goes -------------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes) -> None:
-        """As much as fits now, the rest when there is room; to a peer that is gone, nothing."""
+    def send(self, data: bytes, file: OwnedFd | None = None) -> None:
+        """As much as fits now, the rest when there is room; to a peer that is gone, nothing. A file goes along, and is ours."""
         if not data or not self.is_open:
+            if file is not None:
+                file.close()
             return
+        if file is not None:
+            self._files.append((self._sent + len(self._pending), file))
         has_queue = bool(self._pending)
         self._pending += data
         if not has_queue:
@@ -171,21 +212,38 @@ class Connection:
             self.close()
         self._watch()
 
+    @property
+    def is_behind(self) -> bool:
+        """The peer has so much to read that news may wait."""
+        return len(self._pending) > ENOUGH_PENDING
+
+    def send_later(self, subject: str, make: Callable[[], list[bytes]]) -> None:
+        """When the peer has caught up, what is true of the subject then; it takes the place of what was to be sent of it."""
+        self._behind[subject] = make
+
+    def _catch_up(self) -> None:
+        while self._behind and self.is_open and not self.is_behind:
+            subject = next(iter(self._behind))
+            for data in self._behind.pop(subject)():
+                self.send(data)
+
     def _flush(self) -> None:
-        was_full = len(self._pending) > ENOUGH_PENDING
+        was_full = self._is_full
         self._write()
-        if was_full and self.is_open and len(self._pending) <= ENOUGH_PENDING:
+        self._catch_up()
+        if was_full and self.is_open and not self._is_full:
             self._serve()  # its messages had to wait
         self._watch()
 
     def _write(self) -> None:
         try:
-            sent = self._socket.send(self._pending, _socket.MSG_NOSIGNAL)
+            sent = self._send_some()
         except OSError as problem:
             if problem.errno != EAGAIN:
                 self.close()
                 return
             sent = 0
+        self._sent += sent
         del self._pending[:sent]
         if self._handshake is not None:
             return
@@ -194,14 +252,30 @@ class Connection:
         elif sent or self._deadline_usec is None:
             self._deadline_usec = self._clock() + STALL_USEC
 
+    def _send_some(self) -> int:
+        """A descriptor goes with the first byte of its message, and no other with it: each send ends where one begins."""
+        starts = [start for start, _ in self._files[:2]]
+        if not starts:
+            return self._socket.send(self._pending, _socket.MSG_NOSIGNAL)
+        if starts[0] > self._sent:
+            return self._socket.send(self._pending[: starts[0] - self._sent], _socket.MSG_NOSIGNAL)
+        end = starts[1] - self._sent if len(starts) > 1 else len(self._pending)
+        file = self._files[0][1]
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", file.fileno()))
+        sent = self._socket.sendmsg([self._pending[:end]], [rights], _socket.MSG_NOSIGNAL)
+        del self._files[0]
+        file.close()
+        return sent
+
     # --- another manager in our place ------------------------------------------------------------------------------
 
     def save(self, fds: list[int]) -> dict[str, Any]:
         """All that is under way; the descriptor must be inherited."""
-        fds.append(self._fd)
+        fds += [self._fd, *(file.fileno() for _, file in self._files)]
         handshake = vars(self._handshake) if self._handshake is not None else None
         return {"fd": self._fd, "read": self._parser.unread, "pending": bytes(self._pending),
-                "deadline": self._deadline_usec, "handshake": handshake}
+                "deadline": self._deadline_usec, "handshake": handshake, "passes_fds": self.passes_fds,
+                "files": [(start - self._sent, file.fileno()) for start, file in self._files]}
 
     def go_on(self, saved: dict[str, Any]) -> None:
         """As the one that was saved, whose socket this has got."""
@@ -210,6 +284,8 @@ class Connection:
         else:
             vars(self._handshake).update(saved["handshake"])
         self._deadline_usec = saved["deadline"]
+        self.passes_fds = saved["passes_fds"]
+        self._files = [(start, OwnedFd(fd)) for start, fd in saved["files"]]
         self._parser.feed(saved["read"])
         self._pending += saved["pending"]
         self._has_waiting = True  # what was sent already does not make the socket ready again
@@ -219,10 +295,14 @@ class Connection:
 
     def next_deadline(self) -> int | None:
         """When `on_deadline` wants to be called: at once where messages wait for their turn."""
-        return 0 if self._has_waiting else self._deadline_usec
+        return 0 if self._has_waiting else min(self._deadlines, default=None)
+
+    @property
+    def _deadlines(self) -> list[int]:
+        return [usec for usec in (self._deadline_usec, self._rest_deadline_usec) if usec is not None]
 
     def on_deadline(self, now_usec: int) -> None:
-        if self._deadline_usec is not None and self._deadline_usec <= now_usec:
+        if any(usec <= now_usec for usec in self._deadlines):
             self.close()
         elif self._has_waiting:
             self._serve()

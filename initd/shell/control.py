@@ -13,6 +13,7 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from select import EPOLLIN
 
 from initd.shell.connection import Connection, encode_answer
+from initd.shell.fds import open_memory_file
 from initd.wire import dbus
 from initd.wire.sasl import ServerHandshake
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from initd.shell.connection import Loop
 
     OnCall = Callable[[int, int, dbus.Message], None]
+    #: Path, interface, member, signature, values.
+    Signal = tuple[str, str, str, str, tuple[Any, ...]]
 
 #: The name that replies and signals come from.
 SENDER = "org.freedesktop.systemd1"
@@ -31,6 +34,8 @@ SENDER = "org.freedesktop.systemd1"
 MAX_CLIENTS = 128
 #: Longest message a client may send. The longest sensible one is a long list of unit names.
 MAX_CALL = 1 << 20
+#: Most elements that the arrays of a call may have: each costs its share of a wake-up.
+MAX_ELEMENTS = 1 << 14
 #: Connections taken in one wake-up.
 ACCEPTS_PER_TURN = 8
 #: How long not to accept when descriptors or memory have run out.
@@ -159,8 +164,9 @@ class Control:
 
     def _connect(self, number: int, uid: int, socket: _socket.socket) -> Connection:
         return Connection(
-            self._loop, socket, ServerHandshake(uid, self._guid), self._clock,
+            self._loop, socket, ServerHandshake(uid, self._guid, accepts_fds=True), self._clock,
             lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
+            most_elements=MAX_ELEMENTS,
         )
 
     def _on_message(self, number: int, uid: int, message: dbus.Message) -> None:
@@ -233,18 +239,52 @@ class Control:
         )  # fmt: skip
         self._answer(client_id, serial, message)
 
-    def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None:
-        """To everybody: peers of the private socket get all signals, without asking for them."""
-        listeners = [client.connection for client in self._clients.values() if client.connection.is_authenticated]
-        if not listeners:
+    def reply_file(self, client_id: int, serial: int, text: str) -> None:
+        """The answer is a file to read, at its beginning: what would be long for a message."""
+        client = self._clients.get(client_id)
+        if client is None or serial in client.silent:
+            return
+        if not client.connection.passes_fds:
+            self.error(client_id, serial, "org.freedesktop.DBus.Error.NotSupported", "Operation not supported")
+            return
+        try:
+            file = open_memory_file("reply", text.encode("utf-8", "replace"))
+        except OSError as problem:
+            self.error(client_id, serial, "org.freedesktop.DBus.Error.Failed", problem.strerror or str(problem))
             return
         message = dbus.Message(
+            dbus.METHOD_RETURN, self._serial(), dbus.NO_REPLY_EXPECTED,
+            reply_serial=serial, sender=SENDER, signature="h", body=(0,), fds=1,
+        )  # fmt: skip
+        client.connection.send(dbus.encode(message), file)
+
+    def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None:
+        """To everybody: peers of the private socket get all signals, without asking for them."""
+        listeners = self._listeners()
+        if listeners:
+            data = self._encode_signal(path, interface, member, signature, values)
+            for connection in listeners:
+                connection.send(data)
+
+    def news(self, subject: str, make: Callable[[], list[Signal]], make_later: Callable[[], list[Signal]]) -> None:
+        """The same, made if somebody hears it; who is behind with reading hears of the subject when they have caught up."""
+        listeners = self._listeners()
+        for connection in listeners:
+            if connection.is_behind:
+                connection.send_later(subject, lambda: [self._encode_signal(*signal) for signal in make_later()])
+        others = [connection for connection in listeners if not connection.is_behind]
+        for data in [self._encode_signal(*signal) for signal in make()] if others else ():
+            for connection in others:
+                connection.send(data)
+
+    def _listeners(self) -> list[Connection]:
+        return [client.connection for client in self._clients.values() if client.connection.is_authenticated]
+
+    def _encode_signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> bytes:
+        return dbus.encode(dbus.Message(
             dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path=path, interface=interface, member=member,
             sender=SENDER, signature=signature, body=tuple(values),
-        )  # fmt: skip
-        data = dbus.encode(message)
-        for connection in listeners:
-            connection.send(data)
+        ))
 
     def _answer(self, client_id: int, serial: int, message: dbus.Message) -> None:
         client = self._clients.get(client_id)

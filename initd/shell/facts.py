@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from initd import SYSTEMD_VERSION, __version__
+import os
+
+from initd import FEATURES, SYSTEMD_VERSION, __version__
 from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
@@ -33,8 +35,11 @@ class MachineFacts:
         load: LoadFacts,
         own_pids: Callable[[], Iterable[int]],
         fates: Callable[[Unit], Sequence[object]],
+        dynamic: users.DynamicUsers | None = None,
     ) -> None:
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
+        self.features = FEATURES
+        self.tainted = _taints()
         found = read_virtualization()
         self.virtualization = found.container or found.vm
         self.architecture = load.architecture
@@ -50,6 +55,7 @@ class MachineFacts:
         self._own_pids = own_pids
         self._dirs = dirs
         self._fates = fates
+        self._dynamic = dynamic or users.DynamicUsers()
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
         found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
@@ -88,6 +94,9 @@ class MachineFacts:
     def unit_file_preset(self, unit: Unit) -> str:
         return unitlinks.preset_state(unit.name) if unit.definition.fragment_path else ""
 
+    def dynamic_users(self) -> Mapping[str, int]:
+        return self._dynamic.all()
+
     def ids(self, unit: Unit) -> tuple[int | None, int | None]:
         machine, execution = unit.machine, unit.definition.exec
         if not isinstance(machine, ServiceMachine) or execution is None or unit.active_state.is_down:
@@ -99,3 +108,21 @@ class MachineFacts:
         except users.UserError:
             return None, None
         return found.uid, found.gid
+
+
+def _taints() -> str:
+    """What of the machine's peculiarities systemd names, and we can see (org.freedesktop.systemd1(5), Tainted)."""
+    found = []
+    if not os.path.islink("/bin"):
+        found.append("unmerged-usr")
+    if not os.path.exists("/sys/fs/cgroup/cgroup.procs"):
+        found.append("cgroupsv1")
+    for name in ("uid", "gid"):
+        try:
+            with open(f"/proc/sys/kernel/overflow{name}", encoding="ascii") as file:
+                number = file.read().strip()
+        except OSError:
+            continue
+        if number != "65534":
+            found.append(f"overflow{name}-not-65534")
+    return ":".join(found)

@@ -14,7 +14,7 @@ import select
 from collections import deque
 
 from initd.core.effects import Log
-from initd.core.values import LOG_WARNING
+from initd.core.values import LOG_DEBUG, LOG_WARNING
 from initd.wire.journal import decode_entries, encode_entry
 
 TYPE_CHECKING = False
@@ -43,6 +43,7 @@ class Journal:
         self._kept: deque[bytes] = deque()
         self._dropped = 0
         self._is_open = False
+        self._target, self._level = "journal", LOG_DEBUG
         self.pid = 0
 
     def open(self) -> list[str]:
@@ -123,7 +124,9 @@ class Journal:
 
     def write(self, log: Log) -> None:
         """One entry; never waits, and keeps the order. Without a journal it goes to the container's stderr."""
-        if self._is_open and self._sender is None:
+        if log.priority > self._level or self._target == "null":
+            return
+        if self._is_open and self._sender is None or self._target.startswith("console"):
             os.write(2, log.text.encode("utf-8", "replace") + b"\n")
             return
         fields = [("MESSAGE", log.text), ("PRIORITY", str(log.priority)), ("SYSLOG_IDENTIFIER", "pyinit")]
@@ -132,6 +135,11 @@ class Journal:
         fields += list(log.fields)
         self._keep(encode_entry(fields))
         self.flush()
+
+    def direct(self, target: str, level: int) -> None:
+        """Where entries go from now on: "null" nowhere, "console…" to the container's stderr, all other words here; and
+        the lowest priority that is of interest (`systemctl log-target`, `log-level`)."""
+        self._target, self._level = target, level
 
     def _keep(self, entry: bytes) -> None:
         if len(self._kept) >= _MAX_KEPT:

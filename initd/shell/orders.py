@@ -8,7 +8,7 @@ and results replies.
 from __future__ import annotations
 
 from initd.core.answers import Error, Order, Return
-from initd.core.unitfiles import Impossible, Note, Plan
+from initd.core.unitfiles import Impossible, Note, Plan, Trouble
 from initd.shell.unitlinks import UnitLinks, list_unit_files
 
 TYPE_CHECKING = False
@@ -28,7 +28,10 @@ _QUESTIONS = frozenset(
 )
 
 
-def is_change(order: Order) -> bool:
+def is_change(order: Order, answer: Return | Error) -> bool:
+    """Something of the unit files is not what it was. What failed may have come half way."""
+    if isinstance(answer, Return) and answer.signature.endswith(_CHANGES) and not answer.values[-1]:
+        return False
     return order.kind not in _QUESTIONS
 
 
@@ -150,7 +153,12 @@ def _list(links: UnitLinks, states: list[str], patterns: list[str]) -> Return | 
 def _state(links: UnitLinks, name: str) -> Return | Error:
     from initd.core.lookup import unit_file_state
 
-    return Return("s", (unit_file_state(links, name, _unheard).value,))
+    try:
+        return Return("s", (unit_file_state(links, name, _unheard).value,))
+    except Impossible as error:
+        if error.note.trouble is not Trouble.NOT_FOUND:
+            raise
+        return Error("org.freedesktop.DBus.Error.FileNotFound", "No such file or directory")
 
 
 def _links_of(links: UnitLinks, name: str, runtime: bool) -> Return | Error:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         def on_activation(self, unit: str) -> None: ...
         def on_problem(self, text: str) -> None: ...
 
+    #: Path, interface, member, signature, values.
+    Signal = tuple[str, str, str, str, tuple[Any, ...]]
+
 PATH = "/run/dbus/system_bus_socket"
 OWN_NAME = "org.freedesktop.systemd1"
 _BUS, _BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
@@ -404,6 +407,10 @@ class SystemBus:
             destination=peer.name, signature="s", body=(text.replace("\0", "?"),),
         ))
 
+    def reply_file(self, peer: Peer, serial: int, text: str) -> None:
+        """Descriptors do not go over this connection; who asks for one asks for the text then."""
+        self.error(peer, serial, "org.freedesktop.DBus.Error.NotSupported", "Operation not supported")
+
     def _answer(self, peer: Peer, message: dbus.Message) -> None:
         if message.reply_serial in peer.silent:
             peer.silent.discard(message.reply_serial)
@@ -412,10 +419,22 @@ class SystemBus:
 
     def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None:
         """To everybody who has a match rule for it."""
-        self._send(dbus.Message(
+        self._send(self._signal(path, interface, member, signature, values))
+
+    def news(self, subject: str, make: Callable[[], list[Signal]], make_later: Callable[[], list[Signal]]) -> None:
+        """The same; while the bus is behind with reading, only what is true of the subject when it has caught up."""
+        if self._connection is not None and self._connection.is_behind:
+            later = lambda: [dbus.encode(self._signal(*each)) for each in make_later()]  # noqa: E731
+            self._connection.send_later(subject, later)
+        elif self._connection is not None:
+            for signal in make():
+                self.signal(*signal)
+
+    def _signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> dbus.Message:
+        return dbus.Message(
             dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path, interface, member, signature=signature,
             body=tuple(values),
-        ))
+        )
 
     def refuse_activation(self, unit: str, error: str, text: str) -> None:
         """Whoever waits for a bus name of this unit need not wait."""

@@ -58,6 +58,9 @@ class DynamicUsers:
         self._units.setdefault(name, set()).add(unit)
         return uid
 
+    def all(self) -> dict[str, int]:
+        return dict(self._uids)
+
     def look_up(self, name: str) -> int | None:
         return self._uids.get(name)
 

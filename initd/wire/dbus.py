@@ -273,8 +273,10 @@ def encode(message: Message) -> bytes:
 class _Reader:
     """Takes values out of one message. Offsets count from the message's start, as alignment does."""
 
-    def __init__(self, data: bytes, position: int, is_little: bool) -> None:
+    def __init__(self, data: bytes, position: int, is_little: bool, max_elements: int = MAX_MESSAGE) -> None:
         self.data = data
+        #: How many more elements the arrays in the message may have, all together.
+        self.elements_left = max_elements
         self.position = position
         self.structs = _LITTLE if is_little else _BIG
 
@@ -366,22 +368,31 @@ class _Reader:
     def read_elements(self, element: str, end: int, depth: int) -> list[Any]:
         found = []
         while self.position < end:
+            self.count_element()
             found.append(self.read(element, depth + 1))
         return found
+
+    def count_element(self) -> None:
+        self.elements_left -= 1
+        if self.elements_left < 0:
+            raise WireError("too many array elements")
 
     def read_entries(self, kind: str, end: int, depth: int) -> dict[Any, Any]:
         key_kind, value_kind = kind[2], kind[3:-1]
         found = {}
         while self.position < end:
+            self.count_element()
             self.skip_padding(8)
             key = self.read(key_kind, depth + 1)
             found[key] = self.read(value_kind, depth + 1)
         return found
 
 
-def unmarshal(signature: str, data: bytes, is_little: bool = True) -> tuple[Any, ...]:
+def unmarshal(
+    signature: str, data: bytes, is_little: bool = True, max_elements: int = MAX_MESSAGE
+) -> tuple[Any, ...]:
     """The values of a body, which must end where the data ends."""
-    reader = _Reader(data, 0, is_little)
+    reader = _Reader(data, 0, is_little, max_elements)
     values = tuple(reader.read(kind, 0) for kind in split(signature))
     if reader.position != len(data):
         raise WireError("more data than the signature describes")
@@ -403,8 +414,8 @@ def message_size(start: bytes, limit: int = MAX_MESSAGE) -> int:
     return size
 
 
-def decode(data: bytes) -> Message:
-    """One whole message."""
+def decode(data: bytes, max_elements: int = MAX_MESSAGE) -> Message:
+    """One whole message, whose arrays may have so many elements together."""
     is_little = data[:1] == b"l"
     reader = _Reader(data, 4, is_little)
     body_size = reader.read_fixed("u")
@@ -418,7 +429,7 @@ def decode(data: bytes) -> Message:
     signature = named.get("signature", "")
     if body_size and not signature:
         raise WireError("a body without a signature")
-    body = unmarshal(signature, data[reader.position :], is_little)
+    body = unmarshal(signature, data[reader.position :], is_little, max_elements)
     return Message(data[1], serial, data[2], body=body, **named)
 
 
@@ -437,8 +448,9 @@ def _read_fields(reader: _Reader) -> dict[str, Any]:
 class Parser:
     """Messages out of a stream: `feed` bytes as they come, take messages with `next_message` until it gives None."""
 
-    def __init__(self, limit: int = MAX_MESSAGE) -> None:
+    def __init__(self, limit: int = MAX_MESSAGE, max_elements: int = MAX_MESSAGE) -> None:
         self._limit = limit
+        self._max_elements = max_elements
         self._buffer = bytearray()
 
     @property
@@ -462,4 +474,4 @@ class Parser:
             return None
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
-        return decode(data)
+        return decode(data, self._max_elements)

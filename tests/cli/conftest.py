@@ -11,6 +11,11 @@ from initd.cli.systemctl import main
 from tests.api_manager import FakeManager
 
 
+@pytest.fixture(autouse=True)
+def without_colours(monkeypatch):
+    monkeypatch.setenv("SYSTEMD_COLORS", "0")
+
+
 class Answer:
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err

@@ -1,4 +1,6 @@
-"""Tools that manage services and do not know that we exist: Ansible's own modules, run inside the container."""
+"""Tools that manage and watch services and do not know that we exist, run inside the container: Ansible's own modules,
+python3-dbus, and a monitoring agent that is built on go-systemd.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,54 @@ from images import CACHE, Image
 
 ANSIBLE = "ansible-core >= 2.15, < 3"
 IMAGE = Image(("nginx", "procps", "python3"))
+
+
+BUS_IMAGE = Image(("dbus", "nginx", "procps", "prometheus-node-exporter", "python3-dbus", "python3-gi"))
+#: Lists units, follows the changes of one, and restarts it in between.
+FOLLOWER = """
+import dbus, dbus.mainloop.glib
+from gi.repository import GLib
+dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+bus = dbus.SystemBus()
+manager = dbus.Interface(bus.get_object("org.freedesktop.systemd1", "/org/freedesktop/systemd1"),
+                         "org.freedesktop.systemd1.Manager")
+units = {unit[0]: unit for unit in manager.ListUnits()}
+print("listed", units["nginx.service"][3], units["nginx.service"][4])
+path = manager.GetUnit("nginx.service")
+properties = dbus.Interface(bus.get_object("org.freedesktop.systemd1", path), "org.freedesktop.DBus.Properties")
+print("before", properties.Get("org.freedesktop.systemd1.Unit", "ActiveState"))
+loop = GLib.MainLoop()
+states, jobs = [], []
+def changed(interface, values, invalidated):
+    if "ActiveState" in values:
+        states.append(str(values["ActiveState"]))
+def removed(number, job, unit, result):
+    jobs.append((str(unit), str(result)))
+    GLib.timeout_add(200, loop.quit)
+manager.Subscribe()
+bus.add_signal_receiver(changed, "PropertiesChanged", "org.freedesktop.DBus.Properties", path=path)
+manager.connect_to_signal("JobRemoved", removed)
+manager.RestartUnit("nginx.service", "replace")
+GLib.timeout_add(30000, loop.quit)
+loop.run()
+print("states", *states)
+print("jobs", *jobs)
+print("pid", int(properties.Get("org.freedesktop.systemd1.Service", "MainPID")))
+"""
+
+
+@pytest.fixture(scope="module")
+def on_bus(request):
+    """A container with a system bus."""
+    container = Container(BUS_IMAGE)
+    container.put("/etc/default/prometheus-node-exporter", 'ARGS="--collector.disable-defaults --collector.systemd"\n')
+    container.put("/root/follower.py", FOLLOWER)
+    try:
+        container.start().wait_until_booted()
+        yield container
+    finally:
+        print(container.logs()[-5000:])
+        container.remove()
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +126,25 @@ def test_the_service_module_manages_nginx(ansible):
     services = ansible("ansible.builtin.service_facts")["ansible_facts"]["services"]
     assert services["nginx.service"] == {
         "name": "nginx.service", "source": "systemd", "state": "running", "status": "enabled"}
+
+
+def test_a_client_of_python3_dbus_follows_a_restart(on_bus):
+    lines = dict(line.split(" ", 1) for line in on_bus.exec("python3", "/root/follower.py").stdout.splitlines())
+    assert lines["listed"] == "active running" and lines["before"] == "active"
+    states = lines["states"].split()
+    assert states[-1] == "active" and {"deactivating", "inactive", "activating"} & set(states)
+    assert lines["jobs"] == "('nginx.service', 'done')"
+    assert int(lines["pid"]) == on_bus.main_pid("nginx.service")
+
+
+def test_an_agent_built_on_go_systemd_sees_our_units(on_bus):
+    on_bus.wait_for_state("prometheus-node-exporter.service", "active")
+
+    def metrics() -> str:
+        return on_bus.on_its_network("curl", "--silent", "http://127.0.0.1:9100/metrics").stdout
+
+    on_bus.wait_until("it answers", lambda: "node_systemd_units" in metrics())
+    assert 'node_systemd_unit_state{name="nginx.service",state="active",type="forking"} 1' in metrics()
+    on_bus.systemctl("stop", "nginx.service")
+    assert 'node_systemd_unit_state{name="nginx.service",state="inactive",type="forking"} 1' in metrics()
+    assert "node_systemd_system_running 1" in metrics()

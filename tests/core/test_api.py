@@ -248,7 +248,8 @@ def test_jobs_are_objects(manager):
 def test_enqueue_tells_of_the_job(manager):
     manager.write("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/slow\n")
     found = values(of_manager(manager, "EnqueueUnitJob", "sss", "slow.service", "start", "replace"))
-    assert found[2:] == ("slow.service", unit_path("slow.service"), "start", [])
+    assert found[2:5] == ("slow.service", unit_path("slow.service"), "start")
+    assert [each[2:] for each in found[5]] == [("sysinit.target", unit_path("sysinit.target"), "start")]
     assert refused(of_manager(manager, "EnqueueUnitJob", "sss", "slow.service", "x", "replace")) == (
         "InvalidArgs",
         "Job type x invalid",

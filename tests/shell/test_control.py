@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import socket
@@ -42,16 +43,21 @@ class Server:
         self.path = path
         self.loop = FakeLoop()
         self.now = 1_000_000
+        #: How long each call takes.
+        self.call_usec = 0
         self.calls: list[tuple[int, int, dbus.Message]] = []
         self.control = Control(self.loop, self.on_call, lambda: self.now)
         self.control.open(path)
 
     def on_call(self, client_id, uid, message):
         self.calls.append((client_id, uid, message))
+        self.now += self.call_usec
         if message.member == "Echo":
             self.control.reply(client_id, message.serial, message.signature, message.body)
         elif message.member == "Much":
             self.control.reply(client_id, message.serial, "ay", (bytes(message.body[0]),))
+        elif message.member == "File":
+            self.control.reply_file(client_id, message.serial, message.body[0])
         elif message.member == "Wrong":
             self.control.reply(client_id, message.serial, "u", ("text",))
         else:
@@ -181,14 +187,51 @@ def test_signals_reach_all_peers_but_not_strangers(server):
     assert received(server, stranger) == []
 
 
-@pytest.mark.parametrize(
-    "rubbish",
-    [b"GET / HTTP/1.0\r\n\r\n", CLIENT_GREETING + b"x" * 64, CLIENT_GREETING + b"l\1\0\1" + b"\xff" * 64],
-    ids=["no handshake", "no message", "endless message"],
-)
+def nested(depth: int) -> bytes:
+    """A variant in a variant in a variant …, as no encoder of ours makes them."""
+    body = b"\1v\0" * depth + b"\1y\0\0"
+    whole = call("Echo", "v", (("y", 0),))
+    start = len(whole) - len(b"\1y\0\0")
+    return whole[:4] + struct.pack("<I", len(body)) + whole[8:start] + body
+
+
+def long_array(elements: int) -> bytes:
+    return call("Echo", "as", ([""] * elements,))
+
+
+RUBBISH = {
+    "no handshake": b"GET / HTTP/1.0\r\n\r\n",
+    "endless handshake": b"\0" + b"AUTH EXTERNAL\r\nCANCEL\r\n" * 100,
+    "long line": b"\0AUTH " + b"x" * 10_000,
+    "no message": CLIENT_GREETING + b"x" * 64,
+    "endless message": CLIENT_GREETING + b"l\1\0\1" + b"\xff" * 64,
+    "message too long": CLIENT_GREETING + call("Echo", "ay", (bytes(control.MAX_CALL),))[:1000],
+    "nested too deep": CLIENT_GREETING + nested(70),
+    "array too long": CLIENT_GREETING + long_array(control.MAX_ELEMENTS + 1),
+    "arrays too long together": CLIENT_GREETING + call("Echo", "aas", ([[""] * 200] * 100,)),
+}
+
+
+def test_what_is_just_not_too_much_is_served(server):
+    for number, fine in enumerate((nested(60), long_array(control.MAX_ELEMENTS))):
+        peer = greet(server)
+        peer.setblocking(True)
+        peer.settimeout(5)
+        for start in range(0, len(fine), 1 << 14):
+            peer.sendall(fine[start:start + (1 << 14)])
+            server.turn()
+        assert len(server.calls) == number + 1
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH.values(), ids=RUBBISH)
 def test_who_sends_rubbish_is_dropped_and_nobody_else(server, rubbish):
     other, peer = greet(server), connect(server)
-    peer.send(rubbish)
+    for start in range(0, len(rubbish), 1 << 14):
+        try:
+            peer.send(rubbish[start:start + (1 << 14)])
+        except (BrokenPipeError, ConnectionResetError):
+            break
+        server.turn()
     assert is_dropped(server, peer)
     other.send(call("Echo"))
     assert len(received(server, other)) == 1
@@ -202,6 +245,28 @@ def test_who_does_not_authenticate_in_time_is_dropped(server):
     server.now += connection.AUTHENTICATION_USEC
     assert is_dropped(server, peer) and not is_dropped(server, other)
     assert server.control.next_deadline() is None
+
+
+def test_who_does_not_finish_a_message_is_dropped_after_a_while(server):
+    """Byte by byte does not help: the message is to be complete in time. Whole messages begin anew."""
+    slow, fast, whole = greet(server), greet(server), call("Echo")
+    for position in range(10):
+        slow.send(whole[position:position + 1])
+        fast.send(whole + whole[:5] if not position else whole[5:] + whole[:5])
+        server.turn()
+        server.now += connection.STALL_USEC // 10
+    server.turn()
+    assert is_dropped(server, slow) and not is_dropped(server, fast)
+    fast.send(whole[5:])
+    received(server, fast)
+    assert server.control.next_deadline() is None
+
+
+def test_a_slow_client_costs_no_wake_up_while_nothing_comes(server):
+    slow = greet(server)
+    slow.send(call("Much", "u", (1 << 20,)) + call("Echo")[:20])
+    server.turn()
+    assert server.turn() == 0
 
 
 def test_who_stops_reading_is_dropped_after_a_while(server):
@@ -240,6 +305,17 @@ def test_a_busy_client_takes_turns(server):
     assert len(received(server, busy)) == 50
 
 
+def test_a_client_whose_calls_take_long_has_short_turns(server):
+    busy, other = greet(server), greet(server)
+    server.call_usec = connection.TURN_USEC * 2 // 3
+    busy.send(b"".join(call("Echo", serial=n + 1) for n in range(20)))
+    other.send(call("Echo"))
+    server.turn()
+    members = [client_id for client_id, _, _ in server.calls]
+    assert members.index(2) <= 2 and len(members) == 21
+    assert len(received(server, busy)) == 20
+
+
 def test_there_is_an_end_to_the_number_of_clients(server):
     peers = [connect(server) for _ in range(control.MAX_CLIENTS)]
     server.turn()
@@ -260,6 +336,64 @@ def test_descriptors_sent_along_do_not_stay(server):
     os.close(reader)
     os.close(writer)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def open_files() -> int:
+    gc.collect()  # what an earlier test has left
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_an_answer_can_be_a_file(server):
+    peer, before = greet(server), open_files()
+    peer.send(call("File", "s", ("a long story",), serial=5) + call("Echo", "s", ("next",), serial=6))
+    server.turn()
+    data, fds, _, _ = socket.recv_fds(peer, 4096, 5)
+    parser = dbus.Parser()
+    parser.feed(data + (peer.recv(4096) if len(fds) else b""))
+    reply, other = parser.next_message(), parser.next_message()
+    assert (reply.reply_serial, reply.signature, reply.body, reply.fds) == (5, "h", (0,), 1)
+    assert (other.reply_serial, other.fds) == (6, 0)
+    with open(fds[0]) as file:
+        assert file.read() == "a long story"
+    assert open_files() == before
+
+
+def test_files_wait_for_their_turn_and_are_bounded(server):
+    peer, before = greet(server), open_files()
+    peer.send(call("Much", "u", (1 << 20,)) + b"".join(call("File", "s", ("x",), serial=n) for n in range(2, 40)))
+    server.turn()
+    assert open_files() - before <= connection.ENOUGH_FILES
+    serials, files, parser = [], 0, dbus.Parser()
+    while len(serials) < 39:
+        server.turn()
+        data, fds, _, _ = socket.recv_fds(peer, 1 << 16, 5)
+        files += len(fds)
+        for fd in fds:
+            os.close(fd)
+        parser.feed(data)
+        while (message := parser.next_message()) is not None:
+            serials.append(message.reply_serial)
+    assert serials == list(range(1, 40)) and files == 38
+    assert open_files() == before
+
+
+def test_files_that_nobody_took_are_closed_with_the_client(server):
+    before = open_files()
+    peer = greet(server)
+    peer.send(call("Much", "u", (1 << 18,)) + b"".join(call("File", "s", ("x",), serial=n) for n in range(2, 5)))
+    server.turn()
+    peer.close()
+    server.turn()
+    assert open_files() == before
+
+
+def test_who_takes_no_descriptors_gets_an_error(server):
+    peer = connect(server)
+    peer.send(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n" + call("File", "s", ("x",)))
+    server.turn()
+    peer.recv(len(b"DATA\r\nOK \r\n") + 32)
+    (reply,) = received(server, peer)
+    assert reply.error_name == "org.freedesktop.DBus.Error.NotSupported"
 
 
 def test_a_peer_that_hangs_up_is_forgotten(server):
@@ -320,3 +454,23 @@ def test_jeepney_can_talk_to_it(server):
     theirs.add_data(peer.recv(10_000))
     assert theirs.get_next_message().body == ("hi",)
     assert theirs.get_next_message().header.message_type is jeepney.MessageType.error
+
+
+def test_who_is_behind_with_reading_hears_of_the_latest_when_they_have_caught_up(server):
+    slow, quick = greet(server), greet(server)
+    state = {"a": 0, "b": 0}
+    big = "x" * 40_000
+
+    def tell(unit: str) -> None:
+        state[unit] += 1
+        signal = ("/u", "x.y", "Changed", "sus", (unit, state[unit], big))
+        server.control.news(unit, lambda: [signal], lambda: [("/u", "x.y", "Changed", "sus", (unit, state[unit], big))])
+
+    heard = []
+    for _ in range(40):
+        tell("a")
+        tell("b")
+        heard += [message.body[:2] for message in received(server, quick)]
+    assert [body for body in heard if body[0] == "a"] == [("a", number) for number in range(1, 41)]
+    late = [message.body[:2] for message in received(server, slow)]
+    assert len(late) < 40 and set(late[-2:]) == {("a", 40), ("b", 40)}

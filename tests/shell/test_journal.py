@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import initd
+from initd.core.effects import Log
+from initd.shell.journal import Journal
 
 PROGRAM = Path(initd.__file__).parent / "journal" / "__main__.py"
 SCRIPT = """
@@ -44,6 +46,18 @@ def test_every_line_of_the_manager_comes_out_in_order(tmp_path):
     assert texts == [f"early {n}" for n in range(30)] + [f"late {n}" for n in range(3000)]
     assert all(line.startswith("pyinit[") for line in lines[:-1])
     assert lines[-1] == "kept 0"
+
+
+def test_lines_go_where_they_are_directed(tmp_path, capfd):
+    journal = Journal(str(tmp_path / "run"), sys.executable, str(PROGRAM), dev=str(tmp_path))
+    journal.open()
+    for target, level, priority, text in (
+        ("journal", 6, 7, "too little"), ("null", 7, 0, "nowhere"), ("console", 6, 6, "to the console"), ("auto", 6, 6, "here"),
+    ):
+        journal.direct(target, level)
+        journal.write(Log(priority, "", text))
+    assert journal.take_kept() == [b"here"]
+    assert capfd.readouterr().err == "to the console\n"
 
 
 def test_nothing_written_means_nothing_printed(tmp_path):

@@ -1,0 +1,99 @@
+"""`systemctl log-level`, `log-target`, `service-watchdogs`, `service-log-level`, `service-log-target`: settings of a daemon
+that runs, shown or changed."""
+
+from __future__ import annotations
+
+from initd.cli.bus import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Bus, BusError
+from initd.cli.names import mangle
+from initd.cli.options import Options, UsageError
+from initd.cli.output import complain
+from initd.core.objectpath import unit_path
+
+_LOG_CONTROL_PATH, _LOG_CONTROL = "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1"
+_LEVELS = frozenset(("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", *"01234567"))
+
+
+def log_level(arguments: list[str], options: object) -> int:
+    return _log("LogLevel", "log level", arguments)
+
+
+def log_target(arguments: list[str], options: object) -> int:
+    return _log("LogTarget", "log target", arguments)
+
+
+def _log(name: str, words: str, arguments: list[str]) -> int:
+    bus = Bus()
+    if not arguments:
+        print(bus.get(_LOG_CONTROL_PATH, _LOG_CONTROL, name))
+        return 0
+    value = arguments[0]
+    if name == "LogLevel" and value not in _LEVELS:
+        complain(f'"{value}" is not a valid log level.')
+        return 1
+    try:
+        bus.call(_LOG_CONTROL_PATH, PROPERTIES, "Set", "ssv", _LOG_CONTROL, name, ("s", value))
+    except BusError as problem:
+        complain(f"Failed to set {words} of {SYSTEMD} to {value}: {problem.text}")
+        return 1
+    return 0
+
+
+def service_log(arguments: list[str], options: Options) -> int:
+    """Services that have a name on the system bus and the interface for it; which the manager's own socket does not reach."""
+    unit = mangle(arguments[0])
+    name = Bus().get(unit_path(unit), SYSTEMD + ".Service", "BusName")
+    if not name:
+        complain(
+            f"Unit {unit} doesn't declare BusName=.\n"
+            "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"
+            "      See the org.freedesktop.LogControl1(5) man page for details."
+        )
+        return 1
+    complain(f"Cannot talk to {name}: only the manager is asked from here, not the services on the system bus.")
+    return 1
+
+
+def service_watchdogs(arguments: list[str], options: object) -> int:
+    bus = Bus()
+    if not arguments:
+        print("yes" if bus.get(MANAGER_PATH, MANAGER, "ServiceWatchdogs") else "no")
+        return 0
+    word = arguments[0].lower()
+    is_on, is_off = word in ("1", "yes", "y", "true", "t", "on"), word in ("0", "no", "n", "false", "f", "off")
+    if not is_on and not is_off:
+        raise UsageError("Failed to parse service-watchdogs argument: Invalid argument")
+    bus.call(MANAGER_PATH, PROPERTIES, "Set", "ssv", MANAGER, "ServiceWatchdogs", ("b", is_on))
+    return 0
+
+
+# --- mounts in a unit that runs -------------------------------------------------------------------------------------
+
+
+def bind(arguments: list[str], options: Options) -> int:
+    """UNIT PATH [PATH]: where the second is not given, it is the first."""
+    unit, source, destination = _paths(arguments)
+    return _ask("bind mount", ("BindMountUnit", "sssbb", unit, source, destination, options.read_only, options.mkdir))
+
+
+def mount_image(arguments: list[str], options: Options) -> int:
+    """UNIT IMAGE [PATH [PARTITION:OPTIONS]]."""
+    unit, source, destination = _paths(arguments)
+    mount_options = []
+    for text in arguments[3:]:
+        partition, colon, words = text.partition(":")
+        mount_options.append((partition, words) if colon else ("root", partition))
+    question = (unit, source, destination, options.read_only, options.mkdir, mount_options)
+    return _ask("mount image", ("MountImageUnit", "sssbba(ss)", *question))
+
+
+def _paths(arguments: list[str]) -> tuple[str, str, str]:
+    return mangle(arguments[0]), arguments[1], arguments[2] if len(arguments) > 2 else arguments[1]
+
+
+def _ask(what: str, question: tuple[str, str, *tuple[object, ...]]) -> int:
+    try:
+        Bus().ask(*question)
+    except BusError as problem:
+        complain(f"Failed to {what}: {problem.text}")
+        return 1
+    return 0

@@ -1,0 +1,53 @@
+"""What the arguments of methods and signals are called: of use to those who read a description of our objects, or make
+code from one. Names of what goes in, then of what comes out, as org.freedesktop.systemd1(5) has them.
+"""
+
+from __future__ import annotations
+
+#: Method or signal → the names of its arguments, in order.
+NAMES: dict[str, str] = {
+    "GetMachineId": "machine_uuid", "Introspect": "xml_data", "Get": "interface_name property_name value",
+    "GetAll": "interface_name props", "Set": "interface_name property_name value",
+    "PropertiesChanged": "interface_name changed_properties invalidated_properties", "GetUnit": "name unit",
+    "GetUnitByPID": "pid unit", "GetUnitByInvocationID": "invocation_id unit", "GetUnitByControlGroup": "cgroup unit",
+    "LoadUnit": "name unit", "StartUnit": "name mode job", "StartUnitWithFlags": "name mode flags job",
+    "StartUnitReplace": "old_unit new_unit mode job", "StopUnit": "name mode job", "ReloadUnit": "name mode job",
+    "RestartUnit": "name mode job", "TryRestartUnit": "name mode job", "ReloadOrRestartUnit": "name mode job",
+    "ReloadOrTryRestartUnit": "name mode job",
+    "EnqueueUnitJob": "name job_type job_mode job_id job_path unit_id unit_path job_type affected_jobs",
+    "Reload": "mode job", "KillUnit": "name whom signal", "CleanUnit": "name mask", "FreezeUnit": "name", "ThawUnit": "name",
+    "ResetFailedUnit": "name", "SetUnitProperties": "name runtime properties",
+    "BindMountUnit": "name source destination read_only mkdir",
+    "MountImageUnit": "name source destination read_only mkdir options", "RefUnit": "name", "UnrefUnit": "name",
+    "StartTransientUnit": "name mode properties aux job", "GetUnitProcesses": "name processes",
+    "AttachProcessesToUnit": "unit_name subcgroup pids", "AbandonScope": "name", "GetJob": "id job",
+    "GetJobAfter": "id jobs", "GetJobBefore": "id jobs", "CancelJob": "id", "SetShowStatus": "mode",
+    "ListUnits": "units", "ListUnitsFiltered": "states units", "ListUnitsByPatterns": "states patterns units",
+    "ListUnitsByNames": "names units", "ListJobs": "jobs", "Dump": "output",
+    "DumpUnitsMatchingPatterns": "patterns output", "DumpByFileDescriptor": "fd",
+    "DumpUnitsMatchingPatternsByFileDescriptor": "patterns fd", "SwitchRoot": "new_root init",
+    "SetEnvironment": "assignments", "UnsetEnvironment": "names", "UnsetAndSetEnvironment": "names assignments",
+    "EnqueueMarkedJobs": "jobs", "ListUnitFiles": "unit_files",
+    "ListUnitFilesByPatterns": "states patterns unit_files", "GetUnitFileState": "file state",
+    "EnableUnitFiles": "files runtime force carries_install_info changes",
+    "DisableUnitFiles": "files runtime changes",
+    "EnableUnitFilesWithFlags": "files flags carries_install_info changes",
+    "DisableUnitFilesWithFlags": "files flags changes",
+    "ReenableUnitFiles": "files runtime force carries_install_info changes",
+    "LinkUnitFiles": "files runtime force changes",
+    "PresetUnitFiles": "files runtime force carries_install_info changes",
+    "PresetUnitFilesWithMode": "files mode runtime force carries_install_info changes",
+    "MaskUnitFiles": "files runtime force changes", "UnmaskUnitFiles": "files runtime changes",
+    "RevertUnitFiles": "files changes", "SetDefaultTarget": "name force changes", "GetDefaultTarget": "name",
+    "PresetAllUnitFiles": "mode runtime force changes",
+    "AddDependencyUnitFiles": "files target type runtime force changes", "GetUnitFileLinks": "name runtime links",
+    "SetExitCode": "number", "LookupDynamicUserByName": "name uid", "LookupDynamicUserByUID": "uid name",
+    "GetDynamicUsers": "users", "UnitNew": "id unit", "UnitRemoved": "id unit", "JobNew": "id job unit",
+    "JobRemoved": "id job unit result", "StartupFinished": "firmware loader kernel initrd userspace total",
+    "Reloading": "active", "BindMount": "source destination read_only mkdir",
+    "MountImage": "source destination read_only mkdir options", "GetProcesses": "processes",
+    "AttachProcesses": "subcgroup pids", "Start": "mode job", "Stop": "mode job", "Restart": "mode job",
+    "TryRestart": "mode job", "ReloadOrRestart": "mode job", "ReloadOrTryRestart": "mode job",
+    "EnqueueJob": "job_type job_mode job_id job_path unit_id unit_path job_type affected_jobs", "Kill": "whom signal",
+    "SetProperties": "runtime properties", "Clean": "mask", "GetAfter": "jobs", "GetBefore": "jobs",
+}  # fmt: skip

@@ -1,0 +1,61 @@
+"""A unit's name → what its files say, and what becomes of that in this container.
+
+Joins `shell.unitdirs`, which finds and reads, and `core.load`, which understands; where X-Strict= or --strict want it, a
+unit of which not all would be applied is refused here.
+"""
+
+from __future__ import annotations
+
+from initd.core.load import load_unit
+from initd.core.settings import UnitDefinition
+from initd.core.sources import Allowed, LoadFacts, UnitFiles
+from initd.core.unit import Unit
+from initd.shell import allowed
+from initd.shell.limits import ContainerLimits
+from initd.shell.unitdirs import UnitDirs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class UnitReader:
+    """`facts` changes with system.conf. `helper` tries what the container allows, when somebody wants to know."""
+
+    def __init__(
+        self, dirs: UnitDirs, facts: LoadFacts, container: ContainerLimits, helper: str, is_strict: bool
+    ) -> None:
+        self.dirs = dirs
+        self.facts = facts
+        self._container = container
+        self._helper = helper
+        self._is_strict = is_strict
+        self._allowed: Allowed | None = None
+
+    def read(self, name: str) -> UnitDefinition:
+        files = self.dirs.read(name)
+        definition = load_unit(files, self.facts)
+        if definition.source_path:
+            definition = definition.replace(source_mtime_usec=self.dirs.mtime_usec(definition.source_path))
+        return self._refuse_if_strict(files, definition)
+
+    def fates_of(self, unit: Unit) -> Sequence[object]:
+        """What becomes of each directive of a unit; asked for by people, and imported then."""
+        from initd.core import unitfates
+
+        return unitfates.judge_unit(self.dirs.read(unit.name), unit.definition, self._probed())
+
+    def _probed(self) -> Allowed:
+        if self._allowed is None:
+            self._allowed = allowed.probe(self._container, self._helper)
+        return self._allowed
+
+    def _refuse_if_strict(self, files: UnitFiles, definition: UnitDefinition) -> UnitDefinition:
+        texts = (files.fragment, *files.dropins)
+        if not self._is_strict and not any(text is not None and "X-Strict" in text.text for text in texts):
+            return definition
+        from initd.core import unitfates
+
+        if not unitfates.is_strict(files, self._is_strict):
+            return definition
+        return unitfates.refuse(definition, unitfates.judge_unit(files, definition, self._probed()))
