@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from initd.journal.runs import Readable
 
-_ROOTS = ("/run/log/journal", "/var/log/journal")
+_ROOTS = ("/var/log/journal", "/run/log/journal")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -113,7 +113,7 @@ def find(directory: str = "", files: list[str] | None = None, root: str = "", is
             raise Unreadable(f"Failed to open {directory}: {problem.strerror}") from None
         below = [f"{directory}/{name}" for name in names if _is_id(name) and os.path.isdir(f"{directory}/{name}")]
         return Sources([directory, *below])
-    return Sources([path for top in _ROOTS for path in _of_machine(root + top, root, is_merged)])
+    return Sources([path for top in _ROOTS for path in (root + top, *_of_machine(root + top, root, is_merged))])
 
 
 def _of_machine(top: str, root: str, is_merged: bool) -> list[str]:

@@ -20,6 +20,10 @@ from initd.cli.output import complain, complain_behind, print_version
 
 _NO_KERNEL = ("The kernel's messages are the host's, and not in a container's journal: "
               "read them there, with \"journalctl -k\" or dmesg(1).")
+_HINT = """\
+Hint: You are currently not seeing messages from other users and the system.
+      Users in groups 'adm', 'systemd-journal' can see all messages.
+      Pass -q to turn off this notice."""
 _NO_PLACE = {
     "machine": "machine {}: containers' journals are read in the container", "namespace": "there are no journal namespaces",
 }
@@ -90,6 +94,8 @@ def _read(options: JournalOptions) -> int:
 
 
 def _tell_of_nothing(options: JournalOptions, sources: Sources) -> None:
+    if sources.is_refused and not options.quiet:
+        complain(_HINT)
     if sources.series:
         return
     if sources.is_refused:

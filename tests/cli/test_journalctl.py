@@ -190,3 +190,18 @@ def test_unreadable_places(tmp_path):
 ])  # fmt: skip
 def test_filters(store, words, out):
     assert ask(store, "-o", "cat", *words) == (0, out, "")
+
+
+def test_who_may_not_read_is_told_so(tmp_path, monkeypatch):
+    own = tmp_path / "var/log/journal" / ("a" * 32)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/machine-id").write_text("a" * 32 + "\n")
+    paths = write(own, [[message(0)], [message(1)]])
+    refused = {str(path) for path in paths}
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) not in refused)
+    said = run(journalctl.main, f"--root={tmp_path}")
+    assert (said.status, said.out) == (1, "")
+    assert said.err.startswith("Hint: ") and said.err.endswith("No journal files were opened due to insufficient permissions.\n")
+    refused.remove(str(paths[1]))
+    said = run(journalctl.main, f"--root={tmp_path}", "-o", "cat")
+    assert (said.out, said.err) == ("line 1\n", "")
