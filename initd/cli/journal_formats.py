@@ -39,6 +39,8 @@ class Formatter:
         self._shown_second = ""
         #: The part of the message that a pattern matched.
         self.highlight: tuple[int, int] = (0, 0)
+        #: Something did not fit.
+        self.was_cut = False
 
     def format(self, entry: Entry) -> str:
         """With its line end; empty for an entry that has nothing to show."""
@@ -161,7 +163,8 @@ class Formatter:
         for number, line in enumerate(lines):
             shown, is_last = line, False
             if not (self.full or self.shows_all):
-                shown, is_last = self._cut(line, number, len(lines), indent, len(message))
+                shown, is_last = self._cut(line, number, len(lines), indent)
+                self.was_cut = self.was_cut or shown != line
             if number == 0 and on and self.highlight[0] < max(len(line), 1) and shown == line:
                 made.append(self._marked(line, colour))
             else:
@@ -175,7 +178,8 @@ class Formatter:
         begin, end = self.highlight
         return f"{on}{line[:begin]}{mark}{line[begin:end]}{on}{line[end:]}{off}"
 
-    def _cut(self, line: str, number: int, count: int, indent: int, size: int) -> tuple[str, bool]:
+    def _cut(self, line: str, number: int, count: int, indent: int) -> tuple[str, bool]:
+        """The line as it is shown, and whether it is the last one that is."""
         if number + 1 == _LINES_SHOWN and count > _LINES_SHOWN:
             return "...", True
         is_last = len(line) > _CHARACTERS_SHOWN

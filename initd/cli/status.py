@@ -77,6 +77,8 @@ def status(arguments: list[str], options: Options) -> int:
             sys.stdout.write(journal.lines_of(unit.name, unit.get("InactiveExitTimestampMonotonic", 0), begun_usec))
         if unit.active_state not in ("active", "reloading"):
             found = found or _NOT_RUNNING
+    if journal is not None and journal.was_cut and not options.quiet:
+        print("Hint: Some lines were ellipsized, use -l to show in full.")
     return found
 
 

@@ -29,6 +29,8 @@ class UnitJournal:
         self._root = options.root
         self._sources: Sources | None = None
         self._boot_id = b""
+        #: A line did not fit the terminal.
+        self.was_cut = False
 
     def lines_of(self, name: str, begun_monotonic_usec: int, begun_usec: int) -> str:
         """An empty line and the last lines that the unit wrote since it was started, or that were written about it; empty
@@ -44,7 +46,19 @@ class UnitJournal:
                 break
         formatter = Formatter(self._output, columns(), False, self._full, colours=uses_colours())
         shown = [formatter.format(entry) for entry in reversed(found) if entry.monotonic_usec >= begun_monotonic_usec]
+        self.was_cut = self.was_cut or formatter.was_cut
+        if len(shown) < self._count and begun_monotonic_usec and self._is_cut_off(begun_monotonic_usec):
+            shown.append("Notice: journal has been rotated since unit was started, output may be incomplete.\n")
         return "\n" + "".join(shown) if shown else ""
+
+    def _is_cut_off(self, monotonic_usec: int) -> bool:
+        """Whether what was written at this time of this boot may have been dropped already."""
+        for series in self._series():
+            first = series.segments[0]
+            head = first.head
+            if first.position and head is not None and head.boot_id.encode() == self._boot():
+                return head.monotonic_usec > monotonic_usec
+        return False
 
     def _series(self) -> list[Series]:
         if self._sources is None:

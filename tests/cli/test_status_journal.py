@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from initd.cli import journal_pager
 from initd.cli.options import Options
 from initd.cli.status_journal import UnitJournal
 from tests.journal.made import BEGIN, entry, write
@@ -50,6 +51,29 @@ def test_as_many_as_asked_for_in_the_form_asked_for(options):
     assert UnitJournal(options).lines_of("web.service", 0, 0) == "\nof an earlier start\nStarting web.service...\nhello\n"
     options.lines = 0
     assert UnitJournal(options).lines_of("web.service", 0, 0) == ""
+
+
+def test_what_does_not_fit_a_terminal_is_cut_and_said_to_be(options, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "33")
+    monkeypatch.setattr(journal_pager, "_on_terminal", True)
+    monkeypatch.setenv("SYSTEMD_COLORS", "0")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    journal = UnitJournal(options)
+    assert journal.lines_of("web.service", 3_500_000, 0) == "\nMar 27 10:00:03 host web[7]: hel…\n" and journal.was_cut
+    options.full = True
+    whole = UnitJournal(options)
+    assert whole.lines_of("web.service", 3_500_000, 0) == "\nMar 27 10:00:03 host web[7]: hello\n" and not whole.was_cut
+
+
+def test_that_older_lines_were_dropped_is_told(options, tmp_path):
+    own = tmp_path / "run/log/journal" / ("a" * 32)
+    for path in own.iterdir():
+        path.unlink()
+    write(own, [[said(8, b"dropped", *OF_UNIT)], [said(9, b"left", *OF_UNIT)]], boot=BOOT)[0].unlink()
+    options.output = "cat"
+    notice = "Notice: journal has been rotated since unit was started, output may be incomplete.\n"
+    assert UnitJournal(options).lines_of("web.service", 500_000, 0) == f"\nleft\n{notice}"
+    assert UnitJournal(options).lines_of("web.service", 9_500_000, 0) == "\nleft\n"
 
 
 def test_nothing_where_the_unit_said_nothing(options, tmp_path):
