@@ -315,7 +315,11 @@ class Series:
             following = self.segments[number + 1].position if number + 1 < len(self.segments) else None
             if following is not None and following <= position:
                 continue
-            yield from segment.forwards(search, max(position - segment.position, HEAD_SIZE))
+            start = max(position - segment.position, HEAD_SIZE)
+            # Asked a hundred times a second, and mostly for nothing.
+            if segment.file.seek(0, 2) > start:
+                yield from segment.forwards(search, start)
+            segment.end = max(segment.end, start)
 
     @property
     def end(self) -> int:
