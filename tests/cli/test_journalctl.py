@@ -1,4 +1,4 @@
-"""`journalctl` on stores made by hand; what the real one says is in tests/conformance/test_journal.py."""
+"""`journalctl` on stores made by hand; what the real one says is in tests/conformance/test_journalctl.py."""
 
 from __future__ import annotations
 

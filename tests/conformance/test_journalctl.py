@@ -1,4 +1,4 @@
-"""Ours beside what the real journalctl said of the same entries; journal/record.py asked it.
+"""Ours beside what the real journalctl said of the same entries; journalctl/record.py asked it.
 
 What cannot be the same is left out of both: cursors, which say where in whose store an entry is; the order of fields, which
 in systemd's files is the order in which their values were first seen, and of JSON's members, which is a hash's; links to
@@ -19,7 +19,7 @@ from initd.cli import journal_pager, journalctl
 from tests.cli.commands import run
 from tests.journal.made import from_export, write
 
-HERE = Path(__file__).resolve().parent / "journal"
+HERE = Path(__file__).resolve().parent / "journalctl"
 ANSWERS = json.loads((HERE / "answers.json").read_text())["answers"]
 #: Where ours is meant to differ.
 OURS = {"-k -n 2"}

@@ -1,6 +1,6 @@
 """Asks the real journalctl of systemd 252, and writes down what it said, and the entries it said it of.
 
-    python3 -m tests.conformance.journal.record
+    python3 -m tests.conformance.journalctl.record
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness import Container  # noqa: E402
 from images import Image  # noqa: E402
 
 from initd.journal import segment  # noqa: E402
-from tests.conformance.journal import cases  # noqa: E402
+from tests.conformance.journalctl import cases  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ASK = r"""
