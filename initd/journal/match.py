@@ -26,8 +26,9 @@ if TYPE_CHECKING:
             """Whether a segment with entries of these units can have one that is wanted."""
 
 
-#: The fields whose values a segment's head lists: who wrote an entry, or what it is about.
-UNIT_FIELDS = frozenset((b"_SYSTEMD_UNIT", b"UNIT", b"OBJECT_SYSTEMD_UNIT", b"COREDUMP_UNIT"))
+#: The field whose values a segment's head lists, all of them. Of those that say which unit an entry is about, it has what
+#: those wrote who are believed in that (see `of_unit`).
+UNIT_FIELD = b"_SYSTEMD_UNIT"
 #: With more to look for, looking at each entry is as fast.
 MOST_NEEDLES = 4
 
@@ -47,7 +48,7 @@ class Has:
         return frozenset(b"\n%b=%b\n" % (self.name, value) for value in self.values)
 
     def may_be_in(self, units: frozenset[bytes]) -> bool:
-        return self.name not in UNIT_FIELDS or not self.values.isdisjoint(units)
+        return self.name != UNIT_FIELD or not self.values.isdisjoint(units)
 
 
 class All:
@@ -105,6 +106,16 @@ def _shared(needles: frozenset[bytes]) -> frozenset[bytes]:
     return frozenset(found[0] if len(found) == 1 else value for value, found in by_value.items())
 
 
+class _OfUnit(Any):
+    def __init__(self, name: bytes, *parts: Expression) -> None:
+        super().__init__(*parts)
+        self._name = name
+
+    def may_be_in(self, units: frozenset[bytes]) -> bool:
+        """Heads do not list slices."""
+        return self._name in units or self._name.endswith(b".slice")
+
+
 def of_unit(name: bytes) -> Expression:
     """What `-u NAME` shows: what the unit wrote, and what the manager, coredumps and others with the right said of it."""
     parts: list[Expression] = [
@@ -115,7 +126,7 @@ def of_unit(name: bytes) -> Expression:
     ]
     if name.endswith(b".slice"):
         parts.append(Has(b"_SYSTEMD_SLICE", name))
-    return Any(*parts)
+    return _OfUnit(name, *parts)
 
 
 def of_user_unit(name: bytes, uid: bytes) -> Expression:

@@ -6,7 +6,7 @@ Most of it is found by looking at few entries, or at bytes: the journal may be l
 from __future__ import annotations
 
 from initd.core.record import Record
-from initd.journal.match import UNIT_FIELDS
+from initd.journal.match import UNIT_FIELD
 from initd.journal.reader import Entry, Search, Segment, stamp
 from initd.journal.runs import Run, runs
 from initd.journal.segment import HEAD_SIZE
@@ -27,6 +27,7 @@ class Boot(Record):
 
 
 _EVERYTHING = Search()
+_UNIT_FIELDS = (UNIT_FIELD, b"UNIT", b"OBJECT_SYSTEMD_UNIT", b"COREDUMP_UNIT")
 
 
 def boots(series: list[Series]) -> list[Boot]:
@@ -68,7 +69,7 @@ def values(series: list[Series], name: bytes) -> list[bytes]:
     for each in series:
         for segment in each.segments:
             head = segment.head
-            if head is not None and name in UNIT_FIELDS and head.units == ():
+            if head is not None and name == UNIT_FIELD and head.units == ():
                 continue
             for value in _values_of(segment, name):
                 found[value] = None
@@ -84,7 +85,7 @@ def units(series: list[Series]) -> set[bytes]:
             if head is not None and head.units is not None:
                 found.update([unit.encode("utf-8", "surrogateescape") for unit in head.units])
             else:
-                for name in UNIT_FIELDS:
+                for name in _UNIT_FIELDS:
                     found.update(_values_of(segment, name))
     return found
 

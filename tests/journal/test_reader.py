@@ -139,6 +139,15 @@ def test_heads_tell_what_need_not_be_read():
     assert first.file.bytes_read == read_before + HEAD_SIZE
 
 
+def test_a_field_that_heads_do_not_list_is_looked_for_in_every_segment():
+    """Anybody may write UNIT=; the manager alone is believed, and heads list what it writes."""
+    made = Series([segment([message(0, b"", b"a.service", (b"UNIT", b"x.service"))], 0, ("a.service",), BEGIN + 1)])
+    assert len(list(made.forwards(Search(Has(b"UNIT", b"x.service")), Range()))) == 1
+    assert list(made.forwards(Search(of_unit(b"x.service")), Range())) == []
+    assert len(list(made.backwards(Search(Any(of_unit(b"x.service"), of_unit(b"a.service"))), Range()))) == 1
+    assert not of_unit(b"x.service").may_be_in(frozenset()) and of_unit(b"x.slice").may_be_in(frozenset())
+
+
 def test_stores_are_merged_by_time():
     one, other = [message(number) for number in (0, 2, 4)], [message(number) for number in (1, 3, 5)]
     made = [Series([segment(one)]), Series([segment(other, store_id="6" * 32)])]
