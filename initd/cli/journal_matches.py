@@ -49,6 +49,9 @@ def build(options: JournalOptions, boot_id: str | None, values_of: Callable[[str
         parts.append(Has(b"SYSLOG_FACILITY", *[b"%d" % number for number in options.facilities]))
     if options.priorities is not None:
         parts.append(Has(b"PRIORITY", *[b"%d" % number for number in options.priorities]))
+    if options.user and not options.units and not options.user_units:
+        # systemd keeps what a user's processes wrote in a file of its own.
+        parts.append(Has(b"_UID", b"%d" % os.getuid()))
     if boot_id is not None:
         parts.append(Has(b"_BOOT_ID", boot_id.encode()))
     if not parts:

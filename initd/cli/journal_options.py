@@ -17,7 +17,7 @@ _LONG = {
     "help": "", "version": "", "fields": "", "field": "=", "list-boots": "", "disk-usage": "", "vacuum-size": "=",
     "vacuum-files": "=", "vacuum-time": "=", "verify": "", "sync": "", "relinquish-var": "", "smart-relinquish-var": "",
     "flush": "", "rotate": "", "header": "", "list-catalog": "", "dump-catalog": "", "update-catalog": "",
-    "setup-keys": "", "new-id128": "",
+    "setup-keys": "",
 }
 _SHORT = {
     "M": "machine", "m": "merge", "D": "directory", "S": "since", "U": "until", "c": "cursor", "b": "boot", "u": "unit",
@@ -37,7 +37,7 @@ FACILITIES = (
 )
 _COMMANDS = (
     "version", "help", "fields", "list-boots", "disk-usage", "verify", "sync", "relinquish-var", "smart-relinquish-var",
-    "flush", "header", "list-catalog", "dump-catalog", "update-catalog", "setup-keys", "new-id128",
+    "flush", "header", "list-catalog", "dump-catalog", "update-catalog", "setup-keys",
 )
 _MOST_LINES = 2**31 - 1
 #: How many lines a pager that jumps to the end is given, and a reader that follows.
@@ -68,6 +68,7 @@ class JournalOptions:
     directory = ""
     root = ""
     machine = ""
+    image = ""
     namespace = ""
     since = ""
     until = ""
@@ -178,7 +179,7 @@ def _apply(options: JournalOptions, name: str, value: str) -> None:
     elif name in ("follow", "reverse", "all", "quiet", "merge", "utc", "catalog", "user", "no-tail", "no-pager",
                   "show-cursor", "rotate", "dmesg"):
         setattr(options, name.replace("-", "_"), True)
-    elif name in ("directory", "root", "machine", "since", "until", "cursor", "after-cursor", "cursor-file",
+    elif name in ("directory", "root", "machine", "image", "since", "until", "cursor", "after-cursor", "cursor-file",
                   "namespace", "grep"):
         setattr(options, name.replace("-", "_"), value)
     elif name in ("unit", "user-unit", "identifier", "file"):
@@ -302,7 +303,7 @@ def _settle(options: JournalOptions, lines_given: bool) -> None:
             options.lines = _PAGER_LINES
     if options.no_tail:
         options.lines = None
-    places = [options.directory, options.files, options.machine, options.root]
+    places = [options.directory, options.files, options.machine, options.root, options.image]
     if sum(map(bool, places)) > 1:
         raise UsageError("Please specify at most one of -D/--directory=, --file=, -M/--machine=, --root=, --image=.")
     if sum(map(bool, (options.since, options.cursor, options.after_cursor))) > 1:

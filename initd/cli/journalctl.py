@@ -25,7 +25,8 @@ Hint: You are currently not seeing messages from other users and the system.
       Users in groups 'adm', 'systemd-journal' can see all messages.
       Pass -q to turn off this notice."""
 _NO_PLACE = {
-    "machine": "machine {}: containers' journals are read in the container", "namespace": "there are no journal namespaces",
+    "machine": "containers' journals are read in the container", "image": "images' journals are read by --directory=",
+    "namespace": "there are no journal namespaces",
 }
 _UNSUPPORTED = {
     "setup-keys": "Forward-secure sealing is not available: segments are text, sign copies of them.",
@@ -62,9 +63,9 @@ def _run(options: JournalOptions) -> int:
         return print_list(FACILITIES, "Available facilities:")
     if command in _UNSUPPORTED:
         raise UsageError(_UNSUPPORTED[command])
-    for place in ("machine", "namespace"):
+    for place, reason in _NO_PLACE.items():
         if getattr(options, place) and (place, options.namespace) != ("namespace", "*"):
-            raise UsageError("Not supported: " + _NO_PLACE[place].format(options.machine) + ".")
+            raise UsageError(f"--{place}= is not supported: {reason}.")
     if command in ("sync", "flush", "rotate", "relinquish-var", "smart-relinquish-var") or options.rotate:
         from initd.cli.journal_requests import ask
 

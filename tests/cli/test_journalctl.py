@@ -80,6 +80,15 @@ def test_kernel_messages_are_refused_with_a_reason(store):
     assert said.status == 1 and "are the host's" in said.err
 
 
+@pytest.mark.parametrize(("words", "reason"), [
+    (("-M", "box"), "--machine= is not supported: "), (("--namespace=x",), "--namespace= is not supported: "),
+    (("--setup-keys",), "Forward-secure sealing is not available"), (("--update-catalog",), "There is no message catalog."),
+])
+def test_what_there_is_not_is_refused_with_a_reason(words, reason):
+    said = run(journalctl.main, *words)
+    assert (said.status, said.out) == (1, "") and said.err.startswith(reason)
+
+
 def test_disk_usage_header_verify(store):
     assert ask(store, "--disk-usage").out.startswith("Archived and active journals take up ")
     header = ask(store, "--header").out
