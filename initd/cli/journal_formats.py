@@ -61,7 +61,8 @@ class Formatter:
         """All fields, those first that say where the entry is."""
         made = [(b"__CURSOR", entry.cursor.encode())]
         made += [(name, entry.get(name) or b"") for name in _ADDRESS[1:]]
-        return made + [field for field in entry.fields if field[0] not in _ADDRESS and self._is_shown(field[0])]
+        rest = [field for field in entry.fields if field[0] != b"_BOOT_ID"]
+        return made + (rest if self._fields is None else [field for field in rest if field[0] in self._fields])
 
     # --- short and its like -----------------------------------------------------------------------------------------
 
@@ -77,8 +78,8 @@ class Formatter:
         if self.shows_all:
             message = _up_to_nul(message)
         else:
-            message = strip_tabs_and_ansi(message)
-            if not UNPRINTABLE.isdisjoint(message):
+            message = message if message.isprintable() else strip_tabs_and_ansi(message)
+            if not message.isprintable() and not UNPRINTABLE.isdisjoint(message):
                 return f"{prefix}[{format_bytes(len(raw))} blob data]\n"
         return prefix + self._lines(message, len(prefix), self._colour(entry))
 
@@ -155,6 +156,8 @@ class Formatter:
 
     def _lines(self, message: str, indent: int, colour: tuple[str, str, str]) -> str:
         """The message, its lines below each other; cut where not all is to be shown."""
+        if self.full and not colour[0] and "\n" not in message:
+            return message + "\n"
         lines = message.split("\n")
         while len(lines) > 1 and not lines[-1]:
             lines.pop()

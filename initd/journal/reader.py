@@ -30,12 +30,15 @@ _STAMP = 64
 
 
 class Entry:
-    """One entry, decoded as far as it is asked. `position` is its place among all its store ever had."""
+    """One entry, decoded as far as it is asked. `position` is its place among all its store ever had.
 
-    __slots__ = ("data", "store_id", "position", "_fields", "_values")
+    Of a plain one, which is nothing but lines of text, a field is found without decoding the others.
+    """
 
-    def __init__(self, data: bytes, store_id: str, position: int) -> None:
-        self.data, self.store_id, self.position = data, store_id, position
+    __slots__ = ("data", "store_id", "position", "_is_plain", "_fields", "_values")
+
+    def __init__(self, data: bytes, store_id: str, position: int, is_plain: bool = False) -> None:
+        self.data, self.store_id, self.position, self._is_plain = data, store_id, position, is_plain
         self._fields: Fields | None = None
         self._values: Values | None = None
 
@@ -43,8 +46,12 @@ class Entry:
     def all_fields(self) -> Fields:
         """With its address."""
         if self._fields is None:
-            decoded = decode_entry(self.data)
-            self._fields = decoded[0] if decoded is not None else []
+            if self._is_plain:
+                lines = [line.partition(b"=") for line in self.data[:-2].split(b"\n")]
+                self._fields = [(name, value) for name, _, value in lines]
+            else:
+                decoded = decode_entry(self.data)
+                self._fields = decoded[0] if decoded is not None else []
         return self._fields
 
     @property
@@ -65,6 +72,13 @@ class Entry:
 
     def get(self, name: bytes) -> bytes | None:
         """The field's first value."""
+        if self._is_plain and self._values is None:
+            label = b"\n" + name + b"="
+            place = self.data.find(label)
+            if place >= 0:
+                place += len(label)
+                return self.data[place:self.data.find(b"\n", place)]
+            return b"%d" % self.realtime_usec if name == b"__REALTIME_TIMESTAMP" else None
         found = self.values.get(name)
         return found[0] if found else None
 
@@ -204,7 +218,7 @@ class Segment:
         """Entries wanted that begin at `start` or later, which is where one begins."""
         for run in runs(self.file, HEAD_SIZE if start is None else start):
             for begin, end in search.places(run):
-                entry = Entry(run.data[begin:end], self.store_id, self.position + run.offset + begin)
+                entry = Entry(run.data[begin:end], self.store_id, self.position + run.offset + begin, run.is_plain)
                 if search.wants(entry):
                     yield entry
             self.end = max(self.end, run.offset + len(run.data))
@@ -213,7 +227,7 @@ class Segment:
         """Entries wanted, the last one first; those that begin before `before`, which is where one begins."""
         for run in self.index.backwards(before):
             for begin, end in search.places_backwards(run):
-                entry = Entry(run.data[begin:end], self.store_id, self.position + run.offset + begin)
+                entry = Entry(run.data[begin:end], self.store_id, self.position + run.offset + begin, run.is_plain)
                 if search.wants(entry):
                     yield entry
 
