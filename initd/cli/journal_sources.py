@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 from initd.journal.reader import Segment, Series
@@ -92,7 +93,10 @@ class Sources:
 
 
 def _opened(path: str) -> Readable:
-    return open(path, "rb", buffering=0)
+    try:
+        return open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        return io.BytesIO()  # it was dropped since we saw its name
 
 
 def _changed(directory: str) -> int | None:

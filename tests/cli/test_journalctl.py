@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from initd.cli import journal_requests, journal_sources, journalctl
+from initd.journal.reader import Range, Search
 from initd.journal.segment import HEAD_SIZE
 from tests.cli.commands import run
 from tests.journal.made import BEGIN, BOOT, message, write
@@ -184,6 +185,15 @@ def test_output_goes_through_a_pager_on_a_terminal(store):
     os.close(inner)
     assert os.read(outer, 1000).replace(b"\r", b"") == b"paged:line 3\npaged:line 4\n"
     os.close(outer)
+
+
+def test_a_segment_that_is_dropped_while_we_look_is_one_that_is_empty(store):
+    sources = journal_sources.find(str(store))
+    sources.look()
+    sorted(store.iterdir())[0].unlink()
+    (series,) = sources.series
+    assert [entry.get(b"MESSAGE") for entry in series.forwards(Search(), Range())] == [b"line 3", b"line 4"]
+    assert [entry.get(b"MESSAGE") for entry in series.backwards(Search(), Range())] == [b"line 4", b"line 3"]
 
 
 def test_unreadable_places(tmp_path):
