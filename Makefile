@@ -29,8 +29,9 @@ unit: $(VENV)/ready initd/exec/pyinit-exec
 sim: $(VENV)/ready
 	$(RUN) tests/sim
 
+# Two files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
-	$(RUN) tests/container
+	$(RUN) --numprocesses 2 --dist loadfile tests/container
 
 # The README's table of figures.
 figures: tools
