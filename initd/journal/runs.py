@@ -44,14 +44,19 @@ class Run(Record):
 
 def runs(file: Readable, start: int, block: int = BLOCK) -> Iterator[Run]:
     """From an entry's beginning to the last entry that is whole. Ends there, and may be begun there anew."""
+    for offset, data, begin, end, is_plain in _places(file, start, block):
+        yield Run(offset + begin, data[begin:end], is_plain)
+
+
+def _places(file: Readable, start: int, block: int) -> Iterator[tuple[int, bytes, int, int, bool]]:
+    """Blocks as they are read, each with its offset, and where in it a run begins and ends."""
     while True:
         file.seek(start)
         data = file.read(block)
         is_last = len(data) < block
         used = 0
-        for run in _in_block(data, is_last):
-            used = run.offset + len(run.data)
-            yield run.replace(offset=start + run.offset)
+        for begin, used, is_plain in _in_block(data, is_last):
+            yield start, data, begin, used, is_plain
         start += used
         if is_last:
             return
@@ -59,21 +64,21 @@ def runs(file: Readable, start: int, block: int = BLOCK) -> Iterator[Run]:
             block *= 2  # one entry is larger
 
 
-def _in_block(data: bytes, is_last: bool) -> Iterator[Run]:
+def _in_block(data: bytes, is_last: bool) -> Iterator[tuple[int, int, bool]]:
     """The runs in these bytes, which begin with an entry; what is not whole, or may not be, is left."""
     position = 0
     while position < len(data):
         nul = data.find(b"\0", position)
         end = _last_boundary(data, position, nul if nul >= 0 else len(data))
         if end > position:
-            yield Run(position, data[position:end], True)
+            yield position, end, True
             position = end
         if nul < 0 and not is_last or not data.startswith(_BEGIN, position):
             return
         decoded = decode_entry(data, position)
         if decoded is None:
             return
-        yield Run(position, data[position:decoded[1]], nul < 0)
+        yield position, decoded[1], nul < 0
         position = decoded[1]
 
 
@@ -94,9 +99,9 @@ class Index:
 
     def update(self) -> None:
         """Take in what was written since."""
-        for run in runs(self._file, self.end):
-            self.places.append((run.offset, len(run.data), run.is_plain))
-            self.end = run.offset + len(run.data)
+        for offset, _, begin, end, is_plain in _places(self._file, self.end, BLOCK):
+            self.places.append((offset + begin, end - begin, is_plain))
+            self.end = offset + end
 
     def backwards(self, end: int | None = None) -> Iterator[Run]:
         """From the last run to the first; of entries, only those that begin before `end`, which is a beginning, too."""
