@@ -11,6 +11,7 @@ from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.answers import Error, Submit
+from initd.core.objectpath import unit_path
 from initd.core.values import LOG_WARNING
 from initd.core.view import View
 from initd.shell.track import Tracker, process_ref
@@ -58,6 +59,7 @@ class BusLink:
         return {
             ef.ConnectBus: self._connect, ef.DisconnectBus: self._disconnect, ef.WatchBusName: self._watch,
             ef.UnwatchBusName: self._unwatch, ef.FindBusOwner: self._find_owner,
+            ef.RequestStop: self._request_stop,
         }
 
     def _connect(self, effect: ef.ConnectBus) -> None:
@@ -93,6 +95,10 @@ class BusLink:
             then(0)
         else:
             self.bus.find_pid(effect.owner, then)
+
+    def _request_stop(self, effect: ef.RequestStop) -> None:
+        if self.bus is not None:
+            self.bus.request_stop(effect.controller, unit_path(effect.unit))
 
     # --- what the bus tells ------------------------------------------------------------------------------------------
 

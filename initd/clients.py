@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from initd.core import api, api_signals
 from initd.core import effects as ef
-from initd.core.answers import Call, Error, Order, Return, Submit
+from initd.core.answers import CALLER, Call, Error, Order, Return, Submit, return_nothing
 from initd.core.api_manager import SUBSCRIBE
 from initd.core.events import JobRequest, ReferenceRequest
 from initd.core.states import ActiveState, JobState
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from initd.core.answers import Answer
     from initd.core.events import Event
     from initd.core.unit import Unit
+    from initd.shell.fds import OwnedFd
 
     class Channel(Protocol):
         """What clients are reached by. A `client` is whatever the channel itself has called so."""
@@ -40,8 +41,15 @@ if TYPE_CHECKING:
         def hold(self, client: Any) -> None: ...
         def let_go(self, client: Any) -> None: ...
         def refer(self, client: Any, is_wanted: bool) -> None: ...
+        def take_fds(self, client: Any, numbers: tuple[int, ...]) -> list[OwnedFd] | None: ...
+        def reference_name(self, client: Any) -> str: ...
+        def find_pid_of(self, client: Any, then: Callable[[int], None]) -> None: ...
         def name_of(self, client: Any) -> int | str: ...
         def client_of(self, name: Any) -> Any: ...
+
+
+#: Of a caller that is no process here, but of another namespace.
+_NO_PID = -1
 
 
 class Caller:
@@ -101,22 +109,27 @@ class Clients:
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
-    def on_call(self, caller: Caller, uid: int, message: Message) -> Order | None:
-        """Answer a call; an Order is for whoever called us to carry out, and to answer."""
+    def on_call(self, caller: Caller, uid: int, message: Message, carry_out: Callable[[Order, Caller], None]) -> None:
+        """Answer a call; `carry_out` gets an Order, and answers it."""
         if self._failed is None:
             self._failed = set(self._view.engine.failed_units())
         call = Call(
             message.path or "", message.interface or "", message.member or "", message.signature, message.body, uid,
             message.sender if caller.channel is not self.channels.get("control") else "",
         )
+        self._answer_call(caller, call, carry_out)
+
+    def _answer_call(self, caller: Caller, call: Call, carry_out: Callable[[Order, Caller], None]) -> None:
         answer = api.answer(call, self._view)
-        if isinstance(answer, Order):
-            if answer.kind != SUBSCRIBE:
-                return answer
-            caller.answer(_subscribe(caller, *answer.args))
-        else:
+        if not isinstance(answer, Order):
             self.answer(caller, answer)
-        return None
+        elif answer.kind == SUBSCRIBE:
+            caller.answer(_subscribe(caller, *answer.args))
+        elif answer.kind != CALLER:
+            carry_out(answer, caller)
+        else:
+            caller.channel.find_pid_of(
+                caller.client, lambda pid: self._answer_call(caller, call.replace(pid=pid or _NO_PID), carry_out))
 
     def answer(self, caller: Caller, answer: Answer) -> None:
         """Send it, or wait for what the engine says to it."""
@@ -149,6 +162,16 @@ class Clients:
         self._next_request += 1
         self._waiting[number] = on_outcome
         self._feed(submit.event.replace(request=number))
+
+    def refer(self, caller: Caller, unit: str) -> None:
+        """The unit stays loaded for as long as this caller is there (StartTransientUnit(), AddRef)."""
+
+        def on_outcome(effect: ef.Effect) -> None:
+            if isinstance(effect, ef.Reply):
+                caller.channel.refer(caller.client, True)
+
+        request = ReferenceRequest(0, unit, caller.channel.reference_name(caller.client), True)
+        self.submit(Submit(request, return_nothing), on_outcome)
 
     def _follow(self, caller: Caller, effect: ef.Effect) -> None:
         """Whoever has asked for a job hears of it until it is done: that comes behind the reply, if there is a job."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from initd.core.answers import Error, Return
 from initd.core.api_unit import JOB_METHODS, queue_job
 from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
-from initd.core.events import UnitsLoaded
+from initd.core.events import ScopeMade, UnitsLoaded
 from initd.core.states import UnitType
 from initd.shell import unitwriter
 
@@ -53,6 +53,8 @@ class MadeUnits:
             return _failure(error)
         for file in files[::-1]:
             unit = self._read_again(file.name)
+            if file.pids:
+                self._feed(ScopeMade(file.name, file.pids, file.controller))
         return queue_job(unit, JOB_METHODS["Start"], mode)
 
     def change(self, unit: Unit, is_runtime: bool, dropins: tuple[DropIn, ...]) -> Return | Error:

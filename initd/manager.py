@@ -23,7 +23,7 @@ from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Order, Return
+from initd.core.answers import Error, Order, Return, Submit
 from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from initd.core.transient import UnitFile
     from initd.handover import Part
     from initd.shell.fds import OwnedFd
 
@@ -145,7 +146,8 @@ class Manager:
             self.spawner.dynamic_users,
         )
         self.view = View(self.engine, self.facts, self.load_one)
-        self.control = Control(self.loop, self._on_call, lambda: now().monotonic_usec)
+        self.control = Control(
+            self.loop, self._on_call, lambda: now().monotonic_usec, lambda name: self.feed(ev.ClientGone(name)))
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
             self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
@@ -153,7 +155,7 @@ class Manager:
         )
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection, self.bus.handlers(),
+            self._on_connection, self._on_end, self.bus.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.engine.world.surroundings)
@@ -245,7 +247,9 @@ class Manager:
                 self._events.append(answer)
             self.clients.tell(effect)
             if isinstance(effect, ef.UnitRemoved):
+                self.tracker.unload(effect.unit)
                 self.made_units.forget(effect.unit)
+                self.performer.given_streams.close(effect.unit)
             elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.Reexecute):
@@ -321,9 +325,7 @@ class Manager:
 
     def _answer(self, caller: Caller, uid: int, message: Message) -> None:
         try:
-            order = self.clients.on_call(caller, uid, message)
-            if order is not None:
-                self._carry_out_order(order, caller)
+            self.clients.on_call(caller, uid, message, self._carry_out_order)
         except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
             self._report_bug(f"call {message.member}", error)
             caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
@@ -334,7 +336,7 @@ class Manager:
         elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
         elif order.kind == START_TRANSIENT:
-            self.clients.answer(caller, self.made_units.start(*order.args))
+            self._start_transient(caller, *order.args)
         elif order.kind == SET_PROPERTIES:
             self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
@@ -348,6 +350,20 @@ class Manager:
             if is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
+
+    def _start_transient(self, caller: Caller, files: tuple[UnitFile, ...], mode: str, is_referred: bool) -> None:
+        wanted = files[0].streams
+        passed = caller.channel.take_fds(caller.client, tuple(number for _, number in wanted))
+        if passed is None or any(file.streams for file in files[1:]):
+            caller.answer(Error("org.freedesktop.DBus.Error.InvalidArgs", "The descriptors did not come with the call."))
+            return
+        self.performer.given_streams.keep(files[0].name, dict(zip((target for target, _ in wanted), passed)))
+        answer = self.made_units.start(files, mode)
+        if isinstance(answer, Error):
+            self.performer.given_streams.close(files[0].name)
+        if is_referred and isinstance(answer, Submit):
+            self.clients.refer(caller, files[0].name)
+        self.clients.answer(caller, answer)
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
@@ -504,6 +520,10 @@ class Manager:
                 self.feed(ev.ProcessExited(unit, pid, end))
         self._has_more_children = len(dead) >= AT_ONCE
 
+    def _on_end(self, unit: str) -> None:
+        """A process of the unit is gone, of which nobody else tells us."""
+        self._reaped_units.add(unit)
+
     def _on_journal_exit(self) -> None:
         self.journal.pid = 0
         if self.exit is None:
@@ -524,6 +544,8 @@ class Manager:
                 self.feed(ev.UnitEmpty(unit))
             elif is_empty is None:
                 self._reaped_units.add(unit)
+            else:
+                self.performer.attacher.look(unit)
 
     # --- another manager in our place (daemon-reexec) ---------------------------------------------------------------
 
@@ -532,7 +554,8 @@ class Manager:
         last, as what is loaded again is no news to them."""
         return {
             "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
-            "sockets": self.performer.sockets, "fd_store": self.performer.fd_store, "performer": self.performer,
+            "sockets": self.performer.sockets, "given_streams": self.performer.given_streams,
+            "fd_store": self.performer.fd_store, "performer": self.performer,
             "manager": self, "control": self.control, "bus": self.bus, "clients": self.clients, "handover": self.handover,
         }
 
@@ -546,7 +569,8 @@ class Manager:
         if saved["notify"] >= 0:
             self.notify = NotifySocket(NOTIFY, saved["notify"])
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
-        self._last_connection, self._reaped_units = saved["last_connection"], saved["reaped_units"]
+        self._last_connection = saved["last_connection"]
+        self._reaped_units |= saved["reaped_units"]
 
     def _reexecute(self) -> None:
         # Signals stay with the kernel from here on; those that have come already are heard by us.

@@ -54,6 +54,9 @@ class FakeFacts:
             found.setdefault(unit, []).append(ProcessInfo(pid, 1, 0, False, command))
         return found
 
+    def process_kind(self, pid: int) -> str:
+        return "manager process" if pid == 1 else "process" if pid in self._manager.processes else ""
+
     def usage(self, unit: Unit) -> Usage:
         tasks = sum(name == unit.name for name, _ in self._manager.processes.values())
         return Usage(tasks=tasks, memory=3 << 20, cpu_nsec=1_500_000) if tasks else Usage()

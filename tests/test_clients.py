@@ -6,7 +6,7 @@ import pytest
 
 from initd.clients import Caller, Clients
 from initd.core import events as ev
-from initd.core.objectpath import ROOT
+from initd.core.objectpath import ROOT, unit_path
 from initd.core.values import ProcessEnd
 from initd.wire import dbus
 from tests.api_manager import FakeManager
@@ -56,6 +56,12 @@ class Channel:
     def refer(self, client, is_wanted):
         (self.references.append if is_wanted else self.references.remove)(client)
 
+    def reference_name(self, client):
+        return client
+
+    def find_pid_of(self, client, then):
+        then({":1.5": 1000}.get(client, 0))
+
     def name_of(self, client):
         return client
 
@@ -70,6 +76,7 @@ class Stage:
         self.channel = Channel()
         self.clients = self.make_clients()
         self.serial = 0
+        self.orders: list[object] = []
 
     def make_clients(self) -> Clients:
         return Clients({"bus": self.channel}, self.manager.view, self.feed)
@@ -87,7 +94,8 @@ class Stage:
         self.serial += 1
         message = dbus.Message(dbus.METHOD_CALL, self.serial, 0, ROOT, MANAGER, member, sender=client,
                                signature=signature, body=body)
-        assert self.clients.on_call(Caller(self.channel, client, self.serial), 0, message) is None
+        caller = Caller(self.channel, client, self.serial)
+        self.clients.on_call(caller, 0, message, lambda order, caller: self.orders.append(order))
         name, serial, answer = self.channel.answers.pop()
         assert (name, serial, self.channel.answers) == (client, self.serial, [])
         return answer
@@ -152,3 +160,19 @@ def test_another_manager_knows_who_waits(stage):
     stage.clients.restore(saved)
     stage.end_process()
     assert (stage.channel.held, stage.channel.signals) == ([], ["JobNew", "JobRemoved"])
+
+
+def test_whoever_asks_for_process_0_means_itself(stage):
+    stage.manager.processes[1000] = ("a.service", "daemon")
+    stage.manager.load("a.service")
+    for member, signature, value, error in (
+            ("GetUnitByPID", "u", 0, "NoUnitForPID"), ("GetUnitByInvocationID", "ay", b"", "NoSuchUnit")):
+        assert stage.call(member, signature, value) == (unit_path("a.service"),)
+        assert stage.call(member, signature, value, client=":1.6") == error
+
+
+def test_who_refers_to_a_unit_that_it_makes_does_so_when_it_is_there(stage):
+    stage.manager.load("a.service")
+    stage.clients.refer(Caller(stage.channel, ":1.5", 1), "a.service")
+    assert stage.channel.references == [":1.5"]
+    assert stage.manager.engine.units["a.service"].references == [":1.5"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 from errno import EACCES, EPERM
+from sys import byteorder
 
 from initd.wire import dbus
 from initd.wire.sasl import CLIENT_GREETING, ClientHandshake, HandshakeError
@@ -51,7 +52,7 @@ class NotRunning(Exception):
 
 
 class Bus:
-    """One connection. Owns its socket."""
+    """One connection to the manager. Owns its socket."""
 
     def __init__(self) -> None:
         self._serial = 0
@@ -110,17 +111,22 @@ class Bus:
         """The values that the method returns; BusError where it fails. Signals that come in between are kept."""
         return self._call(SYSTEMD, path, interface, member, signature, args)
 
+    def ask_with_fds(self, fds: tuple[int, ...], member: str, signature: str, *args: Any) -> tuple[Any, ...]:
+        """The same of a method of the manager, with descriptors, which stay the caller's."""
+        return self._call(SYSTEMD, MANAGER_PATH, MANAGER, member, signature, args, fds)
+
     def _call(
-        self, destination: str, path: str, interface: str, member: str, signature: str, args: tuple[Any, ...]
+        self, destination: str, path: str, interface: str, member: str, signature: str, args: tuple[Any, ...],
+        fds: tuple[int, ...] = (),
     ) -> tuple[Any, ...]:
         self._serial += 1
         serial = self._serial
         message = dbus.Message(
             dbus.METHOD_CALL, serial, dbus.ALLOW_INTERACTIVE, path, interface, member,
-            destination=destination, signature=signature, body=args,
+            destination=destination, signature=signature, body=args, fds=len(fds),
         )  # fmt: skip
         try:
-            self._socket.sendall(dbus.encode(message))
+            self._send(dbus.encode(message), fds)
         except dbus.WireError as problem:
             raise BusError("org.freedesktop.DBus.Error.InvalidArgs", f"Invalid argument: {problem}") from None
         except OSError as problem:
@@ -136,6 +142,13 @@ class Bus:
             # Whatever was denied, and by whom: systemd's clients say it in their own words.
             raise BusError(reply.error_name, "Access denied" if reply.error_name == _DENIED else text)
         return reply.body
+
+    def _send(self, data: bytes, fds: tuple[int, ...]) -> None:
+        sent = 0
+        if fds:
+            rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, b"".join(fd.to_bytes(4, byteorder) for fd in fds))
+            sent = self._socket.sendmsg([data], [rights])
+        self._socket.sendall(data[sent:])
 
     def ask(self, member: str, signature: str = "", *args: Any) -> tuple[Any, ...]:
         """Call a method of the manager."""
@@ -186,3 +199,19 @@ class Bus:
             if not data:
                 raise BusError("org.freedesktop.DBus.Error.Disconnected", "Connection reset by peer")
             self._parser.feed(data)
+
+
+class SystemBus(Bus):
+    """A connection to the system bus, to ask services there. NotRunning where there is none."""
+
+    def __init__(self) -> None:
+        self._serial = 0
+        self._signals = []
+        self._connect(SYSTEM_BUS_PATH)
+        self._ask_bus("Hello")
+
+    def call_service(
+        self, service: str, path: str, interface: str, member: str, signature: str = "", *args: Any
+    ) -> tuple[Any, ...]:
+        """As `call`, of whoever has that name; the bus starts who can be started by it."""
+        return self._call(service, path, interface, member, signature, args)

@@ -9,12 +9,13 @@ from initd.cli.options import UsageError
 
 
 def parse(
-    arguments: list[str], program: str, long: dict[str, str], short: dict[str, str]
+    arguments: list[str], program: str, long: dict[str, str], short: dict[str, str], ends_at_word: bool = False
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """The options given, each as its long name and its value, and the words that are none.
 
-    `long` says of each option what it takes: "" nothing, "=" a value, "?" a value that is only given behind "=". `short`
-    maps letters to long names. UsageError for what is no option.
+    `long` says of each option what it takes: "" nothing, "=" a value, "?" a value that is only given behind "=", or behind the
+    letter. `short` maps letters to long names. With `ends_at_word` the first word that is none ends the options: it is a
+    command, with options of its own. UsageError for what is no option.
     """
     given: list[tuple[str, str]] = []
     rest: list[str] = []
@@ -27,9 +28,19 @@ def parse(
             given.append(_long(word[2:], waiting, program, long))
         elif word.startswith("-") and len(word) > 1:
             _letters(word[1:], waiting, program, long, short, given)
+        elif ends_at_word:
+            return given, [word, *waiting[::-1]]
         else:
             rest.append(word)
     return given, rest
+
+
+def boolean(word: str) -> bool | None:
+    """What systemd's booleans say (systemd.syntax(7)); None for what is none."""
+    word = word.lower()
+    if word in ("1", "yes", "y", "true", "t", "on"):
+        return True
+    return False if word in ("0", "no", "n", "false", "f", "off") else None
 
 
 def _long(word: str, waiting: list[str], program: str, long: dict[str, str]) -> tuple[str, str]:
@@ -56,11 +67,11 @@ def _letters(letters: str, waiting: list[str], program: str, long: dict[str, str
         name = short.get(letter)
         if name is None:
             raise UsageError(f"{program}: invalid option -- '{letter}'")
-        if long[name] != "=":
+        value = letters[position + 1:] if long[name] else ""
+        if not long[name]:
             given.append((name, ""))
             continue
-        value = letters[position + 1:]
-        if not value:
+        if not value and long[name] == "=":
             if not waiting:
                 raise UsageError(f"{program}: option requires an argument -- '{letter}'")
             value = waiting.pop()

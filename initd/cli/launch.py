@@ -56,6 +56,30 @@ def systemd_run() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def systemd_path() -> NoReturn:
+    from initd.cli.path import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def systemd_delta() -> NoReturn:
+    from initd.cli.delta import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def systemd_cat() -> NoReturn:
+    from initd.cli.journal_cat import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
+def systemd_cgls() -> NoReturn:
+    from initd.cli.cgls import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def _run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]

@@ -3,7 +3,7 @@ that runs, shown or changed."""
 
 from __future__ import annotations
 
-from initd.cli.bus import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Bus, BusError
+from initd.cli.bus import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Bus, BusError, NotRunning, SystemBus
 from initd.cli.names import mangle
 from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
@@ -27,8 +27,7 @@ def _log(name: str, words: str, arguments: list[str]) -> int:
         print(bus.get(_LOG_CONTROL_PATH, _LOG_CONTROL, name))
         return 0
     value = arguments[0]
-    if name == "LogLevel" and value not in _LEVELS:
-        complain(f'"{value}" is not a valid log level.')
+    if not _is_possible(name, value):
         return 1
     try:
         bus.call(_LOG_CONTROL_PATH, PROPERTIES, "Set", "ssv", _LOG_CONTROL, name, ("s", value))
@@ -38,19 +37,55 @@ def _log(name: str, words: str, arguments: list[str]) -> int:
     return 0
 
 
+def _is_possible(name: str, value: str) -> bool:
+    """Whether to ask for it at all. Which targets there are, the daemon knows."""
+    if name != "LogLevel" or value in _LEVELS:
+        return True
+    complain(f'"{value}" is not a valid log level.')
+    return False
+
+
+_HINT = (
+    "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"
+    "      See the org.freedesktop.LogControl1(5) man page for details."
+)
+
+
 def service_log(arguments: list[str], options: Options) -> int:
-    """Services that have a name on the system bus and the interface for it; which the manager's own socket does not reach."""
+    """UNIT [VALUE]: of a service that has a name on the system bus, asked there (org.freedesktop.LogControl1(5))."""
+    is_level = getattr(options, "verb", "") == "service-log-level"
+    name, words = ("LogLevel", "log level") if is_level else ("LogTarget", "log target")
     unit = mangle(arguments[0])
-    name = Bus().get(unit_path(unit), SYSTEMD + ".Service", "BusName")
-    if not name:
-        complain(
-            f"Unit {unit} doesn't declare BusName=.\n"
-            "Hint: the service must declare BusName= and implement the appropriate D-Bus interface.\n"
-            "      See the org.freedesktop.LogControl1(5) man page for details."
-        )
+    try:
+        service = Bus().get(unit_path(unit), SYSTEMD + ".Service", "BusName")
+    except BusError as problem:
+        complain(f"Failed to obtain BusName= property of {unit}: {problem.text}")
         return 1
-    complain(f"Cannot talk to {name}: only the manager is asked from here, not the services on the system bus.")
+    if not service:
+        complain(f"Unit {unit} doesn't declare BusName=.\n{_HINT}")
+        return 1
+    if len(arguments) > 1 and not _is_possible(name, arguments[1]):
+        return 1
+    try:
+        return _ask_service(service, name, arguments[1:])
+    except NotRunning as problem:
+        complain(f"Failed to connect to bus: {problem.text}")
+    except BusError as problem:
+        doing = f"set {words} of {service} to {arguments[1]}" if len(arguments) > 1 else f"get {words} of {service}"
+        complain(f"Failed to {doing}: {problem.text}")
+        if problem.name.rpartition(".")[2] in ("UnknownMethod", "UnknownObject", "UnknownInterface", "UnknownProperty"):
+            complain(_HINT)
     return 1
+
+
+def _ask_service(service: str, name: str, values: list[str]) -> int:
+    bus = SystemBus()
+    if values:
+        bus.call_service(service, _LOG_CONTROL_PATH, PROPERTIES, "Set", "ssv", _LOG_CONTROL, name, ("s", values[0]))
+        return 0
+    ((_, value),) = bus.call_service(service, _LOG_CONTROL_PATH, PROPERTIES, "Get", "ss", _LOG_CONTROL, name)
+    print(value)
+    return 0
 
 
 def service_watchdogs(arguments: list[str], options: object) -> int:

@@ -39,7 +39,7 @@ def _draw_group(group: _Group, prefix: str) -> list[str]:
     for position, (pid, command) in enumerate(processes):
         is_last = position == len(processes) - 1 and not groups
         branch = prefix + glyph("corner" if is_last else "branch")
-        lines.append(branch + painted(f"{pid:>{width}} {_shown(command)}", GREY))
+        lines.append(branch + painted(f"{pid:>{width}} {shown(command)}", GREY))
     for position, (name, inner) in enumerate(groups):
         is_last = position == len(groups) - 1
         lines.append(f"{prefix}{glyph('corner' if is_last else 'branch')}{name}")
@@ -47,5 +47,6 @@ def _draw_group(group: _Group, prefix: str) -> list[str]:
     return lines
 
 
-def _shown(command: str) -> str:
+def shown(command: str) -> str:
+    """Made fit for one line of a terminal."""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in command) or "n/a"

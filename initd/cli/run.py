@@ -38,6 +38,7 @@ Run the specified command in a transient service.
      --wait                  Wait for the end, and tell how it went
   -t --pty, -P --pipe        With the terminal, or the input and output, of this command
   -S --shell                 Run a shell
+     --scope                 Run it here, in a scope of its own
      --on-active=, --on-boot=, --on-startup=, --on-unit-active=,
      --on-unit-inactive=, --on-calendar=, --on-timezone-change,
      --on-clock-change, --timer-property=, --path-property=,
@@ -71,6 +72,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _what(options: Options) -> str:
+    if options.has("scope"):
+        return "scope"
     return options.trigger.value if options.trigger is not None else "service"
 
 
@@ -78,13 +81,27 @@ def _run(options: Options, command: list[str]) -> int:
     _refuse(options, command)
     if options.has("shell"):
         command = command or [os.environ.get("SHELL") or "/bin/sh"]
-        options.flags |= {"same-dir", "collect", "wait"} | (set() if options.has("pipe") else {"pty"})
+        options.flags |= {"same-dir", "collect"}
+        if not options.has("scope"):
+            options.flags |= {"wait"} | (set() if options.has("pipe") else {"pty"})
     if options.has("pty", "pipe") and options.trigger is None:
         options.flags.add("wait")
+    if options.has("scope"):
+        return _run_scope(options, command)
     from initd.cli.running import Runner
 
     planned = plan(options, command)
     return Runner(options, Bus()).run(*planned)
+
+
+def _run_scope(options: Options, command: list[str]) -> int:
+    from initd.cli import scope
+    from initd.cli.names import mangle
+
+    argv = [_find(command[0]), *command[1:]]
+    description = options.values.get("description") or " ".join(argv)
+    name = mangle(options.values.get("unit") or f"run-r{os.urandom(16).hex()}", ".scope")
+    return scope.run(options, argv, name, [("Description", ("s", description)), *_own(options, UnitType.SCOPE)])
 
 
 def _refuse(options: Options, command: list[str]) -> None:
@@ -92,8 +109,12 @@ def _refuse(options: Options, command: list[str]) -> None:
         raise UsageError("Failed to connect to bus: No medium found")
     if "host" in options.values or options.values.get("machine", ".host") != ".host":
         raise UsageError("systemd-run -H and -M are not supported: pyinit does not log in to other machines.")
+    if options.each("timer-property") and not options.has_times:
+        raise UsageError("--timer-property= has no effect without any other timer options.")
     if options.has("scope"):
-        raise UsageError("systemd-run --scope is not supported: pyinit makes no scope units.")
+        from initd.cli import scope
+
+        scope.refuse(options)
     if not command and not options.has("shell"):
         raise UsageError("Command line to execute required.")
     is_later = options.trigger is not None
@@ -122,7 +143,7 @@ def plan(options: Options, command: list[str]) -> tuple[str, list[Property], str
 def _find(program: str) -> str:
     if "/" in program:
         path = os.path.abspath(program)
-        if os.access(path, os.X_OK):
+        if os.path.exists(path):
             return path
     else:
         for directory in (os.environ.get("PATH") or os.defpath).split(":"):
@@ -137,14 +158,19 @@ def _settings(kind: UnitType, texts: list[str]) -> list[Property]:
     return [(name, (signature, value)) for text in texts for name, signature, value in read(kind, text, facts)]
 
 
+def _own(options: Options, kind: UnitType) -> list[Property]:
+    """What services and scopes have alike."""
+    out: list[Property] = [("CollectMode", ("s", "inactive-or-failed"))] if options.has("collect") else []
+    out += _settings(kind, [value for _, value in options.each("property")])
+    if "slice" in options.values:
+        out.append(("Slice", ("s", _slice(options.values["slice"]))))
+    return out + _settings(kind, ["SendSIGHUP=yes"] * options.has("send-sighup"))
+
+
 def _service(options: Options, argv: list[str]) -> list[Property]:
     values = options.values
-    out: list[Property] = []
-    if options.has("collect"):
-        out.append(("CollectMode", ("s", "inactive-or-failed")))
-    out += _settings(UnitType.SERVICE, [value for _, value in options.each("property")])
-    texts = [f"Slice={_slice(values['slice'])}"] if "slice" in values else []
-    texts += ["SendSIGHUP=yes"] * options.has("send-sighup") + ["RemainAfterExit=yes"] * options.has("remain-after-exit")
+    out = _own(options, UnitType.SERVICE)
+    texts = ["RemainAfterExit=yes"] * options.has("remain-after-exit")
     for option, key in (("service-type", "Type"), ("uid", "User"), ("gid", "Group"), ("nice", "Nice")):
         texts += [f"{key}={values[option]}"] if option in values else []
     directory = os.getcwd() if options.has("same-dir") else values.get("working-directory", "")
@@ -159,7 +185,9 @@ def _service(options: Options, argv: list[str]) -> list[Property]:
 
 
 def _slice(name: str) -> str:
-    return name if name.endswith(".slice") else name + ".slice"
+    from initd.cli.names import mangle
+
+    return mangle(name, ".slice")
 
 
 def _variable(text: str) -> str:

@@ -39,9 +39,14 @@ class Options:
         return not self.flags.isdisjoint(names)
 
     @property
+    def has_times(self) -> bool:
+        """A timer is to elapse at some time."""
+        return bool(self.each(*TIMES)) or self.has("on-timezone-change", "on-clock-change")
+
+    @property
     def trigger(self) -> UnitType | None:
         """The type of the unit that is to start the service."""
-        if self.each(*TIMES, "timer-property") or self.has("on-timezone-change", "on-clock-change"):
+        if self.has_times:
             return UnitType.TIMER
         for name, kind in (("path-property", UnitType.PATH), ("socket-property", UnitType.SOCKET)):
             if self.each(name):

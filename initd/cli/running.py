@@ -42,10 +42,13 @@ class Runner:
     def run(self, service: str, properties: list[Property], trigger: str, trigger_properties: list[Property]) -> int:
         """The exit status."""
         name, given, others = service, properties + self._streams(), []
+        if self._options.has("wait"):
+            given.append(("AddRef", ("b", True)))  # what it used is asked for when it is over
         if trigger:
             name, given, others = trigger, trigger_properties, [(service, properties)]
         self._path = unit_path(name)
-        (self._job,) = self._bus.ask("StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", given, others)
+        fds = (0, 1, 2) if self._options.has("pipe") and not self._options.has("pty") else ()
+        (self._job,) = self._bus.ask_with_fds(fds, "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", given, others)
         if not self._options.has("quiet") and not self._options.has("no-block") and trigger:
             complain(f"Running {trigger.rpartition('.')[2]} as unit: {trigger}")
             complain(f"Will run service as unit: {service}")
@@ -56,16 +59,14 @@ class Runner:
         return self._stay(name)
 
     def _streams(self) -> list[Property]:
-        """The service gets a terminal of ours, or what we have ourselves, by the paths that /proc gives them."""
+        """The service gets a terminal of ours, or what we have ourselves, as it is."""
         if self._options.has("pty"):
             self._master, slave = os.openpty()
             path = os.ttyname(slave)
             return [("TTYPath", ("s", path)), *((f"Standard{each}", ("s", "tty")) for each in ("Input", "Output", "Error"))]
         if not self._options.has("pipe"):
             return []
-        own = f"/proc/{os.getpid()}/fd"
-        return [("StandardInput", ("s", f"file:{own}/0")), ("StandardOutput", ("s", f"append:{own}/1")),
-                ("StandardError", ("s", f"append:{own}/2"))]
+        return [(f"Standard{each}FileDescriptor", ("h", number)) for number, each in enumerate(("Input", "Output", "Error"))]
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 

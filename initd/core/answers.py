@@ -36,6 +36,12 @@ class Call(Record):
     uid: int = 0
     #: Its name on the system bus, "" for a peer of the private socket.
     client: str = ""
+    #: Its process, 0 where nobody has asked yet.
+    pid: int = 0
+
+
+#: An order to find out which process has called, and to answer then: for methods to whom that matters.
+CALLER = "Caller"
 
 
 class Return(Record):
@@ -73,6 +79,8 @@ class Subject(Record):
     view: View
     target: Any = None
     client: str = ""
+    #: The caller's process, 0 where nobody has asked yet: an Order of the kind `CALLER` asks.
+    pid: int = 0
 
 
 class Method(Record):
@@ -84,6 +92,8 @@ class Method(Record):
     handler: Handler | None
     #: Whoever is neither root nor the manager's own user may not call it.
     changes: bool = False
+    #: What is refused before anybody asks for rights.
+    refuse: Callable[[Subject], Error | None] | None = None
 
 
 def return_nothing(values: tuple[Any, ...], view: View) -> Return:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from initd.core import api_manager, introspection
 from initd.core.answers import DBUS, Error, Method, Return, Subject, find_or_load
 from initd.core.api_manager_properties import LOG_CONTROL_PROPERTIES, PROPERTIES
-from initd.core.api_unit import JOB_OBJECT_METHODS, JOB_PROPERTIES, PROCESS_METHODS, SERVICE_METHODS, UNIT_METHODS
+from initd.core.api_unit import (
+    JOB_OBJECT_METHODS,
+    JOB_PROPERTIES,
+    PROCESS_METHODS,
+    SCOPE_METHODS,
+    SERVICE_METHODS,
+    UNIT_METHODS,
+)
 from initd.core.directives import WITH_CGROUP
 from initd.core.objectpath import OWN_INTERFACE, ROOT, job_id, unit_name
 from initd.core.properties import (
@@ -80,7 +87,8 @@ def _find_unit(name: str, view: View) -> Object | Error:
 def unit_object(unit: Unit) -> Object:
     methods = {UNIT_INTERFACE: UNIT_METHODS}
     if unit.type in WITH_CGROUP:
-        methods[interface_of(unit.type)] = PROCESS_METHODS + (SERVICE_METHODS if unit.type is UnitType.SERVICE else ())
+        own = {UnitType.SERVICE: SERVICE_METHODS, UnitType.SCOPE: SCOPE_METHODS}
+        methods[interface_of(unit.type)] = PROCESS_METHODS + own.get(unit.type, ())
     interfaces = (Interface(name, methods.get(name, ()), rows) for name, rows in tables_of(unit.type).items())
     return Object((*interfaces, _OWN), unit)
 
@@ -120,21 +128,24 @@ def answer(call: Call, view: View) -> Answer:
 
 
 def _call(call: Call, interface: str, method: Method, target: Any, view: View) -> Answer:
-    refusal = _check(call, interface, method, view)
+    refusal = _check(call, interface, method, target, view)
     if refusal is not None:
         return refusal
     if method.handler is None:
         return Error(DBUS + "NotSupported", f"{method.name}() is not available under pyinit.")
-    return method.handler(Subject(call.body, view, target, call.client))
+    return method.handler(Subject(call.body, view, target, call.client, call.pid))
 
 
-def _check(call: Call, interface: str, method: Method, view: View) -> Error | None:
+def _check(call: Call, interface: str, method: Method, target: Any, view: View) -> Error | None:
     if call.signature != method.takes:
         text = (
             f"Invalid arguments '{call.signature}' to call {interface}.{method.name}(), "
             f"expecting '{method.takes}'."
         )
         return Error(DBUS + "InvalidArgs", text)
+    refusal = method.refuse(Subject(call.body, view, target)) if method.refuse is not None else None
+    if refusal is not None:
+        return refusal
     if method.changes and call.uid not in (0, view.facts.uid):
         return Error(DBUS + "AccessDenied", "Permission denied")
     return None

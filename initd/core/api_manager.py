@@ -8,6 +8,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from initd.core.answers import (
+    CALLER,
     DBUS,
     SYSTEMD,
     Error,
@@ -23,6 +24,7 @@ from initd.core.answers import (
 from initd.core.api_unit import (
     JOB_LIST,
     JOB_METHODS,
+    abandon_scope,
     attach_processes,
     cancel_job,
     clean_unit,
@@ -37,6 +39,8 @@ from initd.core.api_unit import (
     no_such_job,
     queue_job,
     refer_to_unit,
+    refuse_to_attach,
+    refuse_unknown_job,
     reset_failed_unit,
     set_properties,
     start_transient,
@@ -91,7 +95,9 @@ def _path_of(unit: Unit, call: Subject) -> Return:
 
 
 def _get_by_pid(call: Subject) -> Answer:
-    pid = call.args[0]
+    pid = call.args[0] or call.pid
+    if not pid:
+        return Order(CALLER)
     for name, processes in call.view.facts.processes().items():
         if any(process.pid == pid for process in processes):
             return Return("o", (unit_path(name),))
@@ -106,6 +112,10 @@ def by_invocation(invocation_id: str, view: View) -> Unit | None:
 
 def _get_by_invocation(call: Subject) -> Answer:
     invocation_id = call.args[0].hex()
+    if not invocation_id:
+        found = _get_by_pid(call.replace(args=(0,)))
+        is_unknown = isinstance(found, Error)
+        return Error(SYSTEMD + "NoSuchUnit", f"Client {call.pid} not member of any unit.") if is_unknown else found
     unit = by_invocation(invocation_id, call.view)
     if unit is None:
         text = f"No unit with the specified invocation ID {invocation_id} known."
@@ -198,13 +208,15 @@ def _start_with_flags(unit: Unit, call: Subject) -> Answer:
 
 def _start_replacing(call: Subject) -> Answer:
     """The job of the other unit has to be there; it stays what it is (tried with systemd 252)."""
+    unit = find_or_load(call.args[1], call.view)
+    return unit if isinstance(unit, Error) else queue_job(unit, JOB_METHODS["Start"], call.args[2])
+
+
+def _refuse_without_job(call: Subject) -> Error | None:
     old = find_loaded(call.args[0], call.view)
     if isinstance(old, Error):
         return old
-    if old.job is None:
-        return Error(SYSTEMD + "NoSuchJob", f"No job queued for unit {old.name}")
-    unit = find_or_load(call.args[1], call.view)
-    return unit if isinstance(unit, Error) else queue_job(unit, JOB_METHODS["Start"], call.args[2])
+    return Error(SYSTEMD + "NoSuchJob", f"No job queued for unit {old.name}") if old.job is None else None
 
 
 def _set_show_status(call: Subject) -> Answer:
@@ -229,8 +241,9 @@ def _mount_into(unit: Unit, call: Subject) -> Answer:
     return mount_into(unit)
 
 
-def _attach(unit: Unit, call: Subject) -> Answer:
-    return attach_processes(unit)
+def _refuse_to_attach(call: Subject) -> Error | None:
+    unit = find_loaded(call.args[0], call.view)
+    return unit if isinstance(unit, Error) else refuse_to_attach(unit, call.args[1])
 
 
 # --- dynamic users --------------------------------------------------------------------------------------------------
@@ -301,7 +314,7 @@ METHODS: tuple[Method, ...] = (
     Method("GetJob", "u", "o", _with_job(lambda job, view: Return("o", (job_path(job.id),)))),
     Method("GetJobAfter", "u", JOB_LIST, _with_job(lambda job, view: job_list(jobs_after(job, view)))),
     Method("GetJobBefore", "u", JOB_LIST, _with_job(lambda job, view: job_list(jobs_before(job, view)))),
-    Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True),
+    Method("CancelJob", "u", "", lambda call: cancel_job(call.args[0], call), True, refuse_unknown_job),
     Method("ClearJobs", "", "", lambda call: Submit(CancelRequest(0), return_nothing), True),
     Method("ListUnits", "", _UNITS, lambda call: _list_units(call.view, [], [])),
     Method("ListUnitsFiltered", "as", _UNITS, lambda call: _list_units(call.view, call.args[0], [])),
@@ -345,15 +358,17 @@ METHODS: tuple[Method, ...] = (
     Method("SetUnitProperties", "sba(sv)", "",
            _with_unit(find_or_load, lambda unit, call: set_properties(unit, call.args[1:], call.view)), True),
     Method("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", start_transient, True),
-    Method("StartUnitReplace", "sss", "o", _start_replacing, True),
+    Method("StartUnitReplace", "sss", "o", _start_replacing, True, _refuse_without_job),
     Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
     Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
     Method("BindMountUnit", "sssbb", "", _with_unit(find_loaded, _mount_into), True),
     Method("MountImageUnit", "sssbba(ss)", "", _with_unit(find_loaded, _mount_into), True),
     Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
     Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
-    Method("AttachProcessesToUnit", "ssau", "", _with_unit(find_loaded, _attach), True),
-    Method("AbandonScope", "s", "", None, True),
+    Method("AttachProcessesToUnit", "ssau", "",
+           _with_unit(find_loaded, lambda unit, call: attach_processes(unit, call.args[1:], call)), True,
+           _refuse_to_attach),
+    Method("AbandonScope", "s", "", _with_unit(find_loaded, lambda unit, call: abandon_scope(unit)), True),
     Method("SetShowStatus", "s", "", _set_show_status, True),
     Method("Dump", "", "s", lambda call: Return("s", (dump(call.view),))),
     Method("DumpUnitsMatchingPatterns", "as", "s", lambda call: Return("s", (dump(call.view, call.args[0]),))),

@@ -41,6 +41,7 @@ SIGNALS: dict[str, tuple[tuple[str, str], ...]] = {
         ("UnitFilesChanged", ""),
         ("Reloading", "b"),
     ),
+    PREFIX + "Scope": (("RequestStop", ""),),
     _PROPERTIES: (("PropertiesChanged", "sa{sv}as"),),
 }
 _SIGNATURES = dict(SIGNALS[_MANAGER])

@@ -5,8 +5,17 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 
 from __future__ import annotations
 
-from initd.core.answers import DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
-from initd.core.events import CancelRequest, CleanRequest, JobRequest, KillRequest, ReferenceRequest, ResetFailedRequest
+from initd.core.answers import CALLER, DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
+from initd.core.events import (
+    AbandonRequest,
+    AttachRequest,
+    CancelRequest,
+    CleanRequest,
+    JobRequest,
+    KillRequest,
+    ReferenceRequest,
+    ResetFailedRequest,
+)
 from initd.core.objectpath import job_path, unit_path
 from initd.core.properties import CHANGES, CONST, Row, can_freeze, control_group, load_error
 from initd.core.settings_exec import SANDBOX_FIELDS, ExecSettings
@@ -28,7 +37,8 @@ JOB_LIST = "a(usssoo)"
 _NO_SANDBOX = ExecSettings()
 #: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
 FREEZE = "FreezeCgroup"
-#: Orders about files of units that clients make: (files, mode), and (unit, whether for this boot only, drop-ins).
+#: Orders about files of units that clients make: (files, mode, whether the caller refers to the first), and (unit, whether
+#: for this boot only, drop-ins).
 START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"
 
 #: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
@@ -147,13 +157,6 @@ def mount_into(unit: Unit) -> Answer:
     return Error(DBUS + "NotSupported", "Nothing is mounted into a unit that runs already; BindPaths= is for its start.")
 
 
-def attach_processes(unit: Unit) -> Answer:
-    cgroup = unit.definition.cgroup
-    if cgroup is None or not cgroup.delegate:
-        return Error(DBUS + "InvalidArgs", "Process migration not available on non-delegated units.")
-    return Error(DBUS + "NotSupported", "Processes do not move between units.")
-
-
 def reset_failed_unit(unit: Unit) -> Answer:
     return Submit(ResetFailedRequest(0, unit.name), return_nothing)
 
@@ -171,6 +174,38 @@ def stop_referring_to_unit(unit: Unit, call: Subject) -> Answer:
     return Submit(ReferenceRequest(0, unit.name, call.client, False), return_nothing)
 
 
+def abandon_scope(unit: Unit) -> Answer:
+    if unit.type is not UnitType.SCOPE:
+        return Error(DBUS + "InvalidArgs", f"Unit '{unit.name}' is not a scope unit, refusing.")
+    return Submit(AbandonRequest(0, unit.name), return_nothing)
+
+
+def refuse_to_attach(unit: Unit, path: str) -> Error | None:
+    """What systemd says before it asks who has called (conformance/bus)."""
+    if path and not path.startswith("/"):
+        return Error(DBUS + "InvalidArgs", f"Control group path is not absolute: {path}")
+    if ".." in path.split("/"):
+        return Error(DBUS + "InvalidArgs", f"Control group path is not normalized: {path}")
+    if unit.definition.cgroup is None or unit.type is UnitType.SLICE or not unit.definition.cgroup.delegate:
+        return Error(DBUS + "InvalidArgs", "Process migration not available on non-delegated units.")
+    return None
+
+
+def attach_processes(unit: Unit, args: tuple[Any, ...], call: Subject) -> Answer:
+    """`args`: a cgroup below the unit's own, and the processes."""
+    from initd.core.transient import check_processes
+    from initd.core.unitproperties import CannotSet
+
+    path, pids = args
+    if 0 in pids and not call.pid:
+        return Order(CALLER)
+    try:
+        known = check_processes(pids, call) if pids else []
+    except CannotSet as problem:
+        return Error(problem.name, problem.text)
+    return Submit(AttachRequest(0, unit.name, tuple(known), path), return_nothing)
+
+
 def clean_unit(unit: Unit, what: list[str]) -> Answer:
     return Submit(CleanRequest(0, unit.name, tuple(what)), return_nothing)
 
@@ -185,8 +220,13 @@ def start_transient(call: Subject) -> Answer:
     name, mode, assignments, others = call.args
     if mode not in _JOB_MODES:
         return Error(DBUS + "InvalidArgs", f"Job mode {mode} is invalid.")
-    files = plan_transient(name, assignments, others, call.view)
-    return files if isinstance(files, Error) else Order(START_TRANSIENT, (files, mode))
+    if not call.pid and any(key == "PIDs" and 0 in value for key, (kind, value) in assignments if kind == "au"):
+        return Order(CALLER)
+    files = plan_transient(name, assignments, others, call)
+    if isinstance(files, Error):
+        return files
+    wants_reference = any(key == "AddRef" and value for key, (_, value) in assignments)
+    return Order(START_TRANSIENT, (files, mode, wants_reference))
 
 
 def set_properties(unit: Unit, args: tuple[Any, ...], view: View) -> Answer:
@@ -220,7 +260,12 @@ UNIT_METHODS: tuple[Method, ...] = (
 #: On the interface of the unit's type, for types that have processes.
 PROCESS_METHODS: tuple[Method, ...] = (
     Method("GetProcesses", "", "a(sus)", lambda call: list_processes(call.target, call.view)),
-    Method("AttachProcesses", "sau", "", lambda call: attach_processes(call.target), True),
+    Method("AttachProcesses", "sau", "", lambda call: attach_processes(call.target, call.args, call), True,
+           lambda call: refuse_to_attach(call.target, call.args[0])),
+)
+#: Of scopes alone.
+SCOPE_METHODS: tuple[Method, ...] = (
+    Method("Abandon", "", "", lambda call: abandon_scope(call.target), True),
 )
 #: Of services alone.
 SERVICE_METHODS: tuple[Method, ...] = (
@@ -256,6 +301,11 @@ def cancel_job(job_id: int, call: Subject) -> Answer:
     if job_id not in call.view.engine.jobs:
         return no_such_job(job_id)
     return Submit(CancelRequest(0, job_id), return_nothing)
+
+
+def refuse_unknown_job(call: Subject) -> Error | None:
+    """That there is no such job anybody may know."""
+    return None if call.args[0] in call.view.engine.jobs else no_such_job(call.args[0])
 
 
 def no_such_job(job_id: int) -> Error:

@@ -262,9 +262,9 @@ _any_kill_mode = parsers.member_of(KillMode, "kill mode specification")
 def _kill_mode(context: Context, text: str) -> KillMode:
     mode: KillMode = _any_kill_mode(context, text)
     if mode is KillMode.NONE:
-        context.warn("Unit uses KillMode=none. This is unsafe, as it disables systemd's process lifecycle management for "
-                     "the service. Please update the service to use a safer KillMode=, such as 'mixed' or "
-                     "'control-group'. Support for KillMode=none is deprecated and will eventually be removed.")
+        context.advise("Unit uses KillMode=none. This is unsafe, as it disables systemd's process lifecycle management for "
+                       "the service. Please update the service to use a safer KillMode=, such as 'mixed' or "
+                       "'control-group'. Support for KillMode=none is deprecated and will eventually be removed.")
     return mode
 
 

@@ -117,6 +117,23 @@ class WatchPid(Effect):
     process: PidRef
 
 
+class AttachProcesses(Effect):
+    """These processes, and those that they make from now on, are the unit's. Answered by ProcessesAttached. `unit_number` is
+    the number its tag carries."""
+
+    unit: str
+    unit_number: int
+    cgroup: str
+    pids: tuple[int, ...]
+
+
+class RequestStop(Effect):
+    """Tell whoever has this name on the bus that its scope is to end."""
+
+    unit: str
+    controller: str
+
+
 class ConnectBus(Effect):
     """There is a system bus: be on it, watch these names (BusNameChanged), and serve its peers."""
 

@@ -64,6 +64,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
     ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked, ev.BusOwnerFound,
+    ev.ScopeMade, ev.ProcessesAttached,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -387,6 +388,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.CancelRequest: _on_world(requests.on_cancel_request),  # type: ignore[arg-type]
     ev.ReferenceRequest: _on_world(requests.on_reference_request),  # type: ignore[arg-type]
     ev.ClientGone: _on_world(requests.on_client_gone),  # type: ignore[arg-type]
+    ev.AbandonRequest: _on_world(requests.on_abandon_request),  # type: ignore[arg-type]
+    ev.AttachRequest: _on_world(requests.on_attach_request),  # type: ignore[arg-type]
     ev.KillRequest: _on_world(requests.on_kill_request),  # type: ignore[arg-type]
     ev.ExitRequest: _on_world(requests.on_exit_request),  # type: ignore[arg-type]
     ev.ExitCodeRequest: _on_world(requests.on_exit_code_request),  # type: ignore[arg-type]

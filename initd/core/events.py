@@ -168,6 +168,22 @@ class NotifyReceived(Event):
     fds: tuple[OfferedFd, ...] = ()
 
 
+class ScopeMade(Event):
+    """A client has made a scope for these processes. `controller`: the name on the bus of whoever stops it, or ""."""
+
+    unit: str
+    pids: tuple[int, ...]
+    controller: str = ""
+
+
+class ProcessesAttached(Event):
+    """Answers `AttachProcesses`: how many of them were there to be attached; what cannot be known of them."""
+
+    unit: str
+    count: int
+    problems: tuple[str, ...] = ()
+
+
 class BusNameChanged(Event):
     """A name of the system bus that is watched has this owner now (":1.7"), or none (""). Also told when the name is first
     watched, and again whenever the bus was out of reach."""
@@ -236,6 +252,20 @@ class CleanRequest(Request):
 
     unit: str
     what: tuple[str, ...]
+
+
+class AbandonRequest(Request):
+    """Whoever has made the scope has no more to do with it (org.freedesktop.systemd1(5), AbandonScope())."""
+
+    unit: str
+
+
+class AttachRequest(Request):
+    """These processes are to be the unit's from now on, in a cgroup below its own (AttachProcessesToUnit())."""
+
+    unit: str
+    pids: tuple[int, ...]
+    subcgroup: str = ""
 
 
 class ResetFailedRequest(Request):

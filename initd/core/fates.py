@@ -33,7 +33,6 @@ NOT_RUN = {
     "Mount": "mount units are not run yet: what a container mounts is there before it starts",
     "Automount": "a container may not mount",
     "Swap": "swap is the host's",
-    "Scope": "scopes are not made yet",
 }
 #: Groups where a value that is the default is the same as no directive at all.
 _QUIET_BY_DEFAULT = frozenset((Group.EXEC, Group.CGROUP))

@@ -255,6 +255,13 @@ _SOCKET: tuple[Row, ...] = (
 )
 
 
+def _controller(unit: Unit, view: View) -> str:
+    return getattr(unit.machine, "controller", "")
+
+
+_SCOPE: tuple[Row, ...] = (Row("Controller", "s", _controller, CHANGES),)
+
+
 def _of_timer(get: Callable[[TimerMachine], int]) -> Get:
     def get_from_unit(unit: Unit, view: View) -> int:
         assert isinstance(unit.machine, TimerMachine)
@@ -432,7 +439,7 @@ def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], 
     return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)
 
 
-_OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER}
+_OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER, UnitType.SCOPE: _SCOPE}
 _WITH_RESULT = WITH_KILL | {UnitType.TIMER, UnitType.PATH, UnitType.AUTOMOUNT}
 _tables: dict[UnitType, dict[str, tuple[Row, ...]]] = {}
 

@@ -5,9 +5,11 @@ Source: org.freedesktop.systemd1(5). Each request ends in one Reply or Refused e
 
 from __future__ import annotations
 
-from initd.core import machines
-from initd.core.effects import KillProcesses, Reply
+from initd.core import machines, scope
+from initd.core.effects import AttachProcesses, KillProcesses, Reply
 from initd.core.events import (
+    AbandonRequest,
+    AttachRequest,
     CancelRequest,
     ClientGone,
     EnvironmentRequest,
@@ -22,7 +24,7 @@ from initd.core.events import (
 )
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import Stage
-from initd.core.states import JobResult, JobType, KillWho, LoadState
+from initd.core.states import JobResult, JobType, KillWho, LoadState, UnitType
 from initd.core.transaction import Refusal, is_applicable
 from initd.core.turn import Turn
 from initd.core.unit import Unit
@@ -111,7 +113,9 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
     wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)
     if (wants_main and not main) or (wants_control and not control):
         word = "main" if wants_main else "control"
-        refuse(event.request, Refusal(_ERROR + "NoSuchProcess", f"No {word} process to kill"), turn)
+        text = f"{unit.type.value} units have no {word} processes" if unit.type is UnitType.SCOPE else (
+            f"No {word} process to kill")
+        refuse(event.request, Refusal(_ERROR + "NoSuchProcess", text), turn)
         return
     everyone = not wants_main and not wants_control
     if who is KillWho.ALL_FAIL and unit.active_state.is_down and not main and not control and machine is not None:
@@ -126,6 +130,26 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
             everyone,
         )
     )
+    turn.ask(Reply(event.request))
+
+
+def on_abandon_request(world: World, event: AbandonRequest, turn: Turn) -> None:
+    unit = world.graph.get(event.unit)
+    if unit is None or not scope.abandon(unit, turn):
+        text = f"Scope {event.unit} is not running, cannot abandon."
+        refuse(event.request, Refusal(_ERROR + "ScopeNotRunning", text), turn)
+        return
+    turn.ask(Reply(event.request))
+
+
+def on_attach_request(world: World, event: AttachRequest, turn: Turn) -> None:
+    """Only into a cgroup that was handed over: there its owner says who lives where."""
+    unit = world.graph.get(event.unit)
+    if unit is None or not unit.is_prepared or not unit.active_state.is_up:
+        refuse(event.request, Refusal(_ERROR + "UnitInactive", "Unit is inactive or deactivating."), turn)
+        return
+    cgroup = "/".join(word for word in (unit.cgroup, *event.subcgroup.split("/")) if word)
+    turn.ask(AttachProcesses(unit.name, unit.number, cgroup, event.pids))
     turn.ask(Reply(event.request))
 
 

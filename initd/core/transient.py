@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from initd.core.answers import Subject
     from initd.core.view import View
 
     #: (name, (signature, value)), as a D-Bus variant is decoded.
@@ -32,16 +33,24 @@ _HEAD_OF_DROPIN = (
     "# or an equivalent operation. Do not edit.\n"
 )
 #: Types whose units are made so.
-_TYPES = frozenset((UnitType.SERVICE, UnitType.TIMER, UnitType.PATH, UnitType.SOCKET, UnitType.SLICE))
+_TYPES = frozenset((UnitType.SERVICE, UnitType.TIMER, UnitType.PATH, UnitType.SOCKET, UnitType.SLICE, UnitType.SCOPE))
 #: Of what can be set at all, this can be while the unit is there, beside Description.
 _FIXED = frozenset(("slice", "delegate", "delegate_controllers", "disable_controllers"))
-#: About the connection and not about the unit.
+#: About the connection and the processes, and not about the unit.
 _NO_SETTINGS = frozenset(("AddRef",))
+_OF_SCOPE = {"PIDs": "au", "Controller": "s"}
+#: Descriptors that come with the call: which one of the process it becomes.
+_STREAMS = {f"Standard{each}FileDescriptor": number for number, each in enumerate(("Input", "Output", "Error"))}
 
 
 class UnitFile(Record):
+    """`pids` and `controller` are a scope's. `streams`: (0, 1 or 2, which descriptor of the call it is)."""
+
     name: str
     text: str
+    pids: tuple[int, ...] = ()
+    controller: str = ""
+    streams: tuple[tuple[int, int], ...] = ()
 
 
 class DropIn(Record):
@@ -52,16 +61,17 @@ class DropIn(Record):
 
 
 def plan_transient(
-    name: str, assignments: list[Assignment], others: list[tuple[str, list[Assignment]]], view: View
+    name: str, assignments: list[Assignment], others: list[tuple[str, list[Assignment]]], call: Subject
 ) -> tuple[UnitFile, ...] | Error:
     """The files of a new unit, and of those that come with it."""
     try:
-        return tuple(_unit_file(each, given, view) for each, given in ((name, assignments), *others))
+        return tuple(_unit_file(each, given, call) for each, given in ((name, assignments), *others))
     except CannotSet as problem:
         return Error(problem.name, problem.text)
 
 
-def _unit_file(name: str, assignments: list[Assignment], view: View) -> UnitFile:
+def _unit_file(name: str, assignments: list[Assignment], call: Subject) -> UnitFile:
+    view = call.view
     if not unitname.is_valid(name) or unitname.is_template(name):
         raise CannotSet(DBUS + "InvalidArgs", f"Unit name {name} is not valid.")
     kind = unitname.unit_type(name)
@@ -70,7 +80,54 @@ def _unit_file(name: str, assignments: list[Assignment], view: View) -> UnitFile
     known = view.engine.units.get(name) or view.load(name)
     if known.load_state is not LoadState.NOT_FOUND or known.job is not None or not known.active_state.is_down:
         raise CannotSet(SYSTEMD + "UnitExists", f"Unit {name} was already loaded or has a fragment file.")
-    return UnitFile(name, unit_text(kind, assignments, view.facts.load))
+    own: list[Assignment] = []
+    if kind is UnitType.SCOPE:
+        own = [each for each in assignments if each[0] in _OF_SCOPE]
+        assignments = [each for each in assignments if each[0] not in _OF_SCOPE]
+    streams: list[Assignment] = []
+    if kind is UnitType.SERVICE:
+        streams = [each for each in assignments if each[0] in _STREAMS and each[1][0] == "h"]
+        assignments = [each for each in assignments if each not in streams]
+    text = unit_text(kind, assignments, view.facts.load)
+    if kind is not UnitType.SCOPE:
+        return UnitFile(name, text, streams=tuple((_STREAMS[key], value) for key, (_, value) in streams))
+    return UnitFile(name, text, *_scope(name, own, call))
+
+
+def _scope(name: str, assignments: list[Assignment], call: Subject) -> tuple[tuple[int, ...], str]:
+    """The processes of a scope, and who stops it."""
+    pids: list[int] = []
+    controller = ""
+    for key, (signature, value) in assignments:
+        if signature != _OF_SCOPE[key]:
+            raise CannotSet(DBUS + "InvalidArgs", "Failed to set unit properties: No such device or address")
+        if key == "PIDs":
+            pids += check_processes(value, call)
+        elif not call.client:
+            raise CannotSet(DBUS + "InvalidArgs", "Sorry, Controller= logic only supported via the bus.")
+        else:
+            controller = value
+    if not pids:
+        text = (f"Unit {name} failed to load properly, please adjust/correct and reload service manager: "
+                "No such file or directory")
+        raise CannotSet(DBUS + "FileNotFound", text)
+    return tuple(dict.fromkeys(pids)), controller
+
+
+def check_processes(pids: list[int], call: Subject) -> list[int]:
+    """The same, with the caller for 0. CannotSet where one of them is not to be moved."""
+    if not pids:
+        raise CannotSet(DBUS + "InvalidArgs", "Failed to set unit properties: Invalid argument")
+    known = []
+    for pid in pids:
+        pid = pid or call.pid
+        kind = call.view.facts.process_kind(pid)
+        if not kind:
+            raise CannotSet(DBUS + "UnixProcessIdUnknown", f"Process with ID {pid} does not exist.")
+        if kind != "process":
+            raise CannotSet(DBUS + "InvalidArgs", f"Process {pid} is a {kind}, refusing.")
+        known.append(pid)
+    return known
 
 
 def unit_text(kind: UnitType, assignments: list[Assignment], facts: LoadFacts) -> str:
@@ -80,6 +137,8 @@ def unit_text(kind: UnitType, assignments: list[Assignment], facts: LoadFacts) -
     for name, (signature, value) in assignments:
         if name in _NO_SETTINGS:
             continue
+        if name == "Slice" and signature == "s" and not value.endswith(".slice"):
+            raise CannotSet(DBUS + "InvalidArgs", f"Unit name '{value}' is not a slice")
         setting = _soft_limit(kind, name, values) or write(kind, name, signature, value, facts)
         if setting.section != section:
             text += ("\n" if section else "") + f"[{setting.section}]\n"

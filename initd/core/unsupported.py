@@ -16,7 +16,7 @@ class UnsupportedMachine(Machine):
 
     def __init__(self, definition: UnitDefinition) -> None:
         self.is_active = definition.is_perpetual
-        self.word = {UnitType.MOUNT: "mounted", UnitType.SCOPE: "running"}.get(definition.type, "active")
+        self.word = {UnitType.MOUNT: "mounted"}.get(definition.type, "active")
 
     @property
     def active_state(self) -> ActiveState:

@@ -65,6 +65,9 @@ if TYPE_CHECKING:
         def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
             """Unit name → its living processes, all from one look. The manager's own are those of "init.scope"."""
 
+        def process_kind(self, pid: int) -> str:
+            """"process", "manager process", "kernel thread", or "" where there is none."""
+
         def usage(self, unit: Unit) -> Usage:
             """What the unit uses now."""
 

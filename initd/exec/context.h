@@ -73,7 +73,8 @@ enum tag {
     TAG_MOVE = 53,             /* each: exit status; text: path NUL the path it gets, which may be a link by now */
     TAG_REMOVE_IPC = 54,       /* each: 0 message queue, 1 semaphores, 2 shared memory, then its id. No program follows */
     TAG_ARCHITECTURES = 55,    /* "text": structs sock_filter, for all processes of the manager */
-    TAG_LAST = TAG_ARCHITECTURES
+    TAG_TAG_PROCESS = 56,      /* each: soft RLIMIT_RTTIME, then the pid that gets it. No program follows */
+    TAG_LAST = TAG_TAG_PROCESS
 };
 
 enum stream_kind {

@@ -306,6 +306,27 @@ static void step_remove_ipc(struct context *context) {
     _exit(failed);
 }
 
+/* Somebody else's process becomes one of a unit's: only its owner may do that, or CAP_SYS_RESOURCE. */
+static void step_tag_processes(struct context *context) {
+    const struct record *record = NULL;
+    int failed = 0;
+
+    if (!context_find(context, TAG_TAG_PROCESS))
+        return;
+    while ((record = context_next(context, TAG_TAG_PROCESS, record))) {
+        pid_t pid = (pid_t) record->number[1];
+        struct rlimit limit;
+
+        if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0) {
+            failed = 1;
+            continue;
+        }
+        limit.rlim_cur = (rlim_t) record->number[0];
+        failed |= prlimit(pid, RLIMIT_RTTIME, &limit, NULL) < 0;
+    }
+    _exit(failed);
+}
+
 static void step_working_directory(struct context *context) {
     const struct record *record = context_find(context, TAG_WORKING_DIRECTORY);
 
@@ -480,6 +501,7 @@ static int exec_main(int argc, char **argv) {
     step_capabilities_before_user(&context);
     step_user(&context);
     step_remove_ipc(&context);
+    step_tag_processes(&context);
     step_capabilities_after_user(&context);
     step_working_directory(&context);
     step_secure_bits(&context);

@@ -141,6 +141,7 @@ class Cgroups:
         return True
 
     def join(self, cgroup: str, pid: int) -> None:
+        """OSError where it cannot."""
         _write(self.procs_path(cgroup), f"{pid}\n")
 
     def pids(self, cgroup: str) -> list[int]:

@@ -4,7 +4,9 @@ Whoever owns it says what to do with a message (`on_message`) and with its end (
 Everything the other side can cost is bounded: the time to authenticate, the size of a message, the messages served in
 one wake-up, and the bytes that wait to be read. Who oversteps is hung up on.
 
-No descriptors are accepted: `recv` without a control buffer makes the kernel close them. Those of answers go out once.
+Descriptors are accepted where the owner says so, and are its to take while it is told of the message that they came with;
+what it leaves is closed behind that. Elsewhere `recv` without a control buffer makes the kernel close them. Those of answers
+go out once.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ MAX_PENDING = 1 << 24
 ENOUGH_FILES = 4
 #: Messages served for one peer before others get their turn.
 MESSAGES_PER_TURN = 8
+#: Descriptors that may wait for their message to be complete.
+MAX_FDS = 8
 #: And how long that may take: after the message that was too much, it is somebody else's turn (and the units').
 TURN_USEC = 5_000
 
@@ -66,6 +70,7 @@ class Connection:
         most: int,
         most_pending: int = MAX_PENDING,
         most_elements: int = dbus.MAX_MESSAGE,
+        takes_fds: bool = False,
     ) -> None:
         """`most` is the size of the longest message that is taken, `most_elements` how many its arrays may have,
         `most_pending` what may wait to be read."""
@@ -78,6 +83,10 @@ class Connection:
         self._on_end = on_end
         self._parser = dbus.Parser(most, most_elements)
         self._most_pending = most_pending
+        self._takes_fds = takes_fds
+        #: Descriptors of messages that are not complete; and those of the message that is being served.
+        self._fds: list[OwnedFd] = []
+        self.passed: list[OwnedFd] = []
         self._pending = bytearray()
         self._mask = EPOLLIN
         self._has_waiting = False
@@ -104,8 +113,7 @@ class Connection:
             self.is_open = self._has_waiting = False
             self._loop.remove(self._fd)
             self._socket.close()
-            for _, file in self._files:
-                file.close()
+            _close_all([*self._fds, *(file for _, file in self._files)])
             self._on_end()
 
     # --- what comes ------------------------------------------------------------------------------------------------
@@ -122,7 +130,7 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(65536)
+            data = self._receive()
         except OSError as problem:
             if problem.errno != EAGAIN:
                 self.close()
@@ -138,6 +146,18 @@ class Connection:
             self.close()
             return
         self._serve()
+
+    def _receive(self) -> bytes:
+        if not self._takes_fds:
+            return self._socket.recv(65536)
+        space = _socket.CMSG_SPACE(4 * MAX_FDS)
+        data, ancillary, flags, _ = self._socket.recvmsg(65536, space, _socket.MSG_CMSG_CLOEXEC)
+        for level, kind, numbers in ancillary:
+            if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+                whole = len(numbers) // 4
+                self._fds += [OwnedFd(fd) for fd in struct.unpack(f"={whole}i", numbers[: 4 * whole])]
+        # Too many of them, and none of them is worth anything: which message they belong to nobody knows any more.
+        return b"" if flags & _socket.MSG_CTRUNC or len(self._fds) > MAX_FDS else data
 
     def _greet(self, handshake: Handshake, data: bytes) -> bytes:
         """Go on with the handshake; returns the messages that came behind it."""
@@ -167,10 +187,25 @@ class Connection:
             self._expect_rest(message is None and self._parser.pending > 0)
             if message is None:
                 break
-            self._on_message(message)
+            if self._takes_fds and message.fds > len(self._fds):
+                self.close()
+                return
+            self._hand_over(message)
         else:
             self._has_waiting = self.is_open
+        if self._fds and not self._parser.unread:
+            _close_all(self._fds)  # no message has said that they are its own
         self._watch()
+
+    def _hand_over(self, message: dbus.Message) -> None:
+        if not self._takes_fds or not message.fds:
+            self._on_message(message)
+            return
+        self.passed, self._fds = self._fds[: message.fds], self._fds[message.fds :]
+        try:
+            self._on_message(message)
+        finally:
+            _close_all(self.passed)
 
     def _expect_rest(self, has_begun: bool) -> None:
         if not has_begun:
@@ -273,7 +308,9 @@ class Connection:
         """All that is under way; the descriptor must be inherited."""
         fds += [self._fd, *(file.fileno() for _, file in self._files)]
         handshake = vars(self._handshake) if self._handshake is not None else None
-        return {"fd": self._fd, "read": self._parser.unread, "pending": bytes(self._pending),
+        waiting = [each.fileno() for each in self._fds]
+        fds += waiting
+        return {"fd": self._fd, "fds": waiting, "read": self._parser.unread, "pending": bytes(self._pending),
                 "deadline": self._deadline_usec, "handshake": handshake, "passes_fds": self.passes_fds,
                 "files": [(start - self._sent, file.fileno()) for start, file in self._files]}
 
@@ -284,6 +321,7 @@ class Connection:
         else:
             vars(self._handshake).update(saved["handshake"])
         self._deadline_usec = saved["deadline"]
+        self._fds = [OwnedFd(fd) for fd in saved.get("fds", ())]
         self.passes_fds = saved["passes_fds"]
         self._files = [(start, OwnedFd(fd)) for start, fd in saved["files"]]
         self._parser.feed(saved["read"])
@@ -306,6 +344,13 @@ class Connection:
             self.close()
         elif self._has_waiting:
             self._serve()
+
+
+def _close_all(fds: list[OwnedFd]) -> None:
+    """What was taken stays open."""
+    for fd in fds:
+        fd.close()
+    fds.clear()
 
 
 def encode_answer(message: dbus.Message) -> bytes:

@@ -10,10 +10,11 @@ import _socket
 import os
 import struct
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from select import EPOLLIN
 
 from initd.shell.connection import Connection, encode_answer
-from initd.shell.fds import open_memory_file
+from initd.shell.fds import OwnedFd, open_memory_file
 from initd.wire import dbus
 from initd.wire.sasl import ServerHandshake
 
@@ -45,11 +46,15 @@ ACCEPT_PAUSE_USEC = 500_000
 class _Client:
     """One peer of the socket."""
 
-    __slots__ = ("uid", "connection", "silent")
+    __slots__ = ("uid", "pid", "connection", "silent", "has_references")
 
-    def __init__(self, uid: int) -> None:
+    def __init__(self, uid: int, pid: int = 0) -> None:
         self.uid = uid
+        #: Who it was that connected, 0 where it is no process of ours.
+        self.pid = pid
         self.connection: Connection
+        #: It has asked for units to stay loaded while it is there.
+        self.has_references = False
         #: Serials of calls that want no reply.
         self.silent: set[int] = set()
 
@@ -57,7 +62,11 @@ class _Client:
 class Control:
     """The server. Owns the listening socket and every client's; `close` ends them all and removes the path."""
 
-    def __init__(self, loop: Loop, on_call: OnCall, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, loop: Loop, on_call: OnCall, clock: Callable[[], int], on_gone: Callable[[str], None] = lambda name: None
+    ) -> None:
+        """`on_gone` hears of the end of a client that has references, by the name it has among them."""
+        self._on_gone = on_gone
         self._loop = loop
         self._on_call = on_call
         self._clock = clock
@@ -122,7 +131,37 @@ class Control:
         """As `hold`."""
 
     def refer(self, client: int, is_wanted: bool) -> None:
-        """Not asked: references are for peers of the system bus."""
+        """Whatever it refers to, it does until its end."""
+        found = self._clients.get(client)
+        if found is not None:
+            found.has_references = True
+        else:
+            self._on_gone(self.reference_name(client))
+
+    def take_fds(self, client: int, numbers: tuple[int, ...]) -> list[OwnedFd] | None:
+        """These of the descriptors that came with the call that is being answered, the caller's from now on; None where they
+        did not."""
+        found = self._clients.get(client)
+        passed = found.connection.passed if found is not None else []
+        if any(number >= len(passed) for number in numbers):
+            return None
+        taken: list[OwnedFd] = []
+        try:
+            for number in numbers:  # one may be meant twice: each is a descriptor of its own
+                taken.append(OwnedFd(fcntl(passed[number].fileno(), F_DUPFD_CLOEXEC, 3)))
+        except OSError:  # there are no more to be had
+            for fd in taken:
+                fd.close()
+            return None
+        return taken
+
+    def reference_name(self, client: int) -> str:
+        """No name of the bus, which are all shown to nobody but those who ask for Refs=."""
+        return f":private.{client}"
+
+    def find_pid_of(self, client: int, then: Callable[[int], None]) -> None:
+        found = self._clients.get(client)
+        then(found.pid if found is not None else 0)
 
     def name_of(self, client: int) -> int:
         return client
@@ -156,8 +195,8 @@ class Control:
         except OSError:
             socket.close()
             return
-        _pid, uid, _gid = struct.unpack("=iII", credentials)
-        number, client = self._next_client, _Client(uid)
+        pid, uid, _gid = struct.unpack("=iII", credentials)
+        number, client = self._next_client, _Client(uid, pid)
         self._next_client += 1
         client.connection = self._connect(number, uid, socket)
         self._clients[number] = client
@@ -166,7 +205,7 @@ class Control:
         return Connection(
             self._loop, socket, ServerHandshake(uid, self._guid, accepts_fds=True), self._clock,
             lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
-            most_elements=MAX_ELEMENTS,
+            most_elements=MAX_ELEMENTS, takes_fds=True,
         )
 
     def _on_message(self, number: int, uid: int, message: dbus.Message) -> None:
@@ -180,7 +219,8 @@ class Control:
     def save(self, fds: list[int]) -> dict[str, Any]:
         """The listener and every client, with what they have said and not read yet; all must be inherited."""
         clients = [
-            {"id": number, "uid": each.uid, "silent": each.silent, "connection": each.connection.save(fds)}
+            {"id": number, "uid": each.uid, "pid": each.pid, "silent": each.silent, "refers": each.has_references,
+             "connection": each.connection.save(fds)}
             for number, each in self._clients.items()
         ]
         listener = self._listener.fileno() if self._listener is not None else -1
@@ -195,8 +235,8 @@ class Control:
             self._listener = _socket.socket(fileno=saved["listener"])
             self._loop.add(self._listener.fileno(), EPOLLIN, self._on_connection)
         for each in saved["clients"]:
-            client = self._clients[each["id"]] = _Client(each["uid"])
-            client.silent = each["silent"]
+            client = self._clients[each["id"]] = _Client(each["uid"], each.get("pid", 0))
+            client.silent, client.has_references = each["silent"], each.get("refers", False)
             socket = _socket.socket(fileno=each["connection"]["fd"])
             client.connection = self._connect(each["id"], each["uid"], socket)
             client.connection.go_on(each["connection"])
@@ -204,7 +244,8 @@ class Control:
     # --- one client -----------------------------------------------------------------------------------------------
 
     def _forget(self, number: int) -> None:
-        del self._clients[number]
+        if self._clients.pop(number).has_references:
+            self._on_gone(self.reference_name(number))
 
     # --- time -----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from initd.shell import unitlinks, users
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
-from initd.shell.track import Tracker, process_info
+from initd.shell.track import Tracker, process_info, read_stat
 from initd.shell.unitdirs import UnitDirs
 
 TYPE_CHECKING = False
@@ -62,9 +62,17 @@ class MachineFacts:
         found["init.scope"] = [process for pid in self._own_pids() if (process := process_info(pid)) is not None]
         return found
 
+    def process_kind(self, pid: int) -> str:
+        stat = read_stat(pid) if pid > 0 else None
+        if stat is None:
+            return ""
+        if pid in self._own_pids():
+            return "manager process"
+        return "kernel thread" if stat.is_kernel_thread else "process"
+
     def usage(self, unit: Unit) -> Usage:
         if not unit.is_prepared:
-            return Usage()
+            return Usage(cpu_nsec=self._tracker.last_cpu_nsec(unit.name))
         used = self._tracker.resource_usage(unit.name)
         usage = Usage(used.tasks, used.memory_bytes, None, used.cpu_nsec)
         counters = self._cgroups.io_counters(unit.cgroup) if self._cgroups is not None else None

@@ -15,11 +15,13 @@ from initd.core.cgroup_attributes import CgroupPlan
 from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
+from initd.shell.attach import Attacher
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
 from initd.shell.fds import OwnedFd
 from initd.shell.fdstore import FdStore
+from initd.shell.givenstreams import GivenStreams
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_MESSAGES, READ, Loop
@@ -49,9 +51,11 @@ class Performer:
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
         on_connection: Callable[[str, OwnedFd, str], None],
+        on_end: Callable[[str], None],
         bus: dict[type[ef.Effect], Callable[..., ev.Event | None]],
     ) -> None:
-        """`bus` has what carries out effects that concern the system bus."""
+        """`on_end` hears of a unit that may have lost its last process; `bus` has what carries out effects that concern the
+        system bus."""
         self._loop = loop
         self._spawner = spawner
         self._tracker = tracker
@@ -63,9 +67,11 @@ class Performer:
         self.sockets = Sockets(loop, feed, on_connection)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
+        self.given_streams = GivenStreams()
         self.fd_store = FdStore(loop, feed)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
+        self.attacher = Attacher(loop, spawner, tracker, cgroups, on_end)
         self.oom = OomWatch(loop, feed, cgroups)
         #: Processes that have not said yet how their set-up went, by the number of the pipe; and their units.
         self._setting_up: dict[int, tuple[Spawned, str]] = {}
@@ -84,6 +90,7 @@ class Performer:
             ef.ReadTimerStamp: self._read_timer_stamp,
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,
+            ef.AttachProcesses: self.attacher.attach,
             ef.CheckConditions: self._check_conditions,
             ef.RemoveFiles: self._remove_files,
             ef.Thaw: self._thaw,
@@ -130,6 +137,7 @@ class Performer:
         ]
         return {
             "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
+            "attached": self.attacher.save(fds),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -138,6 +146,7 @@ class Performer:
             self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
         self._frozen = set(saved["frozen"])
         self.oom.restore(saved["oom"])
+        self.attacher.restore(saved.get("attached", []))
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status
@@ -207,12 +216,13 @@ class Performer:
         if connection is not None:
             fd = connection.fileno()
             return SocketFds((fd,), ("connection",), fd, request.non_blocking)
+        streams = self.given_streams.of(request.unit)
         fds, names = self.sockets.of(request.sockets)
         connection_fd = fds[0] if len(fds) == 1 else None
         # What it has stored comes behind its sockets, in the order in which it did.
         fds += [each.fd for each in request.stored_fds]
         names += [each.name for each in request.stored_fds]
-        return SocketFds(tuple(fds), tuple(names), connection_fd, request.non_blocking)
+        return SocketFds(tuple(fds), tuple(names), connection_fd, request.non_blocking, streams)
 
     def _read_timer_stamp(self, effect: ef.ReadTimerStamp) -> ev.Event:
         usec = timerstamps.read(effect.path)
@@ -281,6 +291,8 @@ class Performer:
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:
         self._frozen.discard(effect.unit)
         self.oom.forget(effect.unit)
+        self.attacher.forget(effect.unit)
+        self.given_streams.close(effect.unit)
         self._tracker.release(effect.unit, effect.cgroup)
         if isinstance(effect.remove_ipc, ExecSettings):
             self._spawner.remove_ipc(effect.unit, effect.remove_ipc)

@@ -73,6 +73,8 @@ class SocketFds(Record):
     names: tuple[str, ...] = ()
     connection_fd: int | None = None
     non_blocking: bool = False
+    #: (0, 1 or 2, descriptor), of what a client has given to the unit.
+    streams: tuple[tuple[int, int], ...] = ()
 
 
 NO_SOCKETS = SocketFds()
@@ -246,6 +248,25 @@ class Spawner:
             with open_memory_file("remove-ipc", execcontext.pack(context)) as file:
                 self._start(file.fileno(), context)
 
+    def tag(self, unit_number: int, pids: list[int], uid: int, gid: int) -> None:
+        """Puts the unit's tag on processes that run already, as their owner, who alone may. Waits for it, a millisecond: what
+        they fork until then is nobody's."""
+        if self.facts.tag_base is None:
+            return
+        tagged = tuple((self.facts.tag_base + unit_number, pid) for pid in pids)
+        is_us = (uid, gid) == (self.facts.uid, self.facts.gid)
+        owner = (None, None) if is_us else (uid, gid)
+        context = ExecContext("", (), uid=owner[0], gid=owner[1], tagged_processes=tagged)
+        with open_memory_file("tag", execcontext.pack(context)) as file:
+            self._run(file.fileno(), context)
+
+    def _run(self, context_fd: int, context: ExecContext) -> None:
+        pid = self._start(context_fd, context)
+        try:
+            os.waitpid(pid, 0)
+        except ChildProcessError:
+            pass  # somebody else was told of its end
+
     def reset_terminal(self, settings: ExecSettings) -> None:
         """What TTYReset=, TTYVHangup= and TTYVTDisallocate= do behind the end of a unit. Waits for it, a millisecond: later
         it would meet the next one who uses the terminal."""
@@ -254,11 +275,7 @@ class Spawner:
             return
         context = ExecContext("", (), terminal=terminal.replace(is_all=True))
         with open_memory_file("terminal", execcontext.pack(context)) as file:
-            pid = self._start(file.fileno(), context)
-        try:
-            os.waitpid(pid, 0)
-        except ChildProcessError:
-            pass  # somebody else was told of its end
+            self._run(file.fileno(), context)
 
     # --- Type=idle -------------------------------------------------------------------------------------------------
 
@@ -299,6 +316,7 @@ class Spawner:
             socket_fd=sockets.connection_fd,
             named_fds=dict(zip(reversed(sockets.names), reversed(sockets.fds))),
             data_fd=data_fd,
+            given=dict(sockets.streams),
         )
 
     def _context(

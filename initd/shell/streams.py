@@ -42,6 +42,8 @@ class StreamFacts(Record):
     socket_fd: int | None = None
     named_fds: dict[str, int] = {}
     data_fd: int | None = None
+    #: By 0, 1 and 2: what comes before anything that the unit says.
+    given: dict[int, int] = {}
 
 
 class StreamError(Exception):
@@ -60,10 +62,10 @@ class StreamPlan(Record):
 
 def plan_streams(settings: ExecSettings, facts: StreamFacts) -> StreamPlan:
     words = _words(settings, facts)
-    stdin = _input(words[0], settings, facts)
-    stdout = _output(1, words[1], words, settings, facts)
-    stderr = _output(2, words[2], words, settings, facts)
-    journals = [word for word in words[1:] if word in _JOURNAL]
+    stdin = _given(0, facts) or _input(words[0], settings, facts)
+    stdout = _given(1, facts) or _output(1, words[1], words, settings, facts)
+    stderr = _given(2, facts) or _output(2, words[2], words, settings, facts)
+    journals = [word for target, word in enumerate(words[1:], 1) if word in _JOURNAL and target not in facts.given]
     return StreamPlan(
         streams=(stdin, stdout, stderr),
         uses_journal=bool(journals),
@@ -71,6 +73,10 @@ def plan_streams(settings: ExecSettings, facts: StreamFacts) -> StreamPlan:
         to_console=any("+console" in word for word in journals),
         to_kmsg=any(word.startswith("kmsg") for word in journals),
     )
+
+
+def _given(target: int, facts: StreamFacts) -> Stream | None:
+    return Stream(STREAM_FD, facts.given[target]) if target in facts.given else None
 
 
 def _terminal(settings: ExecSettings, words: tuple[str, str, str]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import _socket
 
 from initd.shell.connection import Connection, encode_answer
+from initd.shell.fds import OwnedFd
 from initd.wire import dbus
 from initd.wire.sasl import PLAIN_GREETING, ClientHandshake
 
@@ -268,6 +269,9 @@ class SystemBus:
 
         self._ask("GetConnectionUnixProcessID", "s", owner, then=on_reply)
 
+    def find_pid_of(self, peer: Peer, then: Callable[[int], None]) -> None:
+        self.find_pid(peer.name, then)
+
     # --- what comes ------------------------------------------------------------------------------------------------
 
     def _on_message(self, message: dbus.Message) -> None:
@@ -381,6 +385,14 @@ class SystemBus:
         peer.references += 1 if is_wanted else -1
         self._watch_peer(peer, was_listening)
 
+    def take_fds(self, peer: Peer, numbers: tuple[int, ...]) -> list[OwnedFd] | None:
+        """None: the bus was told not to send us any."""
+        return [] if not numbers else None
+
+    def reference_name(self, peer: Peer) -> str:
+        """What is among a unit's Refs= for it."""
+        return peer.name
+
     def name_of(self, peer: Peer) -> str:
         return peer.name
 
@@ -435,6 +447,12 @@ class SystemBus:
             dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path, interface, member, signature=signature,
             body=tuple(values),
         )
+
+    def request_stop(self, name: str, path: str) -> None:
+        """Scope.RequestStop, to whoever has this name."""
+        self._send(dbus.Message(
+            dbus.SIGNAL, self._serial(), dbus.NO_REPLY_EXPECTED, path, f"{OWN_NAME}.Scope", "RequestStop", destination=name,
+        ))
 
     def refuse_activation(self, unit: str, error: str, text: str) -> None:
         """Whoever waits for a bus name of this unit need not wait."""

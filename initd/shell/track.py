@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 #: Fields of the Tracker that no look at /proc would give back.
-_TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks")
+_TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks", "_last_cpu_nsec")
 #: How often a unit is looked for whose processes vanish while they are looked at.
 _LOOKS = 50
 #: Sessions kept before those without a member are dropped.
@@ -64,6 +64,8 @@ class Tracker:
         #: (pid, start) → unit by tag; a tag once seen is not looked up again.
         self._tagged: dict[tuple[int, int], str] = {}
         self._ended_cpu_ticks: dict[str, int] = {}
+        #: Of units that are down.
+        self._last_cpu_nsec: dict[str, int | None] = {}
         self._scan: dict[str, list[ProcessInfo]] | None = None
 
     # --- what the manager tells ------------------------------------------------------------------------------------
@@ -79,9 +81,22 @@ class Tracker:
         self._watched[process.pid] = (unit, process.start_ticks)
         self._scan = None
 
+    def take_over(self, unit: str, process: PidRef) -> bool:
+        """This process is another unit's now, and carries its tag, or is in its cgroup. Whether that is all that is needed to
+        know of it and its children; where not, it is watched by its pid, and its children by who their parent is."""
+        self._tagged.pop((process.pid, process.start_ticks), None)
+        self._scan = None
+        is_known = (self._by_cgroup(process.pid) or self._by_tag(process.pid)) == unit
+        if not is_known or process.pid in self._children:
+            self.watch(unit, process)
+        else:
+            self._watched.pop(process.pid, None)
+        return is_known
+
     def prepare(self, unit: str, cgroup: str) -> None:
         """The unit starts: its counters begin anew, and it gets a cgroup where there are any (OSError if not)."""
         self._ended_cpu_ticks.pop(unit, None)
+        self._last_cpu_nsec.pop(unit, None)
         if self._cgroups is not None and cgroup:
             self._cgroups.create(cgroup)
             self._cgroup_units[cgroup] = unit
@@ -90,11 +105,21 @@ class Tracker:
     def release(self, unit: str, cgroup: str = "") -> None:
         """The unit is down: forget what was registered for it and remove its cgroup."""
         cgroup = cgroup or self._unit_cgroups.get(unit, "")
+        self._last_cpu_nsec[unit] = self._used_up(unit, cgroup)
         if self._cgroups is not None and cgroup and self._cgroups.remove(cgroup):
             self._cgroup_units.pop(cgroup, None)
             self._unit_cgroups.pop(unit, None)
         self._watched = {pid: entry for pid, entry in self._watched.items() if entry[0] != unit}
         self._sessions = {sid: name for sid, name in self._sessions.items() if name != unit}
+
+    def last_cpu_nsec(self, unit: str) -> int | None:
+        """What a unit that is down had used; None where nobody knows, or it never ran."""
+        return self._last_cpu_nsec.get(unit)
+
+    def unload(self, unit: str) -> None:
+        """Nobody will ask about the unit again."""
+        self._ended_cpu_ticks.pop(unit, None)
+        self._last_cpu_nsec.pop(unit, None)
 
     def forget(self) -> None:
         """A new wake-up: the next question looks again."""
@@ -121,7 +146,8 @@ class Tracker:
 
     def restore(self, saved: dict[str, Any]) -> None:
         for name in _TOLD:
-            setattr(self, name, saved[name])
+            if name in saved:  # not told by an older manager
+                setattr(self, name, saved[name])
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
@@ -219,6 +245,14 @@ class Tracker:
             memory = memory if counted is None else counted
             return ResourceUsage(tasks, memory, ticks * _NSEC_PER_TICK if usec is None else usec * 1000)
         return ResourceUsage(tasks, memory, ticks * _NSEC_PER_TICK)
+
+    def _used_up(self, unit: str, cgroup: str) -> int | None:
+        """CPU time of those that have ended, in ns."""
+        usec = self._cgroups.read_number(cgroup, "cpu.stat", "usage_usec") if self._cgroups is not None and cgroup else None
+        if usec is not None:
+            return usec * 1000
+        ticks = self._ended_cpu_ticks.get(unit)
+        return None if ticks is None else ticks * _NSEC_PER_TICK
 
     # --- how it knows ----------------------------------------------------------------------------------------------
 

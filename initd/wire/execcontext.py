@@ -65,6 +65,7 @@ TERMINAL = 52
 MOVE = 53
 REMOVE_IPC = 54
 ARCHITECTURES = 55
+TAG_PROCESS = 56
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -197,6 +198,8 @@ class ExecContext(Record):
     terminal: Terminal | None = None
     #: (kind, id) each, of System V objects that the user owns; the process ends when they are removed.
     remove_ipc: tuple[tuple[int, int], ...] = ()
+    #: (tag, pid) each, of processes that get a tag; the process ends then.
+    tagged_processes: tuple[tuple[int, int], ...] = ()
     umask: int | None = None
     #: 0 leave, 1 private, 2 shared
     keyring: int = 0
@@ -388,6 +391,7 @@ def _privilege_records(context: ExecContext) -> list[bytes]:
     if context.groups is not None:
         parts.append(record(GROUPS, context.groups))
     parts += [record(REMOVE_IPC, each) for each in context.remove_ipc]
+    parts += [record(TAG_PROCESS, each) for each in context.tagged_processes]
     if context.no_new_privileges:
         parts.append(record(NO_NEW_PRIVILEGES))
     if context.architecture_program:

@@ -21,9 +21,6 @@ THEIRS = json.loads((HERE / "interface.json").read_text())["interfaces"]
 MISSING = {
     ("Mount", "properties"): dict.fromkeys(("ExecMount", "ExecUnmount", "ExecRemount"), "mount units run no commands here"),
     ("Swap", "properties"): dict.fromkeys(("ExecActivate", "ExecDeactivate"), "a container has no swap"),
-    ("Scope", "methods"): {"Abandon": "nothing makes scopes yet"},
-    ("Scope", "signals"): {"RequestStop": "nothing makes scopes yet"},
-    ("Scope", "properties"): {"Controller": "nothing makes scopes yet"},
     ("Device", "properties"): {"SysFSPath": "a container has no devices of its own"},
 }
 #: What a later systemd has, and its systemctl asks for.

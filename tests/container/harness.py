@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: The image most tests boot: what the README promises, from Debian's own packages.
 SERVICES = Image(("nginx", "openssh-server", "cron", "procps"))
+#: Nothing but pyinit, and what looks at processes.
+PLAIN = Image(("procps",))
 
 #: Run a command where cgroup2 is mounted alone: what a machine with nothing but cgroup v2 looks like.
 IN_CGROUP2 = ["unshare", "--mount", "sh", "-c",

@@ -30,8 +30,8 @@ PODMAN_NAME = "localhost/pyinit-test"
 
 #: For whoever works on the sources: keep the image, and mount the tree's `initd` into every container over its own.
 LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
-#: Built images and packages kept; beyond that the oldest goes.
-KEPT = 12
+#: Built images and packages kept, more than one run needs; beyond that the oldest goes.
+KEPT = 40
 
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE")
@@ -218,7 +218,8 @@ def _publish(directory: Path, *files: Path) -> None:
 
 def _forget_in_podman(key: str) -> None:
     if shutil.which("podman"):
-        subprocess.run(["podman", "rmi", "--force", f"{PODMAN_NAME}:{key}"], capture_output=True, check=False)
+        # Not by force: that would end the containers of whoever else runs these tests.
+        subprocess.run(["podman", "rmi", f"{PODMAN_NAME}:{key}"], capture_output=True, check=False)
 
 
 def _minbase() -> Path:

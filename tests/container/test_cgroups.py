@@ -48,6 +48,17 @@ def test_a_delegated_group_is_its_users_to_divide(machine):
     assert "sleep 9999" in machine.systemctl("status", "delegated.service")
 
 
+def test_the_tree_is_shown_with_ids_attributes_and_processes(machine):
+    directory, pid = _directory(machine, "delegated.service"), machine.main_pid("delegated.service")
+    machine.wait_until("it has moved", lambda: str(pid) in machine.exec("cat", directory + "/mine/cgroup.procs").stdout.split())
+    outer, inner = machine.exec("stat", "-c", "%i", directory, directory + "/mine").stdout.split()
+    title = f"Unit delegated.service ({directory.removeprefix('/sys/fs/cgroup')}):"
+    assert machine.exec("systemd-cgls", "-u", "delegated").stdout == f"{title}\n└─mine (#{inner})\n  └─{pid} sleep 9999\n"
+    whole = machine.exec("systemd-cgls").stdout
+    assert whole.splitlines()[1] == "-.slice" and "─init.scope (#" in whole
+    assert f"─delegated.service (#{outer})\n" in whole and "→ user.delegate: 1\n" in whole
+
+
 def test_a_control_process_of_a_delegated_group_keeps_out_of_its_way(machine):
     machine.systemctl("reload", "delegated.service")
     machine.wait_until("the reload was logged", lambda: "delegated.service/.control" in machine.logs())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from harness import Container
 from images import Image
@@ -44,6 +46,30 @@ def test_a_service_knows_that_it_is_in_a_container(box):
     box.systemctl("start", "inside")
     assert box.show("inside", "ActiveState") == "active"
     assert box.exec("systemd-detect-virt").stdout == "podman\n"
+
+
+def test_the_journal_takes_what_a_command_writes(box):
+    box.exec("sh", "-c", "echo from a pipe | systemd-cat -t piped -p err")
+    done = box.exec("systemd-cat", "-t", "ran", "sh", "-c", "echo its output; echo its errors >&2; exit 7", check=False)
+    assert done.returncode == 7
+    expected = {("piped", "from a pipe"), ("ran", "its output"), ("ran", "its errors")}
+    box.wait_until("three lines", lambda: expected <= set(re.findall(r"(?m)^(\w+)\[\d+\]: (.*)$", box.logs())))
+
+
+def test_the_processes_are_shown_by_unit(box):
+    box.systemctl("start", "told")
+    main = box.main_pid("told")
+    assert box.exec("systemd-cgls", "-u", "told").stdout == (
+        f"Unit told.service (/system.slice/told.service):\n└─{main} sleep infinity\n")
+    whole = box.exec("systemd-cgls", "/system.slice").stdout
+    assert "─told.service\n" in whole and f"─{main} sleep infinity\n" in whole
+
+
+def test_configuration_and_paths_are_told(box):
+    box.write("/etc/systemd/system/told.service.d/more.conf", "[Service]\n")
+    assert "[EXTENDED]   /etc/systemd/system/told.service → /etc/systemd/system/told.service.d/more.conf\n" in \
+        box.exec("systemd-delta", "-t", "extended").stdout
+    assert box.exec("systemd-path", "systemd-system-conf", "user-shared").stdout == "/etc/systemd/system\n/root/.local/share\n"
 
 
 def test_the_shell_finds_the_completion(box):

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 from harness import SERVICES
-from images import APT, CACHE, Image, build_deb, build_rootfs, download, run, unpack
+from images import APT, CACHE, TREE, Image, build_deb, build_rootfs, download, run, unpack
 
 WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)
 
@@ -67,6 +67,7 @@ def root():
 
 def test_the_package_installs_what_it_should(root):
     for path in ("usr/sbin/pyinit", "usr/sbin/init", "usr/sbin/poweroff", "usr/bin/systemctl",
+                 *(f"usr/bin/{path.name}" for path in sorted((TREE / "debian/bin").iterdir())),
                  "usr/lib/pyinit/initd/exec/pyinit-exec", "usr/lib/systemd/systemd-sysv-install",
                  "usr/lib/systemd/system/multi-user.target", "usr/lib/lsb/init-functions.d/40-pyinit"):
         assert os.access(root / path, os.R_OK), path

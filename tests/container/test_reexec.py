@@ -5,10 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from harness import SERVICES
-from images import Image
+from harness import PLAIN, SERVICES
 
-WITH_PYTHON = Image(("python3-minimal", "procps"))
 CONNECT = "import _socket; s = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM); s.connect(('127.0.0.1', {})); {}"
 #: Stores a pipe, and tells of what it has got when it is started again.
 STORES = r"""
@@ -60,7 +58,7 @@ def put_units(container) -> None:
 def machine(request):
     from harness import Container
 
-    container = Container(WITH_PYTHON)
+    container = Container(PLAIN)
     try:
         put_units(container)
         container.start().wait_until_booted()

@@ -26,10 +26,10 @@ from tests.container.conftest import _finish  # noqa: E402
 
 RECORDED = json.loads(ANSWERS.read_text())["answers"]
 DENIED = "org.freedesktop.DBus.Error.AccessDenied: Permission denied"
-#: Methods that are there to be called; systemd looks at a job's number before it looks at who asks.
+#: Methods that are there to be called.
 THERE = {f"{interface}.{each.name}" for interface, methods in
          ((MANAGER, METHODS), (UNIT, UNIT_METHODS), (SYSTEMD + ".Service", PROCESS_METHODS))
-         for each in methods if each.handler is not None} - {f"{MANAGER}.CancelJob"}
+         for each in methods if each.handler is not None}
 REAL = "/real"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
@@ -108,6 +108,42 @@ def test_a_restart_of_the_bus(bus):
 
 
 # --- systemd's tools ----------------------------------------------------------------------------------------------------
+
+
+#: Name → the service that has it. The manager is on the bus itself, and offers the interface; the bus does not.
+LOGGING = {"itself": SYSTEMD, "thebus": "org.freedesktop.DBus", "nobody": "org.example.nobody"}
+ASKED = """
+level itself | target itself | level itself debug | level itself | level itself 3 | level itself | level itself info
+level itself bogus | level itself | target itself bogus | level itself bogus more | level thebus | level thebus info
+target thebus bogus | level nobody | target nobody auto | level dbus | level nosuch | level nosuch bogus
+level multi-user.target | level dbus.socket info | level foo@ | level
+"""
+
+
+@pytest.fixture
+def logging(bus):
+    for unit, name in LOGGING.items():
+        bus.write(f"/etc/systemd/system/{unit}.service", f"[Service]\nBusName={name}\nExecStart=/bin/true\n")
+    bus.systemctl("daemon-reload")
+    bus.wait_until("the manager is on the bus", lambda: is_on_bus(bus))
+    return bus
+
+
+def test_services_are_asked_for_their_log_settings_as_systemctl_asks(logging):
+    for call in ASKED.replace("\n", "|").strip("|").split("|"):
+        words = f"service-log-{call.strip()}".split()
+        theirs, ours = real(logging, "systemctl", *words), logging.exec("systemctl", *words, check=False)
+        assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr), words
+
+
+def test_other_users_may_look_at_log_settings(logging):
+    words = ("systemctl", "service-log-level", "itself")
+    assert logging.exec(*as_user(NOBODY), *words).stdout == "info\n"
+    ours, theirs = (run(*words, "debug") for run in (
+        lambda *words: logging.exec(*as_user(NOBODY), *words, check=False), lambda *words: real(logging, *words, uid=NOBODY)))
+    assert ours.returncode == theirs.returncode == 1
+    assert ours.stderr == theirs.stderr
+
 
 
 @pytest.mark.parametrize("uid", (0, NOBODY))

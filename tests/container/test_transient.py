@@ -37,11 +37,24 @@ def test_waiting_tells_how_it_ended(machine, command, status, told):
     lines = done.stderr.splitlines()
     assert (done.returncode, lines[1:3]) == (status, told)
     assert lines[0].startswith("Running as unit: run-r") and lines[3].startswith("Service runtime: ")
+    assert lines[4].startswith("CPU time consumed: ") and len(lines) == 5
 
 
 def test_a_pipe_goes_through_the_service(machine):
     done = _run(machine, "--pipe", "-q", "tr", "a-z", "A-Z", text="some words\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "SOME WORDS\n", "")
+
+
+def test_a_pipe_is_the_commands_own_whoever_that_runs_as(machine):
+    done = _run(machine, "--pipe", "-q", "--uid=daemon", "sh", "-c", "cat; echo end >&2; readlink /proc/self/fd/0", text="in\n")
+    assert (done.returncode, done.stderr) == (0, "end\n")
+    assert done.stdout.startswith("in\npipe:[")
+
+
+def test_a_pipe_goes_on_through_a_new_manager(machine):
+    script = "systemctl daemon-reexec; systemctl is-system-running --wait >/dev/null; read line; echo $line"
+    done = _run(machine, "--pipe", "-q", "sh", "-c", script.replace("$", "$$"), text="some words\n")
+    assert (done.returncode, done.stdout) == (0, "some words\n"), done
 
 
 def test_a_terminal_of_its_own(machine):

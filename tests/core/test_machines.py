@@ -19,7 +19,7 @@ def test_services_targets_and_slices_have_machines_of_their_own():
     assert isinstance(made("a.target"), SimpleMachine) and isinstance(made("a.slice"), SimpleMachine)
 
 
-_RUN = {UnitType.SERVICE, UnitType.TARGET, UnitType.SLICE, UnitType.TIMER, UnitType.SOCKET, UnitType.PATH}
+_RUN = {UnitType.SERVICE, UnitType.TARGET, UnitType.SLICE, UnitType.TIMER, UnitType.SOCKET, UnitType.PATH, UnitType.SCOPE}
 
 
 @pytest.mark.parametrize("kind", sorted(set(UnitType) - _RUN,

@@ -31,7 +31,8 @@ def _change(manager, name, *properties, is_runtime=True):
 def test_a_new_unit_and_those_with_it_become_files(manager):
     found = _start(manager, "t.timer", [("AccuracyUSec", ("t", 1_000_000))], [("t.service", [COMMAND])])
     assert isinstance(found, Order) and found.kind == START_TRANSIENT
-    files, mode = found.args
+    files, mode, is_referred = found.args
+    assert not is_referred
     assert (mode, [each.name for each in files]) == ("fail", ["t.timer", "t.service"])
     assert [each.text.splitlines()[1:] for each in files] == [
         ["[Timer]", "AccuracySec=1s"], ["[Service]", "ExecStart=", 'ExecStart="/bin/true"']]
@@ -42,7 +43,15 @@ def test_a_new_unit_and_those_with_it_become_files(manager):
     ({"name": "../x.service"}, "InvalidArgs", "Unit name ../x.service is not valid."),
     ({"name": "a@.service"}, "InvalidArgs", "Unit name a@.service is not valid."),
     ({"name": "a.target"}, "NotSupported", "Unit type target does not support transient units."),
-    ({"name": "a.scope"}, "NotSupported", "Unit type scope does not support transient units."),
+    ({"name": "a.scope", "properties": ()}, "FileNotFound", "Unit a.scope failed to load properly, please adjust/correct and "
+     "reload service manager: No such file or directory"),
+    ({"name": "a.scope", "properties": [("PIDs", ("au", [99]))]}, "UnixProcessIdUnknown",
+     "Process with ID 99 does not exist."),
+    ({"name": "a.scope", "properties": [("PIDs", ("au", [1]))]}, "InvalidArgs", "Process 1 is a manager process, refusing."),
+    ({"name": "a.scope", "properties": [("Controller", ("s", ":1.1"))]}, "InvalidArgs",
+     "Sorry, Controller= logic only supported via the bus."),
+    ({"properties": [("PIDs", ("au", [1]))]}, "PropertyReadOnly", "Cannot set property PIDs, or unknown property."),
+    ({"properties": [("Slice", ("s", "x.service"))]}, "InvalidArgs", "Unit name 'x.service' is not a slice"),
     ({"mode": "sideways"}, "InvalidArgs", "Job mode sideways is invalid."),
     ({"properties": [("Type", ("s", "bogus"))]}, "InvalidArgs", "Invalid Type setting: bogus"),
     ({"properties": [("Type", ("u", 5))]}, "InvalidArgs", "Invalid Type setting: 5"),
@@ -51,6 +60,14 @@ def test_a_new_unit_and_those_with_it_become_files(manager):
 def test_what_cannot_be_made_is_refused(manager, given, name, text):
     found = _start(manager, **given)
     assert isinstance(found, Error) and (found.name.rpartition(".")[2], found.text) == (name, text)
+
+
+def test_the_processes_of_a_scope_are_no_part_of_its_file(manager):
+    manager.processes[7] = ("other.service", "x")
+    found = _start(manager, "a.scope", [("PIDs", ("au", [7, 7])), ("KillMode", ("s", "none")), ("AddRef", ("b", True))])
+    assert isinstance(found, Order)
+    ((file,), _, is_referred) = found.args
+    assert (file.pids, file.text.splitlines()[1:], is_referred) == ((7,), ["[Scope]", "KillMode=none"], True)
 
 
 def test_a_change_is_a_drop_in_for_each_property(manager):

@@ -18,12 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 
-from harness import Container  # noqa: E402  (the path comes first)
-from images import Image  # noqa: E402
+from harness import PLAIN, Container  # noqa: E402  (the path comes first)
 
 from tests.fuzz.fuzz_units import commit  # noqa: E402
 
-IMAGE = Image(("python3-minimal",))
 CLIENT = "/root/socket_client.py"
 RESULTS = Path(__file__).with_name("socket_results.tsv")
 COLUMNS = ("date", "commit", "seed", "seconds", "calls", "bugs", "rss_kb_before", "rss_kb_after", "fds_before", "fds_after",
@@ -99,7 +97,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=int(time.time()))
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
-    container = Container(IMAGE)
+    container = Container(PLAIN)
     try:
         prepare(container)
         container.start().wait_until_booted()

@@ -327,6 +327,66 @@ def test_there_is_an_end_to_the_number_of_clients(server):
     assert not is_dropped(server, connect(server))
 
 
+def sent_with(data: bytes, fds: list[int]):
+    return [data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))]
+
+
+def with_fds(member: str, count: int) -> bytes:
+    return dbus.encode(dbus.Message(dbus.METHOD_CALL, 1, 0, "/x", "x.y", member, fds=count))
+
+
+def test_descriptors_are_the_answerers_to_take_and_closed_where_they_are_not(server):
+    peer = greet(server)
+    reader, writer = os.pipe()
+    before = len(os.listdir("/proc/self/fd"))
+    taken = []
+
+    def take(client_id, uid, message):
+        taken.append(server.control.take_fds(client_id, (1, 1, 0) if message.member == "Take" else ()))
+        assert server.control.take_fds(client_id, (2,)) is None
+
+    server.control._on_call = take
+    peer.sendmsg(*sent_with(with_fds("Take", 2), [reader, writer]))
+    server.turn()
+    ((second, again, first),) = taken
+    assert len(os.listdir("/proc/self/fd")) == before + 3 and second.fileno() != again.fileno()
+    os.write(again.fileno(), b"x")
+    assert os.read(first.fileno(), 1) == b"x" and not os.get_inheritable(first.fileno())
+    for fd in taken[0]:
+        fd.close()
+    peer.sendmsg(*sent_with(with_fds("Leave", 2), [reader, writer]))
+    server.turn()
+    assert taken[1] == [] and len(os.listdir("/proc/self/fd")) == before
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize(("said", "sent"), [(2, 1), (0, connection.MAX_FDS + 1), (1, 0)])
+def test_whoever_sends_other_descriptors_than_it_says_is_hung_up_on(server, said, sent):
+    peer = greet(server)
+    before = len(os.listdir("/proc/self/fd"))
+    peer.sendmsg(*sent_with(with_fds("Echo", said), [0] * sent) if sent else ([with_fds("Echo", said)],))
+    server.turn()
+    assert server.control.client_count == 0 and not server.calls
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_descriptors_of_half_a_message_are_handed_on_to_another_manager(server):
+    peer = greet(server)
+    data = with_fds("Take", 1)
+    peer.sendmsg(*sent_with(data[:20], [0]))
+    server.turn()
+    fds: list[int] = []
+    ((client,), listener) = (server.control.save(fds)["clients"], server.control.save([])["listener"])
+    (waiting,) = client["connection"]["fds"]
+    assert {waiting, listener} < set(fds)
+    peer.send(data[20:])
+    server.turn()
+    assert [message.fds for _, _, message in server.calls] == [1]
+    with pytest.raises(OSError):
+        os.fstat(waiting)
+
+
 def test_descriptors_sent_along_do_not_stay(server):
     peer = greet(server)
     before = len(os.listdir("/proc/self/fd"))
