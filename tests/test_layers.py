@@ -31,6 +31,8 @@ VOCABULARY = {
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
 CARRIED_OUT = {"unit", "cgroup_attributes", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
                "unitfiles", "seccomp", "sandbox"}
+#: The format of the store and the reading of it are pure: no sockets, no process.
+CLI_MAY_USE_OF_JOURNAL = {"segment", "runs", "match", "reader", "survey"}
 CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones"}
 
 
@@ -123,9 +125,16 @@ def test_shell_imports_the_vocabulary_and_wire_but_no_decisions():
 
 
 def test_cli_imports_neither_engine_nor_manager_and_little_of_shell():
-    shell = {f"initd.shell.{name}" for name in CLI_MAY_USE_OF_SHELL}
+    lent = {f"initd.shell.{name}" for name in CLI_MAY_USE_OF_SHELL}
+    lent |= {f"initd.journal.{name}" for name in CLI_MAY_USE_OF_JOURNAL}
     assert offenders("cli", lambda each: not each.is_in("initd") or each.target == "initd" or each.is_in("initd.core")
-                     or each.is_in("initd.wire") or each.is_in("initd.cli") or each.target in shell) == []
+                     or each.is_in("initd.wire") or each.is_in("initd.cli") or each.target in lent) == []
+
+
+def test_reading_the_store_is_pure():
+    readers = {f"initd.journal.{name}" for name in CLI_MAY_USE_OF_JOURNAL}
+    assert [each.where for each in ALL if each.module in readers and not (
+        is_pure(each) or each.target in readers or each.target == "initd.core.record")] == []
 
 
 def test_journal_stands_alone():

@@ -20,6 +20,12 @@ def systemctl() -> NoReturn:
     _run(lambda: main(sys.argv[1:], sys.argv[0].rpartition("/")[2]))
 
 
+def journalctl() -> NoReturn:
+    from initd.cli.journalctl import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def systemd_analyze() -> NoReturn:
     from initd.cli.analyze import main
 

@@ -32,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from initd.cli.status_journal import UnitJournal
+
 #: LSB, as systemctl(1) EXIT STATUS documents it.
 _NOT_RUNNING, _NO_SUCH_UNIT = 3, 4
 _U64_MAX = 2**64 - 1
@@ -51,6 +53,7 @@ def status(arguments: list[str], options: Options) -> int:
         complain(f"Failed to get unit for PID {arguments[0]}: {problem.text}")
         return 1
     found = 0
+    journal: UnitJournal | None = None
     for position, name in enumerate(names):
         try:
             unit = Shown(bus.get_all(unit_path(name)), name)
@@ -68,9 +71,21 @@ def status(arguments: list[str], options: Options) -> int:
             sys.stderr.flush()
         lines = _describe(bus, unit, options)
         sys.stdout.write(("\n" if position else "") + "".join(line + "\n" for line in lines))
+        if options.lines != 0:
+            journal = journal or _journal(options)
+            begun_usec = unit.get("InactiveExitTimestamp", 0)
+            sys.stdout.write(journal.lines_of(unit.name, unit.get("InactiveExitTimestampMonotonic", 0), begun_usec))
         if unit.active_state not in ("active", "reloading"):
             found = found or _NOT_RUNNING
+    if journal is not None and journal.was_cut and not options.quiet:
+        print("Hint: Some lines were ellipsized, use -l to show in full.")
     return found
+
+
+def _journal(options: Options) -> UnitJournal:
+    from initd.cli.status_journal import UnitJournal
+
+    return UnitJournal(options)
 
 
 def _names(arguments: list[str], bus: Bus, options: Options) -> list[str]:

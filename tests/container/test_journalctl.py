@@ -1,0 +1,78 @@
+"""`journalctl` in a container: what services and the manager wrote, with python3-minimal alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+# Without a store there is nothing to read.
+pytest.importorskip("initd.journal.store")
+
+TALKER = """\
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+ExecStart=sh -c 'for i in 1 2 3; do echo line $i; done; echo "<3>bad"; exec sleep 1000'
+"""
+
+
+@pytest.fixture(scope="module")
+def talker(booted):
+    booted.wait_until_booted()
+    booted.write("/etc/systemd/system/talker.service", TALKER)
+    booted.systemctl("daemon-reload")
+    booted.systemctl("start", "talker.service")
+    booted.wait_until("its lines are stored", lambda: "bad" in ask(booted, "-u", "talker"))
+    return booted
+
+
+def ask(machine, *words: str) -> str:
+    return machine.exec("journalctl", "--no-pager", *words, check=False).stdout
+
+
+def test_what_a_unit_wrote_and_what_was_said_about_it(talker):
+    pid = talker.main_pid("talker.service")
+    shown = ask(talker, "-u", "talker", "-o", "with-unit").splitlines()
+    assert [line.rsplit(" ", 2)[-2:] for line in shown if f"talker.service[{pid}]" in line][:3] == [
+        ["line", "1"], ["line", "2"], ["line", "3"]]
+    assert any("Started talker.service" in line for line in shown)
+    assert ask(talker, "-u", "talker", "-p", "err", "-o", "cat") == "bad\n"
+    assert ask(talker, "-b", "-u", "talk*", "-o", "cat", "-n", "1") == "bad\n"
+
+
+def test_status_shows_the_last_lines(talker):
+    text = talker.systemctl("status", "-n", "2", "talker.service")
+    pid = talker.main_pid("talker.service")
+    assert re.search(rf"\n\n\w+ \d+ [\d:]+ \S+ sh\[{pid}\]: line 3\n\w+ \d+ [\d:]+ \S+ sh\[{pid}\]: bad\n$", text)
+
+
+def test_a_cursor_a_sync_and_a_rotation(talker):
+    cursor = ask(talker, "-n", "0", "--show-cursor").split()[-1]
+    for _ in range(3):
+        talker.systemctl("restart", "talker.service")
+        assert talker.exec("journalctl", "--sync").returncode == 0
+        assert talker.exec("journalctl", "--rotate").returncode == 0
+    lines = ask(talker, f"--after-cursor={cursor}", "-u", "talker", "-o", "cat").splitlines()
+    assert [line for line in lines if line.startswith("line")] == ["line 1", "line 2", "line 3"] * 3
+    assert ask(talker, "--header").count("File path: ") >= 3
+    assert "PASS" in talker.exec("journalctl", "--verify").stderr
+
+
+def test_following_over_a_rotation(talker):
+    talker.exec("sh", "-c", "journalctl -f -n 0 -o cat -u talker > /tmp/followed & echo $! > /tmp/follower; sleep 0.5")
+    for _ in range(3):
+        talker.systemctl("restart", "talker.service")
+        talker.exec("journalctl", "--rotate")
+
+    def all_of_it() -> str:
+        text = talker.exec("cat", "/tmp/followed").stdout
+        return text if text.count("bad") >= 3 else ""
+    followed = talker.wait_until("all is shown", all_of_it)
+    talker.exec("sh", "-c", "kill $(cat /tmp/follower)")
+    assert [line for line in followed.splitlines() if line.startswith("line")] == ["line 1", "line 2", "line 3"] * 3
+
+
+def test_one_boot_and_its_units(talker):
+    assert len(ask(talker, "--list-boots", "-q").splitlines()) == 1
+    assert {"talker.service", "init.scope"} <= set(ask(talker, "-F", "_SYSTEMD_UNIT").splitlines())
