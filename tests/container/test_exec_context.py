@@ -45,7 +45,11 @@ def ours(request):
         container.remove()
 
 
-@pytest.mark.parametrize(("ours", "name"), [(case.where, name) for name, case in CASES.items()], indirect=["ours"])
+#: By container: pytest runs all cases of one anew whenever a test wants another than the one before.
+BY_CONTAINER = sorted((case.where, name) for name, case in CASES.items())
+
+
+@pytest.mark.parametrize(("ours", "name"), BY_CONTAINER, indirect=["ours"])
 def test_a_process_is_set_up_as_systemd_sets_it_up(ours, name):
     wanted, found = read_answers()[name], ours[name]
     changed = OURS.get(name, ("", {}))[1]
