@@ -5,6 +5,8 @@ The services are tests/conformance/exec/cases.py, and systemd's answers stand be
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from harness import SERVICES, Container
 
@@ -34,24 +36,20 @@ OURS: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def ours(request):
-    """Of one kind of container: its cases, by name."""
-    container = Container(SERVICES, "/sbin/init", options=CONTAINERS[request.param])
+@cache
+def ours(where: str) -> dict[str, dict[str, object]]:
+    """Of one kind of container: its cases, by name. Run once, whatever order the tests ask in."""
+    container = Container(SERVICES, "/sbin/init", options=CONTAINERS[where])
     try:
-        yield run_cases(container.start(), request.param)
+        return run_cases(container.start(), where)
     finally:
         print(container.logs()[-4000:])
         container.remove()
 
 
-#: By container: pytest runs all cases of one anew whenever a test wants another than the one before.
-BY_CONTAINER = sorted((case.where, name) for name, case in CASES.items())
-
-
-@pytest.mark.parametrize(("ours", "name"), BY_CONTAINER, indirect=["ours"])
-def test_a_process_is_set_up_as_systemd_sets_it_up(ours, name):
-    wanted, found = read_answers()[name], ours[name]
+@pytest.mark.parametrize(("where", "name"), sorted((case.where, name) for name, case in CASES.items()))
+def test_a_process_is_set_up_as_systemd_sets_it_up(where, name):
+    wanted, found = read_answers()[name], ours(where)[name]
     changed = OURS.get(name, ("", {}))[1]
     # A service that runs only here, or only there, has nothing to be compared with.
     seen = _seen(found) if not _seen(wanted) and changed.get("start") == 0 or changed.get("start") == 1 else _seen(wanted)
