@@ -40,11 +40,11 @@ def pyinit(tmp_path_factory):
 
 def test_a_file_is_checked(pyinit, tmp_path):
     path = tmp_path / "a.service"
-    path.write_text("[Service]\nExecStart=/bin/true\nLogRateLimitBurst=5\n")
+    path.write_text("[Service]\nExecStart=/bin/true\nSetCredentialEncrypted=a:YQ==\n")
     done = pyinit("check", str(path))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == f"{path}:2: ExecStart= applied"
-    assert done.stdout.splitlines()[1].startswith(f"{path}:3: LogRateLimitBurst= ignored: ")
+    assert done.stdout.splitlines()[1].startswith(f"{path}:3: SetCredentialEncrypted= ignored: ")
     assert pyinit("check", "--strict", str(path)).returncode == 1
 
 
