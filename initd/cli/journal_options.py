@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from initd.cli.getopt import parse
+from initd.cli.getopt import boolean, parse
 from initd.cli.options import UsageError
 
 _LONG = {
@@ -239,10 +239,10 @@ def _set_facility(options: JournalOptions, value: str) -> None:
 
 
 def _set_case(options: JournalOptions, value: str) -> None:
-    word = value.lower() or "yes"
-    if word not in ("1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"):
+    wanted = boolean(value or "yes")
+    if wanted is None:
         raise UsageError(f'Bad --case-sensitive= argument "{value}": Invalid argument')
-    options.case_sensitive = word in ("1", "yes", "y", "true", "t", "on")
+    options.case_sensitive = wanted
 
 
 def _set_output_fields(options: JournalOptions, value: str) -> None:

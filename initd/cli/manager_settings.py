@@ -4,6 +4,7 @@ that runs, shown or changed."""
 from __future__ import annotations
 
 from initd.cli.bus import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Bus, BusError, NotRunning, SystemBus
+from initd.cli.getopt import boolean
 from initd.cli.names import mangle
 from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
@@ -93,9 +94,8 @@ def service_watchdogs(arguments: list[str], options: object) -> int:
     if not arguments:
         print("yes" if bus.get(MANAGER_PATH, MANAGER, "ServiceWatchdogs") else "no")
         return 0
-    word = arguments[0].lower()
-    is_on, is_off = word in ("1", "yes", "y", "true", "t", "on"), word in ("0", "no", "n", "false", "f", "off")
-    if not is_on and not is_off:
+    is_on = boolean(arguments[0])
+    if is_on is None:
         raise UsageError("Failed to parse service-watchdogs argument: Invalid argument")
     bus.call(MANAGER_PATH, PROPERTIES, "Set", "ssv", MANAGER, "ServiceWatchdogs", ("b", is_on))
     return 0
