@@ -40,7 +40,7 @@ from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
-from initd.shell.chores import Chores, TooManyChores
+from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -144,12 +144,13 @@ class Manager:
             self.spawner.dynamic_users,
         )
         self.view = View(self.engine, self.facts, self.load_one)
+        self.backlog = Backlog(lambda: now().monotonic_usec)
         self.control = Control(
-            self.loop, self._on_call, lambda: now().monotonic_usec, lambda name: self.feed(ev.ClientGone(name)))
+            self.loop, self._on_call, lambda: now().monotonic_usec, self.backlog, lambda name: self.feed(ev.ClientGone(name)))
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
-            self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
-            self._on_children,
+            self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
+            self._answer, self.say, self._on_children,
         )
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
@@ -162,7 +163,6 @@ class Manager:
         self._events: list[ev.Event] = []
         self._is_feeding = False
         self._reaped_units: set[str] = set()
-        self.chores = Chores(lambda: now().monotonic_usec)
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
         #: Not all dead children were reaped in this wake-up.
         self._has_more_children = False
@@ -355,7 +355,7 @@ class Manager:
                 self.clients.tell_unit_files_changed()
 
         try:
-            self.chores.begin(carry_out(order), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
+            self.backlog.begin(carry_out(order), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
         except TooManyChores:
             caller.answer(Error("org.freedesktop.DBus.Error.LimitsExceeded", "Too many questions at a time, ask again."))
 
@@ -389,7 +389,7 @@ class Manager:
             self.journal_keeper.retry_usec,
         )
         deadlines = [each for each in wanted if each is not None]
-        if self.killer.is_chasing or self.chores.are_pending:
+        if self.killer.is_chasing or self.backlog.is_pending:
             deadlines.append(0)
         elif self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
@@ -399,11 +399,12 @@ class Manager:
         if self._has_more_children:
             self.loop.run_once(0)
             self._on_children()
+            is_busy = True
         else:
-            self.loop.run_once(timeout)
+            is_busy = self.loop.run_once(timeout)
         self._look_for_empty_units()
         self.journal_keeper.on_deadline()
-        self.chores.go_on()
+        self.backlog.go_on(is_busy)
         self.control.on_deadline()
         self.bus.on_deadline()
         deadline = self.engine.next_deadline()
@@ -541,7 +542,7 @@ class Manager:
         # Signals stay with the kernel from here on; those that have come already are heard by us.
         self.loop.block_signals()
         self.loop.run_once(0)
-        self.chores.finish()
+        self.backlog.finish()
         if self.exit is None:
             self.clients.tell_reloading(True)
             self.handover.execute(self._parts(), self.engine.save())
