@@ -252,6 +252,8 @@ class Manager:
                 self.handover.ask()
             elif isinstance(effect, ef.StartupFinished):
                 bootfiles.end_first_boot("/")
+                for address in self.performer.sockets.inherited.close():
+                    self.say(LOG_WARNING, f"No unit listens on {address}, which was passed to us: closed.")
 
     def _report_bug(self, what: str, error: Exception) -> None:
         import traceback
@@ -287,7 +289,7 @@ class Manager:
         self.load(name)
         return self.engine.units[name]
 
-    def _on_connection(self, unit: str, connection: OwnedFd, peer: str) -> None:
+    def _on_connection(self, unit: str, connection: OwnedFd, peer: str, source: str) -> None:
         """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""
         self._last_connection += 1
         number = self._last_connection
@@ -295,7 +297,7 @@ class Manager:
         machine = self.engine.units[unit].machine
         name = instance_name(unit, getattr(machine, "n_accepted", 0), peer)
         self.load(name)
-        self.feed(ev.ConnectionAccepted(unit, number, name))
+        self.feed(ev.ConnectionAccepted(unit, number, name, source))
 
     def reload(self) -> None:
         """daemon-reload: every unit that is known is read again, and what those mention now."""
@@ -421,6 +423,7 @@ class Manager:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:
+        self.performer.sockets.inherited.collect(os.environ)
         problems = bootfiles.prepare_run("/")
         _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
         unbound = self.journal.open()

@@ -6,7 +6,7 @@ is one file, which is gone at once. As systemd 252 answers: tests/conformance/se
 
 from __future__ import annotations
 
-from initd.core import clean_plan, socket, timer
+from initd.core import clean_plan, socket_life, timer
 from initd.core.effects import RemoveFiles, Reply
 from initd.core.events import CleanRequest
 from initd.core.service_enter import enter_cleaning
@@ -33,7 +33,7 @@ def on_clean_request(world: World, event: CleanRequest, turn: Turn) -> None:
         turn.ask(RemoveFiles(unit.name, (timer.stamp_path(unit),)))
     else:
         paths = clean_plan.directories(unit.definition.exec or ExecSettings(), words)
-        (enter_cleaning if unit.type is UnitType.SERVICE else socket.enter_cleaning)(unit, paths, turn)
+        (enter_cleaning if unit.type is UnitType.SERVICE else socket_life.enter_cleaning)(unit, paths, turn)
     turn.ask(Reply(event.request))
 
 

@@ -58,9 +58,6 @@ def _forget(context: Context) -> None:
     context.draft.set(Group.SPECIFIC, "calendar", ())
 
 
-_NO_CLOCK = "changes of the clock and of the time zone are not watched yet"
-
-
 def _calendar(context: Context, text: str) -> None:
     if not text:
         return _forget(context)
@@ -87,8 +84,8 @@ TIMER: tuple[Directive, ...] = (
         Directive(key, Group.SPECIFIC, "monotonic", _monotonic, Merge.SPREAD)
         for key in ("OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec")
     ),
-    _own("OnClockChange", "on_clock_change", parsers.boolean, "b", fate=Fate.IGNORED, reason=_NO_CLOCK),
-    _own("OnTimezoneChange", "on_timezone_change", parsers.boolean, "b", fate=Fate.IGNORED, reason=_NO_CLOCK),
+    _own("OnClockChange", "on_clock_change", parsers.boolean, "b"),
+    _own("OnTimezoneChange", "on_timezone_change", parsers.boolean, "b"),
     _own("Persistent", "persistent", parsers.boolean, "b"),
     _own("WakeSystem", "wake_system", parsers.boolean, "b", fate=Fate.IGNORED,
          reason="a container cannot wake the machine"),

@@ -52,6 +52,10 @@ class ReadPidFile(Effect):
     path: str
 
 
+class WatchClock(Effect):
+    """From now on, tell when the wall clock is set (ClockChanged) or the time zone becomes another (TimeZoneChanged)."""
+
+
 class OpenSockets(Effect):
     """Answered by SocketsOpened. `settings` is the unit's `SocketSettings`."""
 

@@ -381,6 +381,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: _on_world(running.on_conditions_checked),  # type: ignore[arg-type]
     ev.BusNameChanged: Engine._on_bus_name_changed,  # type: ignore[dict-item]
+    ev.ClockChanged: _on_world(timer.on_clock_changed),
+    ev.TimeZoneChanged: _on_world(timer.on_time_zone_changed),
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: _on_world(requests.on_job_request),  # type: ignore[arg-type]
     ev.ResetFailedRequest: _on_world(requests.on_reset_failed_request),  # type: ignore[arg-type]

@@ -94,12 +94,22 @@ class ProcessesListed(Event):
     processes: tuple[ProcessInfo, ...]
 
 
+class ClockChanged(Event):
+    """The wall clock was set, or the machine has slept: it shows another time than the other clock leads to expect."""
+
+
+class TimeZoneChanged(Event):
+    """/etc/localtime is another file."""
+
+
 class SocketsOpened(Event):
-    """Answers `OpenSockets`. `failure` is why there are none, "" where they are open; `problems` what they lack."""
+    """Answers `OpenSockets`. `failure` is why there are none, "" where they are open; `problems` what they lack.
+    `is_without_owner`: they could be opened, and not be given to SocketUser= and SocketGroup=."""
 
     unit: str
     failure: str = ""
     problems: tuple[str, ...] = ()
+    is_without_owner: bool = False
 
 
 class SocketReady(Event):
@@ -109,11 +119,13 @@ class SocketReady(Event):
 
 
 class ConnectionAccepted(Event):
-    """Accept=yes. `connection` is the number of the descriptor's place with the shell, `service` the unit to serve it."""
+    """Accept=yes. `connection` is the number of the descriptor's place with the shell, `service` the unit to serve it,
+    `source` the host at the other end, "" for this machine."""
 
     unit: str
     connection: int
     service: str
+    source: str = ""
 
 
 class PathsChecked(Event):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core import events as ev
-from initd.core import path, scope, service, socket, target, timer, unsupported
+from initd.core import path, scope, service, socket, socket_life, target, timer, unsupported
 from initd.core.settings import UnitDefinition
 from initd.core.states import UnitType
 from initd.core.turn import Outcome, Turn
@@ -43,7 +43,7 @@ ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
 
 #: Types that have processes, and hear of them.
 ON_PROCESS: dict[UnitType, Callable[[Unit, ev.Event, Turn], None]] = {
-    UnitType.SERVICE: service.on_event, UnitType.SOCKET: socket.on_cleaner, UnitType.SCOPE: scope.on_event,
+    UnitType.SERVICE: service.on_event, UnitType.SOCKET: socket_life.on_event, UnitType.SCOPE: scope.on_event,
 }
 
 #: What a unit does when its state was read back by a new manager (`snapshot`).

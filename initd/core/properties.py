@@ -15,7 +15,7 @@ from initd.core.objectpath import job_path
 from initd.core.record import Record
 from initd.core.service_record import ProcessRecord, ServiceMachine
 from initd.core.settings import TimerSettings
-from initd.core.socket import SocketMachine
+from initd.core.socket_record import SocketMachine
 from initd.core.states import ActiveState, ExecPhase, LoadState, UnitType
 from initd.core.timer import TimerMachine
 from initd.core.values import INFINITY, Now
@@ -357,7 +357,8 @@ def _with_last_run(name: str, show: Callable[[Any, Any], Any]) -> Callable[[Any,
 
     def get(settings: Any, facts: Any, unit: Unit) -> Any:
         commands = show(settings, facts)
-        records = unit.machine.command_records.get(phase, []) if isinstance(unit.machine, ServiceMachine) else []
+        machine = unit.machine
+        records = machine.command_records.get(phase, []) if isinstance(machine, (ServiceMachine, SocketMachine)) else []
         return [
             (*command[:3], *_last_run(records[position] if position < len(records) else None))
             for position, command in enumerate(commands)
@@ -433,7 +434,7 @@ def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], 
             return show(getattr(unit.definition, attribute), facts) if unit.definition.is_complete else show_unloaded(facts)
 
         return get
-    if kind is UnitType.SERVICE and name in _PHASE_OF:
+    if kind in (UnitType.SERVICE, UnitType.SOCKET) and name in _PHASE_OF:
         with_run = _with_last_run(name, show)
         return lambda unit, view: with_run(getattr(unit.definition, attribute) or default, view.facts.load, unit)
     return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)

@@ -199,7 +199,8 @@ def _worth(end: ProcessEnd) -> ServiceResult:
     }[end.code]
 
 
-def _log_exit(unit: Unit, what: str, end: ProcessEnd, is_clean: bool, command: ExecCommand | None, turn: Turn) -> None:
+def log_exit(unit: Unit, what: str, end: ProcessEnd, is_clean: bool, command: ExecCommand | None, turn: Turn) -> None:
+    """The line that tells of a process's end, if it was not the plainest one."""
     if end.code == "exited" and end.status == 0:
         return
     name = exitstatus.name(end.status) if end.code == "exited" else signals.short_name(end.status)
@@ -227,7 +228,7 @@ def judge_main(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult | 
         _record_command(unit, ExecPhase.START, index, ended)
         if command.ignore_failure:
             result = ServiceResult.SUCCESS
-    _log_exit(unit, "Main process", event.end, is_clean, command, turn)
+    log_exit(unit, "Main process", event.end, is_clean, command, turn)
     turn.ask(UnitChanged(unit.name))
     if machine.state in (_S.DEAD, _S.FAILED, _S.AUTO_RESTART):
         return result
@@ -258,7 +259,7 @@ def judge_control(unit: Unit, event: ProcessExited, turn: Turn) -> ServiceResult
     machine.control = None
     if command is not None and command.ignore_failure:
         result = ServiceResult.SUCCESS
-    _log_exit(unit, "Control process", event.end, is_clean, command, turn)
+    log_exit(unit, "Control process", event.end, is_clean, command, turn)
     if phase is ExecPhase.RELOAD:
         machine.reload_result = result if machine.reload_result is ServiceResult.SUCCESS else machine.reload_result
     elif result is not ServiceResult.EXEC_CONDITION and machine.state not in (_S.DEAD, _S.FAILED, _S.AUTO_RESTART):

@@ -19,7 +19,7 @@ from initd.core import (
     settings,
     settings_exec,
     shutdown,
-    socket,
+    socket_record,
     states,
     timer,
     values,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     busnames, cgroup_attributes, dependency, job, path, ratelimit, scope, service_record, settings, settings_exec, shutdown,
-    socket, states, timer, values, world,
+    socket_record, states, timer, values, world,
 )
 #: Of a unit, what its files say, or what is told apart from the rest.
 _NOT_SAVED = frozenset(("name", "names", "type", "number", "definition", "dependencies", "machine"))

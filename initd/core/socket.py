@@ -2,114 +2,36 @@
 
 A socket unit is `listening` while it waits, and `running` while its service is up and looks after the sockets itself.
 With Accept=yes it accepts each connection itself and stays listening: every connection gets an instance of the service's
-template. The descriptors are the shell's, known here by the unit's name; a connection is known by a number.
+template. The descriptors are the shell's, known here by the unit's name; a connection is known by a number. How a socket
+unit comes up and goes down stands in `socket_life`.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-
-from initd.core import clean_plan, unitname
-from initd.core.effects import (
-    CloseConnection,
-    CloseSockets,
-    KillProcesses,
-    OpenSockets,
-    ReleaseUnit,
-    Spawn,
-    UnitChanged,
-    WatchSockets,
-)
-from initd.core.events import ConnectionAccepted, ProcessExited, SocketReady, SocketsOpened, SpawnDone, SpawnFailed
-from initd.core.ratelimit import RateLimit
-from initd.core.settings import ExecSettings, SocketSettings, UnitDefinition
-from initd.core.states import ActiveState
+from initd.core import socket_life, unitname
+from initd.core.effects import CloseConnection, WatchSockets
+from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
+from initd.core.settings import UnitDefinition
+from initd.core.socket_life import enter, enter_listening, enter_stop_pre
+from initd.core.socket_record import SocketMachine, SocketResult, SocketState, machine_of, settings_of
 from initd.core.turn import Outcome, Turn
-from initd.core.unit import StateMachine, Unit
-from initd.core.values import INFINITY, LOG_ERR, LOG_WARNING, PidRef
+from initd.core.unit import Unit
+from initd.core.values import LOG_ERR, LOG_WARNING
 from initd.core.world import World
 
-
-class SocketState(Enum):
-    DEAD = "dead"
-    #: The shell was asked to open the sockets, and has not answered.
-    START = "start-pre"
-    LISTENING = "listening"
-    RUNNING = "running"
-    FAILED = "failed"
-    CLEANING = "cleaning"
-
-
-class SocketResult(Enum):
-    """`Result=` of a socket (org.freedesktop.systemd1(5))."""
-
-    SUCCESS = "success"
-    RESOURCES = "resources"
-    TIMEOUT = "timeout"
-    EXIT_CODE = "exit-code"
-    SIGNAL = "signal"
-    CORE_DUMP = "core-dump"
-    TRIGGER_LIMIT_HIT = "trigger-limit-hit"
-    SERVICE_START_LIMIT_HIT = "service-start-limit-hit"
-
-
-_ACTIVE_STATES: dict[Enum, ActiveState] = {
-    SocketState.DEAD: ActiveState.INACTIVE, SocketState.START: ActiveState.ACTIVATING,
-    SocketState.FAILED: ActiveState.FAILED, SocketState.CLEANING: ActiveState.MAINTENANCE,
-}
-_RESULT_OF_END = {
-    "exited": SocketResult.EXIT_CODE, "killed": SocketResult.SIGNAL, "dumped": SocketResult.CORE_DUMP,
-}
 #: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
 _BURST, _BURST_ACCEPTING = 20, 200
-_SIGKILL = 9
-
-
-class SocketMachine(StateMachine):
-    """The record. `connections`: the number of each one that has a service now → the service's name."""
-
-    __slots__ = (
-        "result", "trigger_limit", "connections", "n_accepted", "n_refused", "clean_result", "control_pid",
-        "clean_deadline_usec",
-    )
-    ACTIVE_STATES = _ACTIVE_STATES
-
-    def __init__(self) -> None:
-        self.state: SocketState = SocketState.DEAD
-        self.result = SocketResult.SUCCESS
-        self.trigger_limit = RateLimit()
-        self.connections: dict[int, str] = {}
-        self.n_accepted = 0
-        self.n_refused = 0
-        #: How the last `systemctl clean` went; the process that does it, and when that has lasted too long.
-        self.clean_result = SocketResult.SUCCESS
-        self.control_pid = 0
-        self.clean_deadline_usec = INFINITY
-
-    @property
-    def deadline_usec(self) -> int | None:
-        return self.clean_deadline_usec if self.clean_deadline_usec < INFINITY else None
 
 
 def make(definition: UnitDefinition) -> SocketMachine:
     return SocketMachine()
 
 
-def machine_of(unit: Unit) -> SocketMachine:
-    assert isinstance(unit.machine, SocketMachine)
-    return unit.machine
-
-
-def settings_of(unit: Unit) -> SocketSettings:
-    assert isinstance(unit.definition.specific, SocketSettings)
-    return unit.definition.specific
-
-
 # --- start and stop -------------------------------------------------------------------------------------------------
 
 
 def start(unit: Unit, world: World, turn: Turn) -> Outcome:
-    machine, settings = machine_of(unit), settings_of(unit)
+    settings = settings_of(unit)
     if not settings.accept:
         other = world.graph.get(settings.service)
         if other is None or not other.is_loaded:
@@ -118,19 +40,14 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         if not other.active_state.is_down:
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} already active, refusing.")
             return Outcome.FAILED
-    machine.result = SocketResult.SUCCESS
-    turn.enter(unit, SocketState.START)
-    turn.ask(OpenSockets(unit.name, settings))
+    socket_life.enter_start_pre(unit, turn)
     return Outcome.BEGUN
 
 
 def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     if unit.active_state.is_down:
         return Outcome.ALREADY
-    if machine_of(unit).state is SocketState.CLEANING:
-        _kill_cleaner(unit, turn)
-        return Outcome.BEGUN
-    _enter_dead(unit, SocketResult.SUCCESS, turn)
+    socket_life.stop(unit, turn)
     return Outcome.BEGUN
 
 
@@ -139,91 +56,15 @@ def reset_failed(unit: Unit, turn: Turn) -> None:
     machine.result = SocketResult.SUCCESS
     machine.trigger_limit.reset()
     if machine.state is SocketState.FAILED:
-        turn.enter(unit, SocketState.DEAD)
+        enter(unit, SocketState.DEAD, turn)
 
 
 def on_opened(unit: Unit, event: SocketsOpened, world: World, turn: Turn) -> None:
-    if machine_of(unit).state is not SocketState.START:
-        return
-    for problem in event.problems:
-        turn.log(unit, LOG_WARNING, problem)
-    if event.failure:
-        turn.log(unit, LOG_ERR, event.failure)
-        _enter_dead(unit, SocketResult.RESOURCES, turn)
-    else:
-        _enter_listening(unit, turn)
-
-
-def _enter_listening(unit: Unit, turn: Turn, is_again: bool = False) -> None:
-    settings = settings_of(unit)
-    turn.ask(WatchSockets(unit.name, True, is_again and settings.flush_pending))
-    turn.enter(unit, SocketState.LISTENING)
-
-
-def _enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
-    machine, settings = machine_of(unit), settings_of(unit)
-    if machine.result is SocketResult.SUCCESS:
-        machine.result = result
-    turn.ask(CloseSockets(unit.name, settings.remove_on_stop))
-    is_failed = machine.result is not SocketResult.SUCCESS
-    if is_failed:
-        turn.log(unit, LOG_WARNING, f"Failed with result '{machine.result.value}'.")
-    turn.enter(unit, SocketState.FAILED if is_failed else SocketState.DEAD)
-
-
-# --- systemctl clean ------------------------------------------------------------------------------------------------
-
-
-def enter_cleaning(unit: Unit, paths: tuple[str, ...], turn: Turn) -> None:
-    machine = machine_of(unit)
-    machine.result = machine.clean_result = SocketResult.SUCCESS
-    limit = (unit.definition.exec or ExecSettings()).timeout_clean_usec
-    machine.clean_deadline_usec = min(turn.now.monotonic_usec + limit, INFINITY)
-    clean_plan.prepare(unit, turn)
-    turn.ask(Spawn(clean_plan.request(unit, paths)))
-    turn.enter(unit, SocketState.CLEANING)
-
-
-def on_cleaner(unit: Unit, event: object, turn: Turn) -> None:
-    """What becomes of the process that cleans."""
-    machine = machine_of(unit)
-    if machine.state is not SocketState.CLEANING:
-        return
-    if isinstance(event, SpawnDone):
-        machine.control_pid = event.pid
-        turn.ask(UnitChanged(unit.name))
-    elif isinstance(event, SpawnFailed):
-        turn.log(unit, LOG_ERR, f"Failed to spawn {event.phase.value} process: {event.reason}")
-        _end_cleaning(unit, SocketResult.RESOURCES, turn)
-    elif isinstance(event, ProcessExited) and event.pid == machine.control_pid:
-        is_clean = event.end.code == "exited" and not event.end.status
-        _end_cleaning(unit, SocketResult.SUCCESS if is_clean else _RESULT_OF_END[event.end.code], turn)
-
-
-def _end_cleaning(unit: Unit, result: SocketResult, turn: Turn) -> None:
-    machine = machine_of(unit)
-    machine.control_pid = 0
-    machine.clean_deadline_usec = INFINITY
-    if machine.clean_result is SocketResult.SUCCESS:
-        machine.clean_result = result
-    unit.is_prepared = False
-    turn.ask(ReleaseUnit(unit.name, unit.cgroup))
-    _enter_dead(unit, result, turn)
+    socket_life.on_opened(unit, event, turn)
 
 
 def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
-    machine = machine_of(unit)
-    if machine.clean_deadline_usec <= turn.now.monotonic_usec:
-        turn.log(unit, LOG_WARNING, "Cleaning timed out. killing.")
-        machine.clean_result = SocketResult.TIMEOUT
-        _kill_cleaner(unit, turn)
-
-
-def _kill_cleaner(unit: Unit, turn: Turn) -> None:
-    """Its end, which is sure to come, ends the state."""
-    machine = machine_of(unit)
-    machine.clean_deadline_usec = INFINITY
-    turn.ask(KillProcesses(unit.name, _SIGKILL, None, PidRef(machine.control_pid), False, announce=True))
+    socket_life.on_deadline(unit, turn)
 
 
 # --- somebody comes -------------------------------------------------------------------------------------------------
@@ -237,33 +78,45 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     refusal = world.start(settings.service, turn)
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
-        _enter_dead(unit, SocketResult.RESOURCES, turn)
+        enter_stop_pre(unit, SocketResult.RESOURCES, turn)
         return
     _enter_running(unit, turn)
 
 
 def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Turn) -> None:
     """Accept=yes: the shell has accepted a connection, and the instance for it is loaded."""
-    machine, settings = machine_of(unit), settings_of(unit)
-    machine.n_accepted += 1
-    is_one_too_many = len(machine.connections) >= settings.max_connections
-    if machine.state is not SocketState.LISTENING or is_one_too_many or not _may_trigger(unit, turn):
-        if is_one_too_many:
+    machine = machine_of(unit)
+    too_many = _too_many(unit, event.source)
+    if machine.state is not SocketState.LISTENING or too_many or not _may_trigger(unit, turn):
+        if too_many:
             machine.n_refused += 1
-            turn.log(unit, LOG_WARNING, f"Too many incoming connections ({len(machine.connections)}), "
-                                        "dropping connection.")
+            turn.log(unit, LOG_WARNING, f"{too_many}, dropping connection.")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
+    machine.n_accepted += 1
     refusal = world.start(event.service, turn)
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
         turn.ask(CloseConnection(unit.name, event.connection))
         return
     machine.connections[event.connection] = event.service
+    if event.source:
+        machine.sources[event.connection] = event.source
     other = world.graph.get(event.service)
     assert other is not None  # it has just got a job
     other.connection = event.connection
     other.connection_of = unit.name
+
+
+def _too_many(unit: Unit, source: str) -> str:
+    """Which of its two limits of connections the socket has reached already, in words."""
+    machine, settings = machine_of(unit), settings_of(unit)
+    if len(machine.connections) >= settings.max_connections:
+        return f"Too many incoming connections ({len(machine.connections)})"
+    from_there = sum(each == source for each in machine.sources.values())
+    if source and 0 < settings.max_connections_per_source <= from_there:
+        return f"Too many incoming connections ({from_there}) from source {source}"
+    return ""
 
 
 def _may_trigger(unit: Unit, turn: Turn) -> bool:
@@ -276,13 +129,13 @@ def _may_trigger(unit: Unit, turn: Turn) -> bool:
     if machine.trigger_limit.is_within(settings.trigger_limit_interval_usec, burst, turn.now.monotonic_usec):
         return True
     turn.log(unit, LOG_WARNING, "Trigger limit hit, refusing further activation.")
-    _enter_dead(unit, SocketResult.TRIGGER_LIMIT_HIT, turn)
+    enter_stop_pre(unit, SocketResult.TRIGGER_LIMIT_HIT, turn)
     return False
 
 
 def _enter_running(unit: Unit, turn: Turn) -> None:
     turn.ask(WatchSockets(unit.name, False))
-    turn.enter(unit, SocketState.RUNNING)
+    enter(unit, SocketState.RUNNING, turn)
 
 
 def on_other_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> None:
@@ -295,14 +148,15 @@ def on_other_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> Non
         _enter_running(unit, turn)
     elif machine.state is SocketState.RUNNING and service.active_state.is_down and service.job is None:
         if service.is_start_limit_hit:
-            _enter_dead(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
+            enter_stop_pre(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
         else:
-            _enter_listening(unit, turn, is_again=True)
+            enter_listening(unit, turn, is_again=True)
 
 
 def on_connection_over(unit: Unit, service: Unit, turn: Turn) -> None:
     """The service of a connection has ended."""
     machine = machine_of(unit)
+    machine.sources.pop(service.connection, None)
     if machine.connections.pop(service.connection, None) is not None:
         turn.ask(CloseConnection(unit.name, service.connection))
     service.connection, service.connection_of = 0, ""

@@ -249,6 +249,8 @@ class ExecPhase(Enum):
     START = "ExecStart"
     START_POST = "ExecStartPost"
     RELOAD = "ExecReload"
+    #: Sockets have one of these.
+    STOP_PRE = "ExecStopPre"
     STOP = "ExecStop"
     STOP_POST = "ExecStopPost"
     #: Not a line of a file: the process that removes what `systemctl clean` names.

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from initd.core.effects import ReadTimerStamp, TouchTimerStamp
-from initd.core.events import TimerStampRead
+from initd.core.effects import ReadTimerStamp, TouchTimerStamp, WatchClock
+from initd.core.events import Event, TimerStampRead
 from initd.core.settings import TimerSettings, UnitDefinition
 from initd.core.states import ActiveState, ServiceResult
 from initd.core.turn import Outcome, Turn
@@ -152,11 +152,15 @@ def enter_waiting(unit: Unit, world: World, turn: Turn, is_first: bool = False) 
     machine.elapses = (*elapses, *dates)
     machine.next_monotonic_usec = _delayed(min(near), unit, world) if near else INFINITY
     machine.next_realtime_usec = min((at for at in dates if at is not None), default=0)
-    if not near and not machine.next_realtime_usec:
+    waits_for_change = settings.on_clock_change or settings.on_timezone_change
+    if settings.calendar or waits_for_change:
+        turn.ask(WatchClock())
+    if not near and not machine.next_realtime_usec and not waits_for_change:
         is_left = settings.remain_after_elapse or may_come_later
         _set_state(unit, TimerState.ELAPSED if is_left else TimerState.DEAD, turn)
         return
-    machine.wake_usec = min(_wake_usec(at, settings.accuracy_usec, world) for at in _ahead(machine, turn.now))
+    wakes = (_wake_usec(at, settings.accuracy_usec, world) for at in _ahead(machine, turn.now))
+    machine.wake_usec = min(wakes, default=INFINITY)
     _set_state(unit, TimerState.WAITING, turn)
 
 
@@ -270,6 +274,34 @@ def after_reload(unit: Unit, world: World, turn: Turn) -> None:
     if machine_of(unit).state in (TimerState.WAITING, TimerState.ELAPSED):
         machine_of(unit).spent = frozenset()
         enter_waiting(unit, world, turn)
+
+
+def on_clock_changed(world: World, event: Event, turn: Turn) -> None:
+    """Every date is another span away. A timer that has elapsed in what is now the future elapses anew when it comes."""
+    for unit in _waiting(world):
+        machine = machine_of(unit)
+        if machine.last_trigger is not None and machine.last_trigger.realtime_usec > turn.now.realtime_usec:
+            machine.last_trigger = machine.last_trigger.replace(realtime_usec=turn.now.realtime_usec)
+        _after_change(unit, settings_of(unit).on_clock_change, world, turn)
+
+
+def on_time_zone_changed(world: World, event: Event, turn: Turn) -> None:
+    for unit in _waiting(world):
+        _after_change(unit, settings_of(unit).on_timezone_change, world, turn)
+
+
+def _waiting(world: World) -> list[Unit]:
+    units = [world.graph.units[name] for name in sorted(world.graph.units)]
+    return [unit for unit in units
+            if isinstance(unit.machine, TimerMachine) and unit.machine.state is TimerState.WAITING]
+
+
+def _after_change(unit: Unit, is_triggered: bool, world: World, turn: Turn) -> None:
+    if is_triggered:
+        _enter_running(unit, world, turn)
+    elif settings_of(unit).calendar:
+        enter_waiting(unit, world, turn)
+    world.deadlines.touch(unit)
 
 
 def _set_state(unit: Unit, state: TimerState, turn: Turn) -> None:

@@ -164,6 +164,8 @@ void step_directories(struct context *context);
 void step_credentials(struct context *context);
 void step_namespaces(struct context *context);
 int probe(void);
+int request_clock(void);
+int request_queue(char **words);
 void step_architectures(struct context *context);
 void step_groups(struct context *context);
 void step_private_users(struct context *context);

@@ -464,8 +464,12 @@ _Noreturn static void step_execute(struct context *context) {
 static int exec_main(int argc, char **argv) {
     struct context context;
 
+    if (argc == 6 && strcmp(argv[1], "--queue") == 0)
+        return request_queue(argv + 2);
     if (argc != 2)
         return EXIT_EXEC;
+    if (strcmp(argv[1], "--clock") == 0)
+        return request_clock();
     if (strcmp(argv[1], "--probe") == 0)
         return probe();
     context_open(&context, atoi(argv[1]));

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, Mapping
 
+_LISTENING = frozenset(("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
 _NAME_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _NAME = _NAME_FIRST | frozenset("0123456789")
 _SPACE = " \t"
@@ -38,12 +39,14 @@ class EnvironmentFileError(Exception):
 
 
 def container_environment() -> dict[str, str]:
-    """The variables this process was started with, before the interpreter's locale set-up added its own."""
+    """The variables this process was started with, before the interpreter's locale set-up added its own. Those that speak of
+    its own descriptors are nobody else's."""
     try:
         data = read_small("/proc/self/environ", 4 * 1024 * 1024)
     except OSError:
         return dict(os.environ)
-    return split_assignments(data.decode("utf-8", "surrogateescape").split("\0"))
+    variables = split_assignments(data.decode("utf-8", "surrogateescape").split("\0"))
+    return {name: value for name, value in variables.items() if name not in _LISTENING}
 
 
 def split_assignments(assignments: Iterable[str]) -> dict[str, str]:

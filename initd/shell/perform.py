@@ -17,6 +17,7 @@ from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
 from initd.shell.attach import Attacher
 from initd.shell.cgroup import Cgroups
+from initd.shell.clockwatch import ClockWatch
 from initd.shell.conditions import check
 from initd.shell.directories import remove_directories
 from initd.shell.fds import OwnedFd
@@ -51,7 +52,7 @@ class Performer:
         journal: Journal,
         feed: Callable[[ev.Event], None],
         cgroups: Cgroups | None,
-        on_connection: Callable[[str, OwnedFd, str], None],
+        on_connection: Callable[[str, OwnedFd, str, str], None],
         on_end: Callable[[str], None],
         bus: dict[type[ef.Effect], Callable[..., ev.Event | None]],
     ) -> None:
@@ -65,7 +66,8 @@ class Performer:
         self._feed = feed
         self._cgroups = cgroups
         self._paths = PathWatch(loop, feed)
-        self.sockets = Sockets(loop, feed, on_connection)
+        self.sockets = Sockets(loop, feed, on_connection, spawner.facts.helper)
+        self.clock = ClockWatch(loop, feed, journal.write, spawner.facts.helper)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
         self.given_streams = GivenStreams()
@@ -85,6 +87,7 @@ class Performer:
             ef.ReadPidFile: self._read_pid_file,
             ef.WatchPaths: self._watch_paths,
             ef.UnwatchPaths: self._unwatch_paths,
+            ef.WatchClock: lambda effect: self.clock.watch(),
             ef.OpenSockets: self._open_sockets,
             ef.WatchSockets: self._watch_sockets,
             ef.CloseSockets: self._close_sockets,
@@ -140,7 +143,7 @@ class Performer:
         return {
             "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
             "unit_state": self.unit_state.save(),
-            "attached": self.attacher.save(fds),
+            "attached": self.attacher.save(fds), "clock": self.clock.save(fds),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -151,6 +154,7 @@ class Performer:
         self.oom.restore(saved["oom"])
         self.unit_state.restore(saved["unit_state"])
         self.attacher.restore(saved.get("attached", []))
+        self.clock.restore(saved.get("clock", []))
 
     def _on_status(self, spawned: Spawned, unit: str) -> None:
         status = spawned.status

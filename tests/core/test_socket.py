@@ -7,7 +7,8 @@ from initd.core import events as ev
 from initd.core.dependency import Dependency
 from initd.core.engine import Engine
 from initd.core.settings import DependencyEntry, SocketSettings, UnitDefinition
-from initd.core.socket import SocketMachine, instance_name
+from initd.core.socket import instance_name
+from initd.core.socket_record import SocketMachine
 from initd.core.states import ExecPhase, JobMode, JobType, LoadState, UnitType
 from initd.core.values import Now
 from tests.sim.system import SEC, Behaviour, FakeSystem
@@ -60,7 +61,7 @@ def machine(system: FakeSystem) -> SocketMachine:
 def test_it_is_up_once_its_sockets_are_open():
     system = boot(socket(), service(A))
     ask(system, S)
-    assert system.state(S) == ("activating", "start-pre")
+    assert system.state(S) == ("activating", "start-chown")
     system.send(ev.SocketsOpened(S, "", ("Mark= could not be set",)))
     assert system.state(S) == ("active", "listening")
     assert [watch.is_wanted for watch in asked(system, ef.WatchSockets)] == [True]

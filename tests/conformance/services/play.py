@@ -44,7 +44,7 @@ class Case(NamedTuple):
 
     Steps: start, stop, restart, reload, reset-failed [unit] (asked, and not waited for); job (until none is left);
     until STATE [unit]; gate NAME; kill WHO SIGNAL;
-    clean WHAT[,WHAT …] [unit]; sleep SECONDS; settle SECONDS (without a change); seen LINE (that
+    clean WHAT[,WHAT …] [unit]; run COMMAND (of a shell inside, waited for); sleep SECONDS; settle SECONDS (without a change); seen LINE (that
     a process wrote);
     show PROPERTY [unit [interface]]; sorted (what the processes wrote, since they were not in step); collapsed (without
     the main process's end before the last entry, since two processes ended at once).
@@ -200,7 +200,9 @@ class Run:
             return True
         if verb == "sleep":
             return time.monotonic() - self.step_began >= float(rest[0])
-        if verb == "gate":
+        if verb == "run":
+            self.player.run(" ".join(rest))
+        elif verb == "gate":
             directory = self.player.root / OUT / self.case.name
             if not directory.is_dir():
                 return False
@@ -277,6 +279,7 @@ class Player:
     """Plays many cases at once on one container that has booted."""
 
     def __init__(self, pid: int, write: Any) -> None:
+        self.pid = pid
         self.root = Path(f"/proc/{pid}/root")
         self.client = Client(pid)
         self.write = write
@@ -308,6 +311,10 @@ class Player:
                     self._clean_up(run)
             self._listen(0.02)
         return {case.name: results[case.name] for case in cases}
+
+    def run(self, command: str) -> None:
+        inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"]
+        subprocess.run([*inside, "sh", "-c", command], check=True, timeout=STEP_SEC)
 
     def _clean_up(self, run: Run) -> None:
         for name in run.watched:
