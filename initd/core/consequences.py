@@ -64,6 +64,13 @@ def _tell_triggers(world: World, unit: Unit, turn: Turn) -> None:
             socket.on_connection_over(listener, unit, turn)
 
 
+def on_job_end(world: World, name: str, turn: Turn) -> None:
+    """What was started and is down all the same (a condition was not met, a dependency has failed) is waited for no more."""
+    unit = world.graph.units.get(name)
+    if unit is not None and unit.job is None and unit.active_state.is_down and Dependency.TRIGGERED_BY in unit.dependencies:
+        _tell_triggers(world, unit, turn)
+
+
 def on_failed_start(world: World, name: str, turn: Turn) -> None:
     """OnFailure= of a unit whose start job has failed while it was not even tried."""
     for wish in propagation.on_failure_wishes(world.graph.units[name]):

@@ -167,7 +167,7 @@ def _timestamping(context: Context, text: str) -> str:
     if text in _TIMESTAMPS:
         return _TIMESTAMPS[text]
     try:
-        return "us" if parsers.to_bool(text) else "off"
+        return "ns" if parsers.to_bool(text) else "off"
     except ValueError:
         raise BadValue(f"Failed to parse timestamping value, ignoring: {text}") from None
 

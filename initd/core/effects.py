@@ -87,11 +87,13 @@ class CloseConnection(Effect):
 
 class WatchPaths(Effect):
     """Watch a unit's paths from now on, and say whether something is there already; answered by PathsChecked.
-    `settings` is the unit's `PathSettings`."""
+    `settings` is the unit's `PathSettings`. `is_fresh`: a path that is to change has not done so by having come or gone
+    since the last look."""
 
     unit: str
     settings: object
     makes_directories: bool = False
+    is_fresh: bool = False
 
 
 class UnwatchPaths(Effect):

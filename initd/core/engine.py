@@ -167,6 +167,8 @@ class Engine:
         while world.shutdown.stage not in _LAST_STAGES:
             if turn.changes:
                 consequences.on_change(world, turn.changes.popleft(), turn)
+            elif turn.job_ends:
+                consequences.on_job_end(world, turn.job_ends.popleft(), turn)
             elif turn.restarts:
                 consequences.on_automatic_restart(world, turn.restarts.popleft(), turn)
             elif turn.propagated_reloads:

@@ -1,8 +1,8 @@
 """Path units (systemd.path(5)): waiting for something in the file system, and starting another unit then.
 
-A path unit is `waiting` while nothing is there, and `running` while its unit is up; when that has ended, it looks again. What
-is there is the shell's to say: each time the unit begins to wait, the paths are watched first and looked at then, so that
-nothing is missed in between.
+A path unit is `waiting` while nothing is there, and `running` while its unit is up, whoever has started that; when it has
+ended, the path unit looks again. What is there is the shell's to say: each time the unit begins to wait, the paths are
+watched first and looked at then, so that nothing is missed in between. What happens while it runs is not looked at.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         turn.log(unit, LOG_ERR, f"Refusing to start, unit {settings.unit} to trigger not loaded.")
         return Outcome.FAILED
     machine.result = PathResult.SUCCESS
-    _look(unit, turn, makes_directories=settings.make_directory)
+    if other.active_state.is_down:
+        _look(unit, turn, is_fresh=True, makes_directories=settings.make_directory)
+    else:
+        _enter_running(unit, turn)
     return Outcome.BEGUN
 
 
@@ -95,9 +98,16 @@ def reset_failed(unit: Unit, turn: Turn) -> None:
         turn.enter(unit, PathState.DEAD)
 
 
-def _look(unit: Unit, turn: Turn, makes_directories: bool = False) -> None:
+def _look(unit: Unit, turn: Turn, is_fresh: bool = False, makes_directories: bool = False) -> None:
+    """`is_fresh`: what has come or gone since the last look is no news."""
     machine_of(unit).is_checking = True
-    turn.ask(WatchPaths(unit.name, settings_of(unit), makes_directories))
+    turn.ask(WatchPaths(unit.name, settings_of(unit), makes_directories, is_fresh))
+
+
+def _enter_running(unit: Unit, turn: Turn) -> None:
+    machine_of(unit).is_checking = False
+    turn.ask(UnwatchPaths(unit.name))
+    turn.enter(unit, PathState.RUNNING)
 
 
 def _enter_dead(unit: Unit, result: PathResult, turn: Turn) -> None:
@@ -159,15 +169,17 @@ def _trigger(unit: Unit, path: str, world: World, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         _enter_dead(unit, PathResult.RESOURCES, turn)
         return
-    turn.enter(unit, PathState.RUNNING)
+    _enter_running(unit, turn)
 
 
 def on_other_changed(unit: Unit, other: Unit, world: World, turn: Turn) -> None:
     """The unit that is started by this one has changed its state."""
     machine = machine_of(unit)
-    if machine.state is not PathState.RUNNING or not other.active_state.is_down or other.job is not None:
+    if machine.state is PathState.WAITING and not other.active_state.is_down:
+        _enter_running(unit, turn)
+    elif machine.state is not PathState.RUNNING or not other.active_state.is_down or other.job is not None:
         return
-    if other.is_start_limit_hit:
+    elif other.is_start_limit_hit:
         _enter_dead(unit, PathResult.UNIT_START_LIMIT_HIT, turn)
     elif not machine.is_checking:
-        _look(unit, turn)
+        _look(unit, turn, is_fresh=True)

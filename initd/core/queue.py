@@ -171,6 +171,7 @@ class JobQueue:
         self.runnable.pop(unit.name, None)
         turn.ask(JobRemoved(job.id, unit.name, result))
         turn.ask(UnitChanged(unit.name))
+        turn.job_ends.append(unit.name)
 
     def _jobs_to_fail(self, unit: Unit, job: Job, result: JobResult) -> list[Job]:
         facets: list[Facet] = []

@@ -248,6 +248,7 @@ def on_opened(unit: Unit, event: SocketsOpened, turn: Turn) -> None:
     is_given_away = settings.socket_user or settings.socket_group
     if is_given_away and (not event.failure or event.is_without_owner):
         announce(unit, turn)
+        turn.tell_touched(unit)
     if event.failure:
         turn.log(unit, LOG_ERR, event.failure)
         result = SocketResult.EXIT_CODE if event.is_without_owner else SocketResult.RESOURCES
@@ -363,6 +364,7 @@ def _begin_timed_out(unit: Unit, turn: Turn) -> None:
 
 def _start_post_timed_out(unit: Unit, turn: Turn) -> None:
     turn.log(unit, LOG_WARNING, "Starting timed out. Stopping.")
+    _kill_command(unit, turn)
     enter_stop_pre(unit, SocketResult.TIMEOUT, turn)
 
 
@@ -374,12 +376,24 @@ def _stop_timed_out(unit: Unit, turn: Turn) -> None:
 
 def _sigterm_timed_out(unit: Unit, turn: Turn) -> None:
     is_final = machine_of(unit).state is _S.FINAL_SIGTERM
-    if (unit.definition.kill or KillSettings()).send_sigkill:
-        turn.log(unit, LOG_WARNING, "Stopping timed out. Killing.")
-        _enter_signal(unit, _S.FINAL_SIGKILL if is_final else _S.STOP_PRE_SIGKILL, SocketResult.TIMEOUT, turn)
+    is_killed = (unit.definition.kill or KillSettings()).send_sigkill
+    turn.log(unit, LOG_WARNING, f"Stopping timed out. {'Killing.' if is_killed else 'Skipping SIGKILL. Ignoring.'}")
+    if is_killed and is_final:
+        _enter_signal(unit, _S.FINAL_SIGKILL, SocketResult.TIMEOUT, turn)
+    elif is_final:
+        enter_dead(unit, SocketResult.TIMEOUT, turn)
     else:
-        turn.log(unit, LOG_WARNING, "Stopping timed out. Skipping SIGKILL. Ignoring.")
-        (enter_dead if is_final else _enter_stop_post)(unit, SocketResult.TIMEOUT, turn)
+        # ExecStopPost= does not wait for its end (sock-execstoppre-stubborn).
+        if is_killed:
+            _kill_command(unit, turn)
+        _enter_stop_post(unit, SocketResult.TIMEOUT, turn)
+
+
+def _kill_command(unit: Unit, turn: Turn) -> None:
+    """Another command is next: systemd lets this one go on, which helps nobody."""
+    machine = machine_of(unit)
+    turn.ask(KillProcesses(unit.name, _SIGKILL, None, PidRef(machine.control_pid), False))
+    machine.control_pid = 0
 
 
 def _sigkill_timed_out(unit: Unit, turn: Turn) -> None:

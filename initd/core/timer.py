@@ -253,6 +253,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
     if settings.persistent:
         turn.ask(TouchTimerStamp(unit.name, stamp_path(unit), turn.now.realtime_usec))
     _set_state(unit, TimerState.RUNNING, turn)
+    turn.tell(unit)  # where a condition keeps the other one down, it is over at once
     other = world.graph.get(settings.unit)
     if other is not None and other.job is None:
         # It was up already, or is down again already: nothing will be heard of it.

@@ -58,7 +58,7 @@ class Turn:
     """Handed to everything that decides; dead when `handle` returns."""
 
     __slots__ = (
-        "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
+        "now", "is_heard", "effects", "changes", "job_ends", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
         "limits_hit", "heeds_watchdogs", "surroundings",
     )
 
@@ -70,6 +70,8 @@ class Turn:
         self.heeds_watchdogs = True
         self.effects: list[Effect] = []
         self.changes: deque[StateChange] = deque()
+        #: Units that have no job any more, which may be news though their state is not another.
+        self.job_ends: deque[str] = deque()
         self.restarts: deque[AutomaticRestart] = deque()
         self.propagated_reloads: deque[str] = deque()
         #: Wishes granted in this turn: units whose failures call for each other must not keep the turn from ending.

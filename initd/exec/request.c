@@ -2,7 +2,7 @@
  *
  * --clock      sends two descriptors over descriptor 3: one becomes readable whenever the wall clock is set, the other
  *              one tells what happens in /etc, where /etc/localtime is. Both go on when this process is gone.
- * --queue …    makes a POSIX message queue of a given size, if there is none of that name.
+ * --queue …    sends a descriptor of a POSIX message queue, which it makes if there is none of that name.
  *
  * The exit status is the errno of what failed, 0 for success.
  */
@@ -41,34 +41,37 @@ static int watch_time_zone(void) {
     return fd;
 }
 
-int request_clock(void) {
-    int fds[2] = {watch_clock(), watch_time_zone()};
+static int send_fds(const int *fds, size_t count) {
     union {
         struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof fds)];
+        char space[CMSG_SPACE(2 * sizeof *fds)];
     } control;
     struct iovec text = {.iov_base = "", .iov_len = 1};
     struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
+        .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof *fds),
     };
 
-    if (fds[0] < 0 || fds[1] < 0)
-        return errno;
     memset(&control, 0, sizeof control);
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+    control.header.cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
     return sendmsg(3, &message, 0) < 0 ? errno : 0;
 }
 
-/* name, octal mode, most messages, most bytes of one */
+int request_clock(void) {
+    const int fds[2] = {watch_clock(), watch_time_zone()};
+
+    return fds[0] < 0 || fds[1] < 0 ? errno : send_fds(fds, 2);
+}
+
+/* name, octal mode, most messages and most bytes of one, or 0 and 0 for the kernel's defaults */
 int request_queue(char **words) {
     struct mq_attr size = {.mq_maxmsg = atol(words[2]), .mq_msgsize = atol(words[3])};
+    const int flags = O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+    int fd;
 
     umask(0);
-    /* The system call, as the name's slash is the library's business. */
-    if (syscall(SYS_mq_open, words[0] + 1, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t) strtol(words[1], NULL, 8), &size) < 0)
-        return errno;
-    return 0;
+    fd = (int) syscall(SYS_mq_open, words[0] + 1, flags, (mode_t) strtol(words[1], NULL, 8), size.mq_maxmsg ? &size : NULL);
+    return fd < 0 ? errno : send_fds(&fd, 1);
 }

@@ -7,13 +7,12 @@ is seen from the directory it is in.
 
 from __future__ import annotations
 
-import _socket as s
 import os
-from struct import unpack
 
 from initd.core.effects import Log
 from initd.core.events import ClockChanged, Event, TimeZoneChanged
 from initd.core.values import LOG_WARNING
+from initd.shell.askhelper import ask_helper
 from initd.shell.fds import OwnedFd
 from initd.shell.loop import READ, Loop
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ZONE_FILE = "/etc/localtime"
-#: Where the helper finds our end.
-_HELPERS_FD = 3
 
 
 class ClockWatch:
@@ -44,7 +41,7 @@ class ClockWatch:
             return
         self._was_tried = True
         try:
-            self._take(_ask(self._helper))
+            self._take(ask_helper(self._helper, ("--clock",), 2))
         except OSError as error:
             self._log(Log(LOG_WARNING, "", f"The clock and the time zone cannot be watched, timers learn late of changes: "
                                            f"{error.strerror}"))
@@ -82,22 +79,6 @@ class ClockWatch:
         if saved:
             self._was_tried = True
             self._take(tuple(OwnedFd(number) for number in saved))
-
-
-def _ask(helper: str) -> tuple[OwnedFd, ...]:
-    """The two descriptors. OSError tells why there are none."""
-    ours, theirs = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_CLOEXEC, 0)
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), _HELPERS_FD)]
-        pid = os.posix_spawn(helper, ["pyinit-exec", "--clock"], {}, file_actions=actions)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if status:
-            raise OSError(status, os.strerror(status) if status > 0 else "killed")
-        _, control, _, _ = ours.recvmsg(1, s.CMSG_SPACE(8), s.MSG_CMSG_CLOEXEC | s.MSG_DONTWAIT)
-        return tuple(OwnedFd(number) for number in unpack("2i", control[0][2]))
-    finally:
-        ours.close()
-        theirs.close()
 
 
 def _signature() -> tuple[object, ...]:

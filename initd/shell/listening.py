@@ -11,6 +11,7 @@ import os
 import stat
 
 from initd.core.settings import SocketSettings
+from initd.shell.askhelper import ask_helper
 from initd.shell.fds import OwnedFd
 from initd.shell.socketoptions import set_options
 
@@ -25,7 +26,7 @@ NETLINK_FAMILIES = {
     "fib-lookup": 10, "connector": 11, "netfilter": 12, "ip6-fw": 13, "dnrtmsg": 14, "kobject-uevent": 15, "generic": 16,
     "scsitransport": 18, "ecryptfs": 19, "rdma": 20,
 }
-#: Where the kernel's message queues are files.
+#: Where the kernel's message queues are files, for removing them.
 QUEUES = "/dev/mqueue"
 
 
@@ -95,27 +96,15 @@ class Opener:
         made.fds.append(fd)
 
     def _open_queue(self, made: Listening, name: str, problems: list[str]) -> OwnedFd:
-        """A POSIX message queue is a file of the mqueue file system: what mq_open(3) opens can be opened there. One of a
-        given size can only be made by the system call."""
-        settings, path = made.settings, QUEUES + name
-        most, size = settings.message_queue_max_messages, settings.message_queue_message_size
-        if most > 0 and size > 0 and not os.path.exists(path):
-            self._make_queue(name, settings.socket_mode, most, size)
-        old = os.umask(0)
-        try:
-            how = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-            fd = OwnedFd(os.open(path, how, settings.socket_mode))
-        finally:
-            os.umask(old)
-        made.nodes.append(path)
-        _give_away(path, settings)
+        settings = made.settings
+        sizes = (settings.message_queue_max_messages, settings.message_queue_message_size)
+        if min(sizes) <= 0:
+            sizes = (0, 0)
+        words = ("--queue", name, f"{settings.socket_mode:o}", *(str(each) for each in sizes))
+        (fd,) = ask_helper(self._helper, words, 1)
+        made.nodes.append(QUEUES + name)
+        os.fchmod(fd.fileno(), settings.socket_mode)
         return fd
-
-    def _make_queue(self, name: str, mode: int, most: int, size: int) -> None:
-        pid = os.posix_spawn(self._helper, ["pyinit-exec", "--queue", name, f"{mode:o}", str(most), str(size)], {})
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if status:
-            raise OSError(status, os.strerror(status) if status > 0 else "killed")
 
 
 def _refuse_usb(made: Listening, address: str, problems: list[str]) -> OwnedFd:
@@ -267,8 +256,6 @@ def _link(made: Listening, link: str, problems: list[str]) -> None:
         return
     try:
         make_parents(link, made.settings.directory_mode)
-        if os.path.islink(link):
-            os.unlink(link)
         os.symlink(target, link)
         made.nodes.append(link)
     except OSError as error:

@@ -198,7 +198,7 @@ class Performer:
 
     def _watch_paths(self, effect: ef.WatchPaths) -> ev.Event:
         assert isinstance(effect.settings, PathSettings)
-        return self._paths.watch(effect.unit, effect.settings, effect.makes_directories)
+        return self._paths.watch(effect.unit, effect.settings, effect.makes_directories, effect.is_fresh)
 
     def _unwatch_paths(self, effect: ef.UnwatchPaths) -> None:
         self._paths.forget(effect.unit)

@@ -29,12 +29,12 @@ def set_options(sock: s.socket, family: int, kind: int, settings: SocketSettings
         except OSError as error:
             problems.append(f"{name}= could not be set, going on without: {error.strerror}")
 
-    if is_ip:
-        option("ReuseAddress", s.SOL_SOCKET, s.SO_REUSEADDR, 1)
+    option("ReuseAddress", s.SOL_SOCKET, s.SO_REUSEADDR, 1)
     if family == s.AF_INET6 and settings.bind_ipv6_only in _BIND_IPV6:
         option("BindIPv6Only", s.IPPROTO_IPV6, s.IPV6_V6ONLY, _BIND_IPV6[settings.bind_ipv6_only])
     if settings.bind_to_device:
-        option("BindToDevice", s.SOL_SOCKET, s.SO_BINDTODEVICE, settings.bind_to_device.encode() + b"\0")
+        # The one without which it is not listened to, as it might be reached from where it should not.
+        sock.setsockopt(s.SOL_SOCKET, s.SO_BINDTODEVICE, settings.bind_to_device.encode() + b"\0")
     if settings.keep_alive:
         option("KeepAlive", s.SOL_SOCKET, s.SO_KEEPALIVE, 1)
     for wanted, name, number, value in (
@@ -80,14 +80,16 @@ def _set_ip_options(family: int, settings: SocketSettings, option: Callable[[str
     if settings.ip_tos >= 0:
         option("IPTOS", s.IPPROTO_IP, s.IP_TOS, settings.ip_tos)
     if settings.ip_ttl >= 0:
-        option("IPTTL", s.IPPROTO_IP, s.IP_TTL, settings.ip_ttl)
         if family == s.AF_INET6:
             option("IPTTL", s.IPPROTO_IPV6, s.IPV6_UNICAST_HOPS, settings.ip_ttl)
+        else:
+            option("IPTTL", s.IPPROTO_IP, s.IP_TTL, settings.ip_ttl)
     if settings.free_bind:
         option("FreeBind", s.IPPROTO_IP, _IP_FREEBIND, 1)
     if settings.transparent:
         option("Transparent", s.IPPROTO_IP, s.IP_TRANSPARENT, 1)
     if settings.pass_packet_info:
-        option("PassPacketInfo", s.IPPROTO_IP, _IP_PKTINFO, 1)
         if family == s.AF_INET6:
             option("PassPacketInfo", s.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
+        else:
+            option("PassPacketInfo", s.IPPROTO_IP, _IP_PKTINFO, 1)

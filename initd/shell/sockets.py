@@ -127,6 +127,8 @@ class Sockets:
         """Drop who has come, and what was sent meanwhile (FlushPending=)."""
         for fd in made.fds:
             number = fd.fileno()
+            # Whoever had a copy may have let it block, for everybody; the next one is given it as NonBlocking= says.
+            os.set_blocking(number, False)
             if number in made.accepting:
                 while (found := _accept(number)) is not None:
                     found[0].close()

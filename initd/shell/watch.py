@@ -61,8 +61,12 @@ class PathWatch:
         self._notifier: Any = None
         #: Watch descriptor → who has an interest in it.
         self._interests: dict[int, list[_Watched]] = {}
+        #: Unit → its watch descriptors.
+        self._numbers: dict[str, set[int]] = {}
+        #: (unit, path) of those that wait for a change → whether the path was there at the last look.
+        self._was_there: dict[tuple[str, str], bool] = {}
 
-    def watch(self, unit: str, settings: PathSettings, makes_directories: bool) -> PathsChecked:
+    def watch(self, unit: str, settings: PathSettings, makes_directories: bool, is_fresh: bool) -> PathsChecked:
         """Watch a unit's paths, those of before no more, and say whether something is there already."""
         if not self._start():
             return PathsChecked(unit, _NOT_INSTALLED)
@@ -72,16 +76,25 @@ class PathWatch:
                 _make_directory(path, settings.directory_mode)
             for each in brace_expand(path) if kind == "PathExistsGlob" else (path,):
                 self._watch_one(unit, kind, each)
-        there = (path for kind, path in settings.paths
-                 if kind not in _BY_CHANGE and conditions.check(Condition(kind, path)))
-        return PathsChecked(unit, "", next(there, ""))
+        # All of them, as each look is what the next one is compared with.
+        there = [path for kind, path in settings.paths if self._is_there(unit, kind, path, is_fresh)]
+        return PathsChecked(unit, "", there[0] if there else "")
+
+    def _is_there(self, unit: str, kind: str, path: str, is_fresh: bool) -> bool:
+        if kind not in _BY_CHANGE:
+            return conditions.check(Condition(kind, path))
+        is_now = os.path.exists(path)
+        before = self._was_there.get((unit, path))
+        self._was_there[unit, path] = is_now
+        return not is_fresh and before is not None and before != is_now
 
     def forget(self, unit: str) -> None:
-        for number, interests in list(self._interests.items()):
+        for number in self._numbers.pop(unit, ()):
+            interests = self._interests.get(number, [])
             left = [each for each in interests if each.unit != unit]
             if left:
                 self._interests[number] = left
-            else:
+            elif interests:
                 del self._interests[number]
                 self._manager.rm_watch(number, quiet=True)
 
@@ -117,6 +130,7 @@ class PathWatch:
         if number < 0:
             return False
         self._interests.setdefault(number, []).append(interest)
+        self._numbers.setdefault(interest.unit, set()).add(number)
         return True
 
     def _on_readable(self, _mask: int) -> None:

@@ -22,10 +22,10 @@ def watcher(tmp_path):
             assert isinstance(event, PathTouched) and event.unit == "a.path"
             self.heard.append(bool(event.changed))
 
-        def start(self, kind: str, path: str, makes: bool = False) -> bool:
+        def start(self, kind: str, path: str, makes: bool = False, is_fresh: bool = True) -> bool:
             settings = PathSettings()
             settings.paths = ((kind, f"{tmp_path}/{path}"),)
-            answer = self.watch.watch("a.path", settings, makes)
+            answer = self.watch.watch("a.path", settings, makes, is_fresh)
             assert answer.failure == ""
             return bool(answer.met)
 
@@ -86,3 +86,16 @@ def test_what_was_forgotten_is_not_heard_of(watcher, tmp_path):
     watcher.watch.forget("a.path")
     (tmp_path / "x").write_text("")
     assert watcher.hear() == []
+
+
+@pytest.mark.parametrize("kind", ["PathChanged", "PathModified"])
+def test_what_comes_or_goes_with_a_directory_above_has_changed(watcher, tmp_path, kind):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x").write_text("")
+    assert not watcher.start(kind, "a/x")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert watcher.hear()
+    assert watcher.start(kind, "a/x", is_fresh=False)
+    assert not watcher.start(kind, "a/x", is_fresh=False)
+    (tmp_path / "b").rename(tmp_path / "a")
+    assert not watcher.start(kind, "a/x")  # the service has just ended: that is no news

@@ -313,7 +313,7 @@ class Player:
         return {case.name: results[case.name] for case in cases}
 
     def run(self, command: str) -> None:
-        inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"]
+        inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd"]
         subprocess.run([*inside, "sh", "-c", command], check=True, timeout=STEP_SEC)
 
     def _clean_up(self, run: Run) -> None:
