@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket calendars deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -58,6 +58,11 @@ fuzz: $(VENV)/ready-fuzz
 # The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
 fuzz-socket: tools
 	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
+
+# Ten thousand calendar events, told by the real systemd-analyze and by ours; goes into
+# tests/conformance/analyze/calendars.tsv.
+calendars: $(VENV)/ready
+	$(BIN)/python -m tests.conformance.analyze.calendars --seed $${SEED:-7} --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc

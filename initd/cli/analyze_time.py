@@ -85,7 +85,7 @@ def _show_calendar(text: str, options: AnalyzeOptions) -> bool:
                 rows.append(("Next elapse", "never"))
             break
         at = found
-        rows += _moment("Next elapse" if number == 0 else f"Iter. #{number + 1}", at, local)
+        rows += _moment("Next elapse" if number == 0 else f"Iter. #{number + 1}", at, local, bool(spec.zone))
         rows.append(("From now", stamps.format_relative(at, now_usec()) or "-"))
     _print_fields(rows)
     return True
@@ -109,10 +109,10 @@ def _show_timestamp(text: str, options: AnalyzeOptions) -> bool:
     return True
 
 
-def _moment(label: str, usec: int, local: Zone) -> list[tuple[str, str]]:
-    """The moment by the local clock, and in UTC where that is another."""
+def _moment(label: str, usec: int, local: Zone, is_elsewhere: bool = False) -> list[tuple[str, str]]:
+    """The moment by the local clock, and in UTC where that is another. `is_elsewhere`: found by another zone's clock."""
     rows = [(label, stamps.format(usec, local) or "-")]
-    if local.names() != ("UTC", "UTC") or local.at(0).offset:
+    if not local.passes_for_utc(None if is_elsewhere else usec // 1_000_000):
         rows.append(("(in UTC)", stamps.format(usec, UTC) or "-"))
     return rows
 

@@ -73,6 +73,15 @@ class Zone:
         daylight = next((each.abbreviation for each in reversed(self.regimes) if each.is_dst), standard)
         return standard, daylight
 
+    def passes_for_utc(self, second: int | None) -> bool:
+        """Whether the C library's `timezone` and `daylight` are 0 after it has looked up this instant; None: before it has
+        looked up any. Where daylight saving time was known once, only what comes after the last transition is UTC."""
+        is_ruled = second is not None and (not self.transitions or second >= self.transitions[-1])
+        if is_ruled and self.rule is not None:
+            return not self.rule.standard.offset and self.rule.daylight is None
+        standard = next((each.offset for each in reversed(self.regimes) if not each.is_dst), 0)
+        return not standard and not any(each.is_dst for each in self.regimes)
+
     def instant(self, local: int, is_dst: bool | None, before: Regime) -> int:
         """When clocks show `local`.
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initd.core import zone
-from initd.core.zone import UTC, Regime, Zone
+from initd.core.zone import UTC, Regime, Zone, parse_rule
 
 DATABASE = "/usr/share/zoneinfo"
 NAMES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Europe/Dublin", "Asia/Kolkata", "Pacific/Apia",
@@ -107,3 +107,11 @@ def test_a_torn_zone_file_raises_nothing_but_value_errors(name, size):
 
 def test_utc_has_one_name_and_no_offset():
     assert UTC.names() == ("UTC", "UTC") and UTC.at(10**10).offset == 0
+
+
+def test_a_zone_passes_for_utc_when_its_clocks_are_not_changed_any_more():
+    """As systemd-analyze 252 shows it of Africa/Accra, which had daylight saving time once."""
+    accra = Zone((0, 1000), (Regime(0, False, "GMT"), Regime(1200, True, "+0020"), Regime(0, False, "GMT")), parse_rule("GMT0"))
+    assert accra.passes_for_utc(1000) and not accra.passes_for_utc(999) and not accra.passes_for_utc(None)
+    assert UTC.passes_for_utc(None) and UTC.passes_for_utc(0)
+    assert not Zone((), (Regime(3600, False, "CET"),), parse_rule("CET-1")).passes_for_utc(5)

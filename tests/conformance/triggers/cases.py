@@ -183,12 +183,8 @@ def serving() -> list[Case]:
         socket("come-restart-socket", steps="start, job, start come-restart-socket.service, job, restart, job, settle 0.5"),
         socket("come-stop-socket", steps="start, job, start come-stop-socket.service, job, stop, job, settle 0.5"),
         socket("come-no-service", service=(), steps="start, job, stop, job"),
-        socket("come-limit", service=leaves, steps=f"start, job, {connect('come-limit')}, until failed, settle 0.5",
-               general=("StartLimitIntervalSec=0",)),
         socket("come-trigger-limit", "TriggerLimitBurst=3", service=leaves, general=("StartLimitIntervalSec=0",),
                steps=f"start, job, {connect('come-trigger-limit')}, until failed, settle 0.5, reset-failed, start, job, stop, job"),  # noqa: E501
-        socket("come-trigger-limit-0", "TriggerLimitBurst=0", service=leaves, general=("StartLimitBurst=7",),
-               steps=f"start, job, {connect('come-trigger-limit-0')}, until failed, settle 0.5"),
         socket("come-start-limit", service=leaves, general=("StartLimitBurst=2",),
                steps=f"start, job, {connect('come-start-limit')}, until failed, settle 0.5"),
         socket("come-service-fails", service=("ExecStart=/bin/false",), general=("StartLimitBurst=2",),
@@ -267,7 +263,7 @@ def paths() -> list[Case]:
             steps = f"{before}, start, job, settle 0.3, run {doing.replace(f'{base}/{low}', f'{base}/{name}')}, settle 0.6, stop, job"  # noqa: E501
             out.append(path(name, f"{kind}={base}/{name}/f", steps=steps))
         name = f"{low}-directory"
-        out.append(path(name, f"{kind}={base}/{name}", "MakeDirectory=yes", "DirectoryMode=0711",
+        out.append(path(name, f"{kind}={base}/{name}", "MakeDirectory=yes", "DirectoryMode=0711", general=("StartLimitIntervalSec=0",),
                         steps=f"start, job, run {PROBE} nodes /run/t/{name}/out {base}/{name}; touch {base}/{name}/a, settle 0.5, "
                               f"run echo x >> {base}/{name}/a, settle 0.5, run rm {base}/{name}/a, settle 0.5, "
                               f"run rmdir {base}/{name}, settle 0.5, run mkdir {base}/{name}, settle 0.5, stop, job"))
