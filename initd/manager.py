@@ -38,6 +38,7 @@ from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.handover import Handover
 from initd.madeunits import MadeUnits
+from initd.mountlink import MountLink
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
 from initd.shell.clock import now
@@ -153,9 +154,10 @@ class Manager:
             self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
             self._on_children,
         )
+        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection, self._on_end, self.bus.handlers(),
+            self._on_connection, self._on_end, self.bus.handlers() | self.mounts.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.engine.world.surroundings)
@@ -477,9 +479,15 @@ class Manager:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
             self.engine.world.foreground = target
         world, began = self.engine.world, now()
+        self._watch_mounts()
         self.load(target, *ALWAYS_LOADED)
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
+
+    def _watch_mounts(self) -> None:
+        problem = self.mounts.open()
+        if problem:
+            self.say(LOG_ERR, problem)
 
     def _pin_target(self) -> str:
         target = foreground.NAME if self.options.command else self.options.target
@@ -602,6 +610,7 @@ class Manager:
         problems += handover.restore(outside, state["parts"])
         self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
         self.clients.tell_reloading(False)
+        self._watch_mounts()
         self.handover.answer()
         self._has_more_children = True  # who died while nobody listened
 

@@ -2,7 +2,8 @@
 
 Source: the sections "Automatic Dependencies" of systemd.service(5), systemd.socket(5), … and systemd.exec(5), tried
 against a real systemd 252 in a container: there it has no device units, and leaves out the dependencies on them. What
-depends on other units being there (a target after what it wants, the mount units below a path) is `core.graph`'s work.
+depends on other units being there (a target after what it wants, the mount units above a path) is the work of `core.graph` and
+`core.mountpoint`.
 """
 
 from __future__ import annotations
@@ -79,13 +80,6 @@ class _Found:
 
 
 _SHARED: dict[tuple[Dependency, str], DependencyEntry] = {}
-
-
-def mount_names(path: str) -> tuple[str, ...]:
-    """The mount units that could be at or above a path, the root first. Which of them exist, the graph knows."""
-    parts = [part for part in path.split("/") if part]
-    paths = ["/"] + ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return tuple(unitname.path_to_unit(item, "mount") for item in paths)
 
 
 # --- by type ------------------------------------------------------------------------------------------------------

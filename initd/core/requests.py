@@ -107,7 +107,7 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
         return
     machine = unit.machine if isinstance(unit.machine, ServiceMachine) else None
     main = machine.main_pid if machine is not None else 0
-    control = machine.control_pid if machine is not None else 0
+    control = getattr(unit.machine, "control_pid", 0)
     who = event.who
     wants_main = who in (KillWho.MAIN, KillWho.MAIN_FAIL)
     wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)

@@ -99,8 +99,18 @@ class SliceState(Enum):
 
 class MountState(Enum):
     DEAD = "dead"
+    MOUNTING = "mounting"
+    #: It is mounted; mount(8) has not ended yet.
+    MOUNTING_DONE = "mounting-done"
     MOUNTED = "mounted"
+    REMOUNTING = "remounting"
+    REMOUNTING_SIGTERM = "remounting-sigterm"
+    REMOUNTING_SIGKILL = "remounting-sigkill"
+    UNMOUNTING = "unmounting"
+    UNMOUNTING_SIGTERM = "unmounting-sigterm"
+    UNMOUNTING_SIGKILL = "unmounting-sigkill"
     FAILED = "failed"
+    CLEANING = "cleaning"
 
 
 class ServiceType(Enum):
@@ -251,8 +261,11 @@ class ExecPhase(Enum):
     RELOAD = "ExecReload"
     STOP = "ExecStop"
     STOP_POST = "ExecStopPost"
-    #: Not a line of a file: the process that removes what `systemctl clean` names.
+    #: Not a line of a file: the process that removes what `systemctl clean` names, and those of mount units.
     CLEAN = "clean"
+    MOUNT = "ExecMount"
+    UNMOUNT = "ExecUnmount"
+    REMOUNT = "ExecRemount"
 
 
 class ManagerState(Enum):
