@@ -11,6 +11,7 @@ from __future__ import annotations
 from initd.core import unitname
 from initd.core.completion import is_api_mount, runs_processes
 from initd.core.dependency import Dependency
+from initd.core.mountpoint import NETWORK_TYPES
 from initd.core.settings import (
     AutomountSettings,
     CgroupSettings,
@@ -38,9 +39,6 @@ _BEFORE_TARGET = {
 }
 _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
-_NETWORK_FILE_SYSTEMS = frozenset(
-    "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
-)
 
 
 def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
@@ -110,8 +108,8 @@ def _add_mount_default(found: _Found, mount: MountSettings) -> None:
     if is_api_mount(mount.where):
         return
     options = mount.options.split(",") if mount.options else []
-    is_network = mount.type in _NETWORK_FILE_SYSTEMS or mount.type.startswith("fuse.") and \
-        mount.type[5:] in _NETWORK_FILE_SYSTEMS or "_netdev" in options
+    is_network = mount.type in NETWORK_TYPES or mount.type.startswith("fuse.") and \
+        mount.type[5:] in NETWORK_TYPES or "_netdev" in options
     if is_network:
         found.default(_AFTER, "remote-fs-pre.target", "network.target", "network-online.target")
         found.default(_WANTS, "network-online.target")

@@ -19,6 +19,10 @@ _WITHOUT_UNIT = frozenset((
     "/proc/sys/kernel/random/boot_id", "/run/host", "/run/lock", "/sys/firmware/efi/efivars", "/sys/fs/bpf", "/sys/fs/cgroup",
     "/sys/fs/pstore", "/sys/fs/selinux", "/sys/fs/smackfs", "/sys/kernel/security",
 ))
+#: File systems that are at the other end of a network.
+NETWORK_TYPES = frozenset(
+    "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
+)
 _BELOW_WITHOUT_UNIT = ("/run/host/", "/sys/fs/cgroup/")
 
 
@@ -33,12 +37,16 @@ class MountPoint(Record):
     @property
     def has_unit(self) -> bool:
         """An automount point that waits is none of a mount unit's."""
-        is_hidden = self.where in _WITHOUT_UNIT or self.where.startswith(_BELOW_WITHOUT_UNIT)
-        return not is_hidden and self.type != "autofs" and self.where.startswith("/")
+        return not is_of_the_system(self.where) and self.type != "autofs" and self.where.startswith("/")
 
     @property
     def unit(self) -> str:
         return unitname.path_to_unit(self.where, "mount")
+
+
+def is_of_the_system(path: str) -> bool:
+    """Something is mounted there before there are units, and none is about it."""
+    return path in _WITHOUT_UNIT or path.startswith(_BELOW_WITHOUT_UNIT)
 
 
 def unit_text(mount: MountPoint) -> str:

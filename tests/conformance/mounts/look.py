@@ -364,8 +364,8 @@ class Looker:
         return next((line.partition(b"=")[2].decode() for line in done.stdout.splitlines() if line.startswith(b"__CURSOR=")), "")
 
     def _log(self, since: str) -> None:
-        """What the manager, and then what mount(8) wrote about the units since then: which of two processes' lines comes first
-        is chance."""
+        """What the manager, and then what mount(8) wrote about the units since then: which of two processes' lines comes
+        first is chance. Services have tests of their own."""
         subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
         done = subprocess.run(["journalctl", "-o", "export", "--no-pager", f"--after-cursor={since}"], capture_output=True,
                               text=True, errors="replace", check=False)
@@ -374,7 +374,7 @@ class Looker:
         for entry in done.stdout.split("\n\n"):
             found = dict(match.groups() for match in map(_WANTED.fullmatch, entry.splitlines()) if match)
             unit = found.get("UNIT") or found.get("_SYSTEMD_UNIT")
-            if unit in self.names and not _OF_SYSTEMD_ALONE.search(found.get("MESSAGE", "")):
+            if unit in self.names and not unit.endswith(".service") and not _OF_SYSTEMD_ALONE.search(found.get("MESSAGE", "")):
                 who = "" if "UNIT" in found else found.get("SYSLOG_IDENTIFIER", "") + ": "
                 text = re.sub(r"\b(process|triggered by) \d+", r"\1 N", found["MESSAGE"])
                 (others if who else own).append(f"<{found['PRIORITY']}> {who}{text}")
