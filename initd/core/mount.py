@@ -181,6 +181,7 @@ def _keep_first(machine: MountMachine, result: MountResult) -> None:
 def _enter_mounted(unit: Unit, result: MountResult, turn: Turn) -> None:
     machine = machine_of(unit)
     _keep_first(machine, result)
+    machine.control_pid = 0  # it is over, or nobody waits for it any more
     _go(unit, _S.MOUNTED, turn, reload_failed=machine.reload_result is not MountResult.SUCCESS)
 
 
@@ -192,7 +193,7 @@ def _enter_dead(unit: Unit, result: MountResult, turn: Turn) -> None:
     else:
         word = machine.result.value
         turn.log(unit, LOG_WARNING, f"Failed with result '{word}'.", MESSAGE_ID=ID_FAILURE_RESULT, UNIT_RESULT=word)
-    machine.is_given = False
+    machine.is_given, machine.control_pid = False, 0
     _go(unit, _S.DEAD if machine.result is MountResult.SUCCESS else _S.FAILED, turn)
     if unit.is_prepared:
         unit.is_prepared = False
@@ -289,6 +290,7 @@ def on_event(unit: Unit, event: Event, turn: Turn) -> None:
     elif isinstance(event, ProcessExited) and event.pid == machine.control_pid and event.pid:
         _note_end(unit, event.end, turn)
     elif isinstance(event, ProcessesKilled) and not event.count and machine.state in _SIGNALLED and not machine.ended:
+        machine.control_pid = 0
         _skip_signal(unit, machine.state, turn)
 
 
