@@ -76,7 +76,7 @@ _SIGRTMIN = 34
 _SIGNALS = {
     _signal.SIGTERM: "TERM", _signal.SIGINT: "INT", _signal.SIGHUP: "HUP", _signal.SIGPWR: "PWR",
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
-} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
+} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
 #: A journal that dies again and again is left alone for this long.
@@ -94,6 +94,7 @@ BUG_PAUSE_SEC = 0.1
 #: What the manager may have to start by itself, at any time.
 ALWAYS_LOADED = (
     "rescue.target", "emergency.target", "exit.target", "poweroff.target", "reboot.target", "halt.target",
+    "soft-reboot.target",
 )
 
 
@@ -389,7 +390,10 @@ class Manager:
             except Exception as error:  # as in `_handle`: a bug costs what it touched, not the container
                 self._report_bug("a wake-up", error)
                 time.sleep(BUG_PAUSE_SEC)
-        return self._end()
+        exit_code = self._end()
+        if self.exit.verb == "soft-reboot":
+            successor.begin_anew(self._helper, self.loop, self.options.words)
+        return exit_code
 
     def _wake_up(self) -> None:
         wanted = (

@@ -355,7 +355,8 @@ class KillEverything(Effect):
 
 
 class Exit(Effect):
-    """Flush the journal and end the manager with this status. Nothing follows. `verb` is exit, poweroff, reboot or halt."""
+    """Flush the journal and end the manager with this status. Nothing follows. `verb` is exit, poweroff, reboot or halt; with
+    soft-reboot another manager begins anew in its place."""
 
     exit_code: int
     verb: str

@@ -23,12 +23,14 @@ _DOCUMENTATION = "Documentation=man:fstab(5) man:systemd-fstab-generator(8)"
 
 
 class Facts(Record):
-    """`real`: each place as it is without links (what is not in it is as it stands). `has_devices`: /sys is writable."""
+    """`real`: each place as it is without links (what is not in it is as it stands). `has_devices`: /sys is writable.
+    `has_automounts`: automount points can be set up; else what they would be for is mounted at once."""
 
     path: str = "/etc/fstab"
     has_devices: bool = False
     programs: frozenset[str] = frozenset()
     real: dict[str, str] = {}
+    has_automounts: bool = False
 
 
 class Entry(Record):
@@ -186,6 +188,9 @@ class _Planner:
         options = _Options(entry)
         if where == "/":
             self._keep_root(options)
+        if options.is_automount and not self.facts.has_automounts:
+            self.say(LOG_NOTICE, f"No automount point is set up here, {where} is mounted at once.")
+            options.is_automount, options.is_auto = False, True
         is_network = _is_network(entry, options)
         target = "remote-fs.target" if is_network else "local-fs.target"
         before = [] if options.may_fail else [f"Before={target}"]

@@ -231,9 +231,7 @@ def _enter_signal(unit: Unit, state: MountState, result: MountResult, turn: Turn
 def _skip_signal(unit: Unit, state: MountState, turn: Turn) -> None:
     """Nobody is reached by the signal of this state: what comes after it."""
     kill = unit.definition.kill or KillSettings()
-    if state in _REMOUNTING:
-        _enter_mounted(unit, MountResult.SUCCESS, turn)
-    elif state is _S.UNMOUNTING_SIGTERM and kill.send_sigkill:
+    if state is _S.UNMOUNTING_SIGTERM and kill.send_sigkill:
         _enter_signal(unit, _S.UNMOUNTING_SIGKILL, MountResult.SUCCESS, turn)
     else:
         _enter_dead_or_mounted(unit, MountResult.SUCCESS, turn)
@@ -264,7 +262,7 @@ def _fail_task(unit: Unit, phase: ExecPhase, why: str, turn: Turn) -> None:
     machine = machine_of(unit)
     if phase is ExecPhase.REMOUNT:
         machine.reload_result = MountResult.RESOURCES
-        _enter_mounted(unit, MountResult.SUCCESS, turn)
+        _enter_dead_or_mounted(unit, MountResult.SUCCESS, turn)
     elif phase is ExecPhase.UNMOUNT:
         _enter_dead_or_mounted(unit, MountResult.RESOURCES, turn)
     else:

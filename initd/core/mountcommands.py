@@ -19,13 +19,13 @@ def command(settings: MountSettings, phase: ExecPhase) -> ExecCommand:
     if phase is ExecPhase.UNMOUNT:
         flags = ["-c"] + ["-l"] * settings.lazy_unmount + ["-f"] * settings.force_unmount
         return ExecCommand(_UNMOUNT, (_UNMOUNT, settings.where, *flags), no_expand=True)
+    flags = ["-s"] * settings.sloppy_options + ["-w"] * settings.read_write_only
     type_words = ("-t", settings.type) if settings.type else ()
     if phase is ExecPhase.REMOUNT:
         options = f"remount,{settings.options}" if settings.options else "remount"
-        words: tuple[str, ...] = ("-o", options, *type_words)
+        words: tuple[str, ...] = ("-o", options, *flags, *type_words)
     else:
         options = ",".join(word for word in split_options(settings.options) if word not in _NOT_FOR_MOUNT)
-        flags = ["-s"] * settings.sloppy_options + ["-w"] * settings.read_write_only
         words = (*flags, *type_words, *(("-o", options) if options else ()))
     return ExecCommand(_MOUNT, (_MOUNT, settings.what, settings.where, *words), no_expand=True)
 

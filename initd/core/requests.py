@@ -113,8 +113,8 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
     wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)
     if (wants_main and not main) or (wants_control and not control):
         word = "main" if wants_main else "control"
-        text = f"{unit.type.value} units have no {word} processes" if unit.type is UnitType.SCOPE else (
-            f"No {word} process to kill")
+        has_any = machine is not None or wants_control and unit.type is not UnitType.SCOPE
+        text = f"No {word} process to kill" if has_any else f"{unit.type.value} units have no {word} processes"
         refuse(event.request, Refusal(_ERROR + "NoSuchProcess", text), turn)
         return
     everyone = not wants_main and not wants_control

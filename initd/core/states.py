@@ -198,6 +198,9 @@ class EmergencyAction(Enum):
     POWEROFF_IMMEDIATE = "poweroff-immediate"
     EXIT = "exit"
     EXIT_FORCE = "exit-force"
+    #: Of systemd 254: everything is stopped and started again, the container stays.
+    SOFT_REBOOT = "soft-reboot"
+    SOFT_REBOOT_FORCE = "soft-reboot-force"
 
 
 class CollectMode(Enum):

@@ -93,11 +93,10 @@ def prepare(effect: PrepareMount) -> MountPrepared:
 def _make(path: str, mode: int) -> str:
     """The directory, and those above it; what kept us from it, or ""."""
     try:
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        os.mkdir(path)
-        os.chmod(path, mode)
-    except FileExistsError:
-        pass
+        if not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            os.mkdir(path)
+            os.chmod(path, mode)
     except OSError as error:
         return f"Failed to create directory {path}: {error.strerror}"
     return ""

@@ -16,7 +16,7 @@ LINKS = {"/bin": "/usr/bin", "/var/run/foo": "/run/foo"}
 
 
 def facts(kind: str) -> fstab.Facts:
-    return fstab.Facts("/tmp/fstab", kind == "privileged", frozenset(fstab.PROGRAMS), LINKS)
+    return fstab.Facts("/tmp/fstab", kind == "privileged", frozenset(fstab.PROGRAMS), LINKS, True)
 
 
 def essence(text: str) -> list[str]:
@@ -41,6 +41,12 @@ def test_nothing_is_run_that_is_not_there():
     made = fstab.plan(text, fstab.Facts(has_devices=True)).made
     assert [each.path for each in made] == ["mnt-a.mount", "local-fs.target.requires/mnt-a.mount"]
     assert "fsck" not in made[0].text
+
+
+def test_what_would_be_mounted_when_needed_is_mounted_at_once_where_that_is_all_there_is():
+    plan = fstab.plan("tmpfs /mnt/a tmpfs noauto,x-systemd.automount 0 0", fstab.Facts())
+    assert [each.path for each in plan.made] == ["mnt-a.mount", "local-fs.target.requires/mnt-a.mount"]
+    assert [each.text for each in plan.problems] == ["No automount point is set up here, /mnt/a is mounted at once."]
 
 
 def test_the_cases_cover_every_option_of_the_manual():

@@ -51,7 +51,8 @@ def check_at_rest(system: FakeSystem) -> None:
     system.check_at_rest()
     for name, place in PLACES.items():
         state = machine(system, name).state
-        assert state in ((MountState.MOUNTED,) if place in system.mounts else (MountState.DEAD, MountState.FAILED)), (name, state)
+        expected = (MountState.MOUNTED,) if place in system.mounts else (MountState.DEAD, MountState.FAILED)
+        assert state in expected, (name, state)
         assert machine(system, name).mounted == system.mounts.get(place)
         assert not machine(system, name).control_pid and machine(system, name).state_deadline_usec >= INFINITY
 

@@ -38,16 +38,19 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         _mount("What=tmpfs\nType=tmpfs\nOptions=noauto,nofail,x-systemd.foo=1,size=1m,nosuid\nSloppyOptions=yes\n"
                "ReadWriteOnly=yes\n"),
         ("start", "show", "reload", "show", "stop")),
-    "read-write-only": (_mount(_TMPFS + "ReadWriteOnly=yes\nLazyUnmount=yes\nForceUnmount=yes\n"),
+    "read-write-only": (
+        _mount(_TMPFS + "ReadWriteOnly=yes\nLazyUnmount=yes\nForceUnmount=yes\n"),
         ("start", "show", "stop", "show")),
     "more-options": (
         _mount("What=tmpfs\nType=tmpfs\nOptions=auto,user,fail,comment=x,_netdev,defaults,size=1m\nSloppyOptions=yes\n"
                "ReadWriteOnly=yes\n"), ("start", "show", "reload", "show", "stop")),
-    "only-options-that-are-not-for-mount": (_mount("What=tmpfs\nType=tmpfs\nOptions=nofail,noauto\n"),
+    "only-options-that-are-not-for-mount": (
+        _mount("What=tmpfs\nType=tmpfs\nOptions=nofail,noauto\n"),
         ("start", "show", "reload", "show")),
     "lazy-and-by-force": (
         _mount(_TMPFS + "LazyUnmount=yes\nForceUnmount=yes\n"), ("start", "umount exit 1", "stop", "show", "umount", "stop")),
-    "lazy": (_mount(_TMPFS + "LazyUnmount=yes\n"),
+    "lazy": (
+        _mount(_TMPFS + "LazyUnmount=yes\n"),
         ("start", "umount exit 1", "stop", "show", "umount", "hold /look/a", "stop")),
     "what-is-not-there": (_mount("What=/look/nothing\n"), ("start", "show", "start", "reset-failed", "show")),
     "unknown-type": (_mount("What=none\nType=nonesuch\n"), ("start", "show")),
@@ -73,11 +76,13 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         ("helper mount.look trap '' TERM; while :; do sleep 0.1; done", "start", "show")),
     "stopped-while-it-remounts": (
         _mount("What=none\nType=look\nTimeoutSec=20\n"),
-        ("helper mount.look mount -i -t tmpfs none /look/a", "start", "helper mount.look exec sleep 100", "begin-reload", "stop",
+        ("helper mount.look mount -i -t tmpfs none /look/a", "start", "helper mount.look exec sleep 100",
+         "begin-reload", "stop",
          "show")),
     "remounting-times-out": (
         _mount("What=none\nType=look\nTimeoutSec=300ms\n"),
-        ("helper mount.look mount -i -t tmpfs none /look/a", "start", "helper mount.look exec sleep 100", "reload", "show", "stop")),
+        ("helper mount.look mount -i -t tmpfs none /look/a", "start", "helper mount.look exec sleep 100",
+         "reload", "show", "stop")),
     "deaf-umount-times-out": (
         _mount(_TMPFS + "TimeoutSec=300ms\n"),
         ("start", "umount trap '' TERM; while :; do sleep 0.1; done", "stop", "show", "umount", "stop")),
@@ -85,9 +90,11 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         _mount(_TMPFS + "TimeoutSec=300ms\nSendSIGKILL=no\n"),
         ("start", "umount trap '' TERM; while :; do sleep 0.1; done", "stop", "show", "umount", "kill all", "stop")),
     "no-kill": (
-        _mount("What=none\nType=look\nTimeoutSec=300ms\nKillMode=none\n"), ("helper mount.look exec sleep 100", "start", "show")),
+        _mount("What=none\nType=look\nTimeoutSec=300ms\nKillMode=none\n"),
+        ("helper mount.look exec sleep 100", "start", "show")),
     "restart-while-it-unmounts": (
-        _mount(), ("start", "umount sleep 1; exec /usr/bin/umount.real \"$@\"", "begin-stop", "start", "show", "umount", "stop")),
+        _mount(),
+        ("start", "umount sleep 1; exec /usr/bin/umount.real \"$@\"", "begin-stop", "start", "show", "umount", "stop")),
     "mount-does-nothing": (_mount("What=none\nType=look\n"), ("helper mount.look exit 0", "start", "show")),
     "mount-does-it-and-fails": (
         _mount("What=none\nType=look\n"),
@@ -114,19 +121,21 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         _mount(more=_USER), ("deps look-user.service", "start look-user.service", "sh umount /look/a", "show look-user.service",
                              "start", "stop", "stop look-user.service")),
     "required-of-no-file": (
-        _USER, ("sh mkdir -p /look/a; mount -t tmpfs other /look/a", "deps look-user.service", "start look-user.service", "stop",
-                "stop look-user.service")),
+        _USER, ("sh mkdir -p /look/a; mount -t tmpfs other /look/a", "deps look-user.service", "start look-user.service",
+                "stop", "stop look-user.service")),
     "prefixes": (
         {"look.mount": "[Mount]\nWhat=tmpfs\nWhere=/look\nType=tmpfs\n", **_mount(more=_USER)},
         ("deps look-user.service", "deps look-a.mount", "start look-user.service", "stop look.mount")),
     "environment": (
         _mount("What=none\nType=look\nEnvironment=A=b\n"),
-        ("helper mount.look env | grep -E '^(A|PWD|MONITOR.*|INVOCATION_ID|LANG)=' | sed s/=.*//; mount -i -t tmpfs none /look/a",
-         "start", "stop")),
+        ("helper mount.look env | grep -E '^(A|PWD|MONITOR.*|INVOCATION_ID|LANG)=' | sed s/=.*//; "
+         "mount -i -t tmpfs none /look/a", "start", "stop")),
     "user": (_mount("What=none\nType=look\nUser=daemon\n"), ("helper mount.look id -un; exit 1", "start")),
-    "clean": (_mount(_TMPFS + "CacheDirectory=look\n"), ("clean", "sh mkdir -p /var/cache/look", "clean", "start", "clean", "stop")),
+    "clean": (
+        _mount(_TMPFS + "CacheDirectory=look\n"), ("clean", "sh mkdir -p /var/cache/look", "clean", "start", "clean", "stop")),
     "killed-by-client": (
-        _mount("What=none\nType=look\n"), ("helper mount.look exec sleep 100", "begin", "kill main", "kill control", "show", "kill control")),
+        _mount("What=none\nType=look\n"),
+        ("helper mount.look exec sleep 100", "begin", "kill main", "kill control", "show", "kill control")),
     "start-limit": (
         _mount("What=/look/nothing\n", "[Unit]\nStartLimitBurst=2\n"), ("start", "start", "start", "show")),
     "swap": ({"look-a.swap": "[Swap]\nWhat=/look/a\n"}, ("start look-a.swap", "show look-a.swap", "stop look-a.swap")),
@@ -151,9 +160,11 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 }
 _SHOWN = ("ActiveState", "SubState", "Result", "What", "Where", "Options", "Type", "LoadState", "Description", "SourcePath",
           "FragmentPath", "CanStart", "CanStop", "CanReload", "TimeoutIdleUSec")
+_PLACES = {"look-a.mount": "/look/a", "look-b.mount": "/look/b"}
 _DEPENDENCIES = ("Requires", "RequiresMountsFor", "After", "BoundBy", "Wants")
 #: What pyinit does not say of any unit.
-_OF_SYSTEMD_ALONE = re.compile(r"^$|left-over process|This usually indicates|remains running after|on client request\.|KillMode=none")
+_OF_SYSTEMD_ALONE = re.compile(
+    r"^$|^Killed$|left-over process|This usually indicates|remains running after|on client request\.|KillMode=none")
 _WANTED = re.compile(r"(MESSAGE|PRIORITY|_SYSTEMD_UNIT|UNIT|SYSLOG_IDENTIFIER)=(.*)")
 
 
@@ -311,7 +322,8 @@ class Looker:
     def do_show(self, words: str) -> None:
         found = self.bus.get_all(unit_path(words or "look-a.mount"))
         for name in _SHOWN:
-            if name in found:
+            # Where a unit with a file comes from is a matter of when systemd has read it.
+            if name in found and (name != "SourcePath" or not found["FragmentPath"][1]):
                 text = str(found[name][1])
                 self.said.append(f"{name}={text if 'lowerdir=' not in text else '(as the root is mounted)'}")
         for name in ("ExecMount", "ExecUnmount", "ExecRemount"):
@@ -337,7 +349,7 @@ class Looker:
         quiet_since = time.monotonic()
         deadline = quiet_since + 20
         while time.monotonic() < min(quiet_since + 0.2, deadline):
-            has_jobs = bool(self.bus.ask("ListJobs")[0])
+            has_jobs = bool(self.bus.ask("ListJobs")[0]) or not self._knows()
             signals = self.bus._signals[:]
             self.bus._signals.clear()
             for message in signals:
@@ -346,6 +358,15 @@ class Looker:
                 quiet_since = time.monotonic()
             time.sleep(0.01)
         self.is_patient = True
+
+    def _knows(self) -> bool:
+        """The manager has heard what is mounted (systemd lets it wait where there is much to hear)."""
+        with open("/proc/self/mountinfo") as table:
+            places = {line.split()[4] for line in table if " autofs " not in line}
+        return all((place in places) == (self._is_up(name)) for name, place in _PLACES.items())
+
+    def _is_up(self, name: str) -> bool:
+        return self.bus.get(unit_path(name), UNIT, "ActiveState") not in ("inactive", "failed")
 
     def note(self, message) -> None:
         units = {unit_path(name): name for name in self.names}
@@ -361,7 +382,8 @@ class Looker:
 
     def _cursor(self) -> str:
         done = subprocess.run(["journalctl", "-n1", "-o", "export", "--no-pager"], capture_output=True, check=False)
-        return next((line.partition(b"=")[2].decode() for line in done.stdout.splitlines() if line.startswith(b"__CURSOR=")), "")
+        lines = [line for line in done.stdout.splitlines() if line.startswith(b"__CURSOR=")]
+        return lines[0].partition(b"=")[2].decode() if lines else ""
 
     def _log(self, since: str) -> None:
         """What the manager, and then what mount(8) wrote about the units since then: which of two processes' lines comes
