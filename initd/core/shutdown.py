@@ -49,7 +49,8 @@ ACTIONS: dict[EmergencyAction, tuple[str, Stage]] = {
     EmergencyAction.REBOOT_IMMEDIATE: ("reboot", Stage.KILLING),
 }
 
-#: Signal → verb; the RTMIN ones as systemd(1), SIGNALS (+7 and +17: of 254). SIGTERM ends us, which systemd's does not (it re-executes).
+#: Signal → verb; the RTMIN ones as systemd(1), SIGNALS (+7 and +17: of 254). SIGTERM ends us, which systemd's does not (it
+#: re-executes).
 VERB_OF_SIGNAL = {
     "TERM": "poweroff",
     "INT": "poweroff",
