@@ -30,7 +30,7 @@ _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
 #: Sections of unit types that the manager does not run: none of their directives has an effect.
 NOT_RUN = {
-    "Automount": "a container may not mount",
+    "Automount": "automount points are not set up: they need /dev/autofs, which containers do not have by default",
     "Swap": "swap is the host's",
 }
 #: Groups where a value that is the default is the same as no directive at all.
