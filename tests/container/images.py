@@ -34,7 +34,7 @@ LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
 KEPT = 40
 
 #: What an image is built from in the source tree; what else changes, no image notices.
-_PACKAGED = ("initd", "units", "debian", "LICENSE")
+_PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
 _NOT_PACKAGED = {"__pycache__", "pyinit", "manpages", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
 _NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
 
