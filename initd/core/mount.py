@@ -108,7 +108,7 @@ def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     elif machine.state is _S.CLEANING:
         _enter_signal(unit, _S.UNMOUNTING_SIGKILL, MountResult.SUCCESS, turn)
     elif machine.state is _S.MOUNTED:
-        if machine.is_given and not has_file(unit) and world.shutdown.stage is not Stage.NONE:
+        if machine.is_given and world.shutdown.stage is not Stage.NONE:
             # Whoever made the container takes it away, mounts and all, and often only they may.
             return Outcome.ALREADY
         machine.n_unmounts = 0
