@@ -352,9 +352,11 @@ class Looker:
             has_jobs = bool(self.bus.ask("ListJobs")[0]) or not self._knows()
             signals = self.bus._signals[:]
             self.bus._signals.clear()
+            said = len(self.said)
             for message in signals:
                 self.note(message)
-            if signals or has_jobs and self.is_patient:
+            # That units come and go is no news: they do so for being asked about.
+            if len(self.said) > said or has_jobs and self.is_patient:
                 quiet_since = time.monotonic()
             time.sleep(0.01)
         self.is_patient = True
