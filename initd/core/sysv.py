@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from initd.core import unitname
 from initd.core.generated import LATE, Generated, wants
-from initd.core.initscript import InitScript
+from initd.core.initscript import InitScript, parse_script
 from initd.core.record import Record
 
 TYPE_CHECKING = False
@@ -34,6 +34,10 @@ class Script(Record):
 
     path: str
     content: InitScript
+
+
+def parse(path: str, text: str) -> Script:
+    return Script(path, parse_script(text))
 
 
 class _Service:
