@@ -64,7 +64,7 @@ class Generators:
         self._queue: list[str] = []
         self._said: OwnedFd | None = None
         self._output: shell.Output | None = None
-        self._is_first = True
+        self._is_boot = False
         self._then: list[Callable[[], None]] = []
         self._next: list[Callable[[], None]] = []
 
@@ -72,11 +72,12 @@ class Generators:
     def is_running(self) -> bool:
         return bool(self._then)
 
-    def begin(self, then: Callable[[], None]) -> None:
-        """Run them all; `then` is called when it is done."""
+    def begin(self, then: Callable[[], None], is_boot: bool = False) -> None:
+        """Run them all; `then` is called when it is done. At a boot, nothing is in force yet."""
         if self.is_running:
             self._next.append(then)
         else:
+            self._is_boot = is_boot
             self._begin([then])
 
     def _begin(self, then: list[Callable[[], None]]) -> None:
@@ -108,7 +109,7 @@ class Generators:
     def _run_all(self) -> None:
         paths, taken = generation.choose(shell.list_generators(generation.GENERATORS))
         made = self._built_in(taken)
-        output = shell.Output(self._is_first)
+        output = shell.Output(self._is_boot)
         if not (paths or made or output.is_anything_in_force):
             self._finish()  # the usual case: nothing to make, and nothing to take away
             return
@@ -192,7 +193,7 @@ class Generators:
         output, self._output = self._output, None
         for problem in output.publish() if output is not None else ():
             self._say(LOG_ERR, problem)
-        self._is_first = False
+        self._is_boot = False
         self._deadline_usec = None
         then, self._then = self._then, []
         for each in then:

@@ -116,7 +116,8 @@ def parse_script(text: str) -> InitScript:
     reader = _Reader()
     for line in text.split("\n"):
         reader.state(line.strip())
+    said = {name: tuple(lines) for name, lines in reader.lists.items()}
     return InitScript(
         reader.has_header, reader.short or reader.chkconfig or reader.long, reader.pid_file,
-        *(tuple(reader.lists[name]) for name in ("provides", "after", "before")), reader.can_reload,
+        said["provides"], said["after"], said["before"], reader.can_reload,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RUN = "/run/systemd"
 #: Below RUN: where output is until it is whole, while another is in force.
 STAGED = ".generating"
+_NATIVE = tuple(directory for directory in SEARCH_PATH if not directory.startswith(RUN + "/generator"))
 _JOURNAL = "/run/systemd/journal/stdout"
 #: An environment generator that writes more than this has lost its mind.
 OUTPUT_MAX = 1 << 20
@@ -84,7 +85,7 @@ def list_runlevel_links(root: str = "") -> list[tuple[str, str]]:
 
 def is_native(unit: str) -> bool:
     """Whether there is a unit of this very name that no generator has made, a mask or an alias as well."""
-    return any(os.path.lexists(f"{directory}/{unit}") for directory in SEARCH_PATH if not directory.startswith(f"{RUN}/generator"))
+    return any(os.path.lexists(f"{directory}/{unit}") for directory in _NATIVE)
 
 
 def read_script(path: str) -> str | None:
@@ -132,7 +133,7 @@ class Running:
                            else (os.POSIX_SPAWN_DUP2, source, target))
         try:
             pid = os.posix_spawn(path, [path, *arguments], dict(environment), file_actions=actions, setpgroup=0, setsigmask=(),
-                                 setsigdef=(_signal.SIGPIPE,))
+                                 setsigdef=(_signal.SIGPIPE, _signal.SIGXFSZ))
         finally:
             if journal is not None:
                 journal.close()
@@ -187,9 +188,9 @@ def read_output(output: OwnedFd) -> str:
 class Output:
     """The three directories, while they are filled: in place where nothing is in force yet, else beside what is."""
 
-    def __init__(self, is_first: bool, run: str = RUN) -> None:
+    def __init__(self, is_boot: bool, run: str = RUN) -> None:
         self._run = run
-        self._base = run if is_first else f"{run}/{STAGED}"
+        self._base = run if is_boot else f"{run}/{STAGED}"
         self.paths = tuple(f"{self._base}/{name}" for name in DIRECTORIES)
 
     @property

@@ -56,7 +56,8 @@ _HEADERS = {
     "begin-less": f"###BEGIN INIT INFO\n# Required-Start: b\n{_END}",
     "begin-lower": f"### begin init info\n# Required-Start: b\n{_END}",
     "begin-space": "### BEGIN INIT INFO   \n# Required-Start: b\n### END INIT INFO  \n# Required-Start: z\n",
-    "keys": f"{_BEGIN}## Required-Start: b\n# Required-Start b\n#Required-Start : c\n# Required-Start:d\n# REQUIRED-start: e\n{_END}",
+    "keys": f"{_BEGIN}## Required-Start: b\n# Required-Start b\n#Required-Start : c\n# Required-Start:d\n"
+            f"# REQUIRED-start: e\n{_END}",
     "long": f"{_BEGIN}# Description: x\n#   y\n#\tz\n#w\n# v\n{_END}",
     "long-later": f"{_BEGIN}# Description:   \n#    deep text  \n#     more\n{_END}",
     "long-ends": f"{_BEGIN}# Description: x\n# Required-Start: b\n#  more\n{_END}",
@@ -75,38 +76,42 @@ _HEADERS = {
     "long-line": "#" + "x" * 5000 + f"\n{_BEGIN}# Required-Start: b\n{_END}",
     "empty": "",
 }
+_UMLAUT = "\N{LATIN SMALL LETTER U WITH DIAERESIS}"
 _FACILITIES = (
     "network", "named", "time", "remote_fs", "portmap", "syslog", "local_fs", "all", "mail", "null", "$network", "$named",
     "$time", "$remote_fs", "$portmap", "$syslog", "$local_fs", "$all", "$mail", "$x-display-manager",
     "$mail-transport-agent", "$httpd", "$boot", "boot", "$foo.service", "$network.target", "foo.target", "a.socket",
-    "b.wants", "/dev/x", "/b", "a/c", "/etc/../a b", "x.", "..", "-", "$", "$$", "$a/b", "a@", "\N{LATIN SMALL LETTER U WITH DIAERESIS}",
-    "x%y", "remote-fs", "network.sh", "$named.sh",
+    "b.wants", "/dev/x", "/b", "a/c", "/etc/../a b", "x.", "..", "-", "$", "$$", "$a/b", "a@", _UMLAUT, "x%y",
+    "remote-fs", "network.sh", "$named.sh",
 )  # fmt: skip
 _PLAIN = header()
 
 CASES = (
     Case("no header", {"a": _SHELL}, (("2", "S01a"),)),
-    Case("runlevels", {"a": _PLAIN}, (
-        ("2", "S20a"), ("3", "S30a"), ("4", "K30a"), ("5", "S05a"), ("0", "K10a"), ("S", "S10a"), ("1", "S01a"), ("6", "S01a"))),
+    Case("runlevels", {"a": _PLAIN},
+         (("2", "S20a"), ("3", "S30a"), ("4", "K30a"), ("5", "S05a"), ("0", "K10a"), ("S", "S10a"), ("1", "S01a"),
+          ("6", "S01a"))),
     Case("numbers", {"a": _PLAIN, "b": _PLAIN, "c": _SHELL}, (("2", "S20a"), ("2", "S30b"), ("2", "S25c"))),
     Case("numbers of several runlevels", dict.fromkeys("abc", _SHELL), (
         ("2", "S20a"), ("3", "S30a"), ("2", "S25b"), ("4", "S10c"), ("5", "S99c"))),
     Case("equal numbers", dict.fromkeys("abc", _SHELL), (("2", "S20a"), ("2", "S20b"), ("0", "K20c"))),
     Case("numbers of rcS", {"a": _SHELL, "b": _PLAIN, "c": _SHELL}, (
         ("2", "S50a"), ("2", "S10b"), ("2", "S30c"), ("S", "S01c"), ("1", "S05c"))),
-    Case("odd links", {"a.sh": _SHELL, "b": _SHELL}, (
-        ("2", "S01a"), ("3", "S02a.sh"), ("2", "S+1b"), ("3", "S 1b"), ("4", "Sa1b"), ("5", "s05b"), ("2", "S1b"), ("2", "S003b"))),
+    Case("odd links", {"a.sh": _SHELL, "b": _SHELL},
+         (("2", "S01a"), ("3", "S02a.sh"), ("2", "S+1b"), ("3", "S 1b"), ("4", "Sa1b"), ("5", "s05b"), ("2", "S1b"),
+          ("2", "S003b"))),
     Case("links to nothing", {"a": _SHELL}, (("2", "S01zz"),)),
-    Case("provides", {"a": header(Provides="a x y $named $network $mail foo.service zz.target b bar@x w.sh")}, (("2", "S01a"),)),
+    Case("provides", {"a": header(Provides="a x y $named $network $mail foo.service zz.target b bar@x w.sh")},
+         (("2", "S01a"),)),
     Case("requires", {"a": header(
         Required_Start="$network $remote_fs $syslog $named $time $portmap $all $local_fs b $unknown c.sh boot x.service",
         Should_Start="d", X_Start_Before="e $mail-transport-agent $network", X_Start_After="f $time", Required_Stop="g")}),
     Case("shell suffix", {"a.sh": header(Provides="b a"), "c": header(Required_Start="b a.sh"), "d.sh.sh": _PLAIN},
          (("2", "S01a.sh"),)),
-    Case("names", {name: _SHELL for name in (
-        "i j", "k@x", "l@", "p:", "q.service", "\N{LATIN SMALL LETTER U WITH DIAERESIS}", "p%x", "d$x", 'q"x', "s;x", "README")},
-        (("2", "S01i j"), ("3", "S01p%x"))),
-    Case("backups", dict.fromkeys(("a~", ".b", "c.dpkg-old", "d.rpmsave", "e.swp", "f.bak", "g.orig", "h.dpkg-new", "i.ucf-dist"), _SHELL)),
+    Case("names", dict.fromkeys(("i j", "k@x", "l@", "p:", "q.service", _UMLAUT, "p%x", "d$x", 'q"x', "s;x", "README"), _SHELL),
+         (("2", "S01i j"), ("3", "S01p%x"))),
+    Case("backups", dict.fromkeys(
+        ("a~", ".b", "c.dpkg-old", "d.rpmsave", "e.swp", "f.bak", "g.orig", "h.dpkg-new", "i.ucf-dist"), _SHELL)),
     Case("native units", {"a": header(Provides="aa"), "b": header(Required_Start="a aa"), "c.sh": _SHELL, "d": _SHELL},
          (("2", "S01a"), ("2", "S01d")), ("a.service", "c.service", "d.socket")),
     Case("native unit of an alias", {"a": header(Provides="aa")}, (), ("aa.service",)),
