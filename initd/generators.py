@@ -65,6 +65,8 @@ class Generators:
         self._said: OwnedFd | None = None
         self._output: shell.Output | None = None
         self._is_boot = False
+        #: Init scripts that were told of.
+        self._told: set[str] = set()
         self._then: list[Callable[[], None]] = []
         self._next: list[Callable[[], None]] = []
 
@@ -142,7 +144,7 @@ class Generators:
 
             made += plan_gettys(self._container.get("container_ttys", ""), os.path.exists("/dev/console"))
         if generation.SYSV not in taken:
-            made += plan_init_scripts(self._say)
+            made += plan_init_scripts(self._say, self._told)
         return made
 
     # --- what is heard of them -----------------------------------------------------------------------------------------
@@ -203,8 +205,8 @@ class Generators:
             self._begin(following)
 
 
-def plan_init_scripts(say: Say) -> list[Generated]:
-    """Units for the scripts in /etc/init.d that have none."""
+def plan_init_scripts(say: Say, told: set[str]) -> list[Generated]:
+    """Units for the scripts in /etc/init.d that have none; of each is told once."""
     files = shell.list_init_scripts()
     if not files:
         return []
@@ -219,6 +221,8 @@ def plan_init_scripts(say: Say) -> list[Generated]:
                 say(LOG_WARNING, f"{path} cannot be read, no unit is made of it.")
             else:
                 scripts[unit] = sysv.parse(path, text)
-                say(LOG_NOTICE, f"{path} has no unit, one is made of it.")
+                if path not in told:
+                    say(LOG_NOTICE, f"{path} has no unit, one is made of it.")
+                told.add(path)
     return sysv.plan_units(scripts, shell.list_runlevel_links()) if scripts else []
 

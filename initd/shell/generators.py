@@ -17,7 +17,7 @@ from initd.core.conditions import is_leftover
 from initd.core.generated import DIRECTORIES
 from initd.core.generation import MASK, PARENTS, PROGRAM
 from initd.shell.fds import OwnedFd, open_memory_file
-from initd.shell.unitdirs import SEARCH_PATH
+from initd.shell.unitdirs import NATIVE_PATH
 from initd.wire.journal import StreamHeader, encode_header
 
 TYPE_CHECKING = False
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 RUN = "/run/systemd"
 #: Below RUN: where output is until it is whole, while another is in force.
 STAGED = ".generating"
-_NATIVE = tuple(directory for directory in SEARCH_PATH if not directory.startswith(RUN + "/generator"))
 _JOURNAL = "/run/systemd/journal/stdout"
 #: An environment generator that writes more than this has lost its mind.
 OUTPUT_MAX = 1 << 20
@@ -85,7 +84,7 @@ def list_runlevel_links(root: str = "") -> list[tuple[str, str]]:
 
 def is_native(unit: str) -> bool:
     """Whether there is a unit of this very name that no generator has made, a mask or an alias as well."""
-    return any(os.path.lexists(f"{directory}/{unit}") for directory in _NATIVE)
+    return any(os.path.lexists(f"{directory}/{unit}") for directory in NATIVE_PATH)
 
 
 def read_script(path: str) -> str | None:
