@@ -166,7 +166,7 @@ def plan_debug(command: KernelCommand, directory: str = "/lib/systemd/system") -
     made += [wants(EARLY, target, name, f"{directory}/{name}") for name in dict.fromkeys(wanted)]
     if command.shell and command.shell != "/dev/tty9":
         text = (f"[Unit]\nDescription=Early root shell on {command.shell} FOR DEBUGGING ONLY\nConditionPathExists=\n"
-                f"ConditionPathExists={command.shell}\n[Service]\nTTYPath={command.shell}\n")
+                f"[Service]\nTTYPath={command.shell}\n")
         made.append(Generated(EARLY, f"{_SHELL}.d/50-tty.conf", text))
     return made
 

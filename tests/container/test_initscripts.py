@@ -1,4 +1,4 @@
-"""Packages with nothing but an init script, and scripts that end in many ways: what is said of them is what real systemd says."""
+"""Packages with nothing but an init script, and scripts that end in many ways: systemctl says what it says under systemd."""
 
 from __future__ import annotations
 

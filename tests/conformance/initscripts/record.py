@@ -20,7 +20,8 @@ def main(arguments: list[str]) -> int:
         machine.start().wait_until_booted()
         lines = play(machine)
         if is_ours:
-            print("\n".join(difflib.unified_diff(ANSWERS.read_text().splitlines(), lines, "systemd", "pyinit", lineterm="", n=6)))
+            theirs = ANSWERS.read_text().splitlines()
+            print("\n".join(difflib.unified_diff(theirs, lines, "systemd", "pyinit", lineterm="", n=6)))
             return 0
         version = machine.exec("systemctl", "--version").stdout.splitlines()[0]
         ANSWERS.write_text("\n".join([f"# {version}", *lines, ""]))
