@@ -48,8 +48,8 @@ _MODULES = (
 #: Of a unit, what its files say, or what is told apart from the rest.
 _NOT_SAVED = frozenset(("name", "names", "type", "number", "definition", "dependencies", "machine"))
 _OF_WORLD = (
-    "environment", "boot_times", "is_booting", "foreground", "was_exit_code_set", "standing", "may_hold_garbage",
-    "is_idle_released", "seed", "invocations", "drawn",
+    "own_environment", "client_environment", "boot_times", "is_booting", "foreground", "was_exit_code_set", "standing",
+    "may_hold_garbage", "is_idle_released", "seed", "invocations", "drawn",
 )
 
 
