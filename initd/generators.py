@@ -144,7 +144,7 @@ class Generators:
             from initd.core.kernelcommand import plan_gettys
 
             made += plan_gettys(self._container.get("container_ttys", ""), os.path.exists("/dev/console"))
-        if generation.FSTAB not in taken and os.path.exists(_FSTAB):
+        if generation.FSTAB not in taken and shell.says_something(_FSTAB):
             made += plan_fstab(self._say)
         if generation.SYSV not in taken:
             made += plan_init_scripts(self._say, self._told)
