@@ -59,7 +59,7 @@ def test_what_the_container_came_with_has_units(machine):
     assert shown["Where"] == "/etc/hosts" and shown["SourcePath"] == "/proc/self/mountinfo" and shown["What"]
     assert (shown["After"].split().sort(), shown["Slice"]) == (
         "-.mount local-fs-pre.target system.slice systemd-journald.socket".split().sort(), "system.slice")
-    assert shown["Conflicts"] == "umount.target" and shown["NeedDaemonReload"] == "no" and not shown["FragmentPath"]
+    assert shown["Conflicts"] == "umount.target" and shown["NeedDaemonReload"] == "no" and not shown.get("FragmentPath")
     assert "Where: /etc/hosts\n       What: " in machine.systemctl("status", "etc-hosts.mount")
 
 
@@ -68,7 +68,7 @@ def test_a_manager_that_takes_over_knows_what_is_mounted(machine):
     machine.systemctl("daemon-reexec")
     assert machine.show("etc-hosts.mount", "ActiveEnterTimestampMonotonic") == began
     machine.systemctl("daemon-reload")
-    assert machine.systemctl("is-active", "etc-hosts.mount", "-.mount") == "active\nactive\n"
+    assert machine.systemctl("is-active", "--", "etc-hosts.mount", "-.mount") == "active\nactive\n"
 
 
 def test_a_mount_under_way_outlives_daemon_reexec(boot):

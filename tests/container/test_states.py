@@ -73,7 +73,7 @@ def test_states_of_the_system_one_after_the_other(boot):
 
 def test_waiting_for_the_end_of_the_boot(boot):
     container = boot(Image(("dbus",)), before=lambda machine: (put_units(machine), machine.put(
-        "/etc/systemd/system/multi-user.target.wants/slow.service", UNITS["slow.service"])))
+        "/etc/systemd/system/multi-user.target.d/slow.conf", "[Unit]\nWants=slow.service\n")))
     container.wait_until("it has begun", lambda: state(container)[1] == "starting")
     script = "systemctl is-system-running --wait > /tmp/said & echo go > /tmp/go; wait; cat /tmp/said"
     waits = container.exec("sh", "-c", script)

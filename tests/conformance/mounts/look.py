@@ -70,9 +70,9 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         _mount("What=none\nType=look\nTimeoutSec=20\n"),
         ("helper mount.look exec sleep 100", "begin", "stop", "show")),
     "mounting-times-out": (
-        _mount("What=none\nType=look\nTimeoutSec=300ms\n"), ("helper mount.look exec sleep 100", "start", "show")),
+        _mount("What=none\nType=look\nTimeoutSec=1500ms\n"), ("helper mount.look exec sleep 100", "start", "show")),
     "deaf-mounting-times-out": (
-        _mount("What=none\nType=look\nTimeoutSec=300ms\n"),
+        _mount("What=none\nType=look\nTimeoutSec=1500ms\n"),
         ("helper mount.look trap '' TERM; while :; do sleep 0.1; done", "start", "show")),
     "stopped-while-it-remounts": (
         _mount("What=none\nType=look\nTimeoutSec=20\n"),
@@ -80,17 +80,17 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
          "begin-reload", "stop",
          "show")),
     "remounting-times-out": (
-        _mount("What=none\nType=look\nTimeoutSec=300ms\n"),
+        _mount("What=none\nType=look\nTimeoutSec=1500ms\n"),
         ("helper mount.look mount -i -t tmpfs none /look/a", "start", "helper mount.look exec sleep 100",
          "reload", "show", "stop")),
     "deaf-umount-times-out": (
-        _mount(_TMPFS + "TimeoutSec=300ms\n"),
+        _mount(_TMPFS + "TimeoutSec=1500ms\n"),
         ("start", "umount trap '' TERM; while :; do sleep 0.1; done", "stop", "show", "umount", "stop")),
     "deaf-umount-is-not-killed": (
-        _mount(_TMPFS + "TimeoutSec=300ms\nSendSIGKILL=no\n"),
+        _mount(_TMPFS + "TimeoutSec=1500ms\nSendSIGKILL=no\n"),
         ("start", "umount trap '' TERM; while :; do sleep 0.1; done", "stop", "show", "umount", "kill all", "stop")),
     "no-kill": (
-        _mount("What=none\nType=look\nTimeoutSec=300ms\nKillMode=none\n"),
+        _mount("What=none\nType=look\nTimeoutSec=1500ms\nKillMode=none\n"),
         ("helper mount.look exec sleep 100", "start", "show")),
     "restart-while-it-unmounts": (
         _mount(),
@@ -103,7 +103,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "umount-does-nothing": (_mount(), ("start", "umount exit 0", "stop", "show", "umount", "stop")),
     "umount-fails": (_mount(), ("start", "umount echo no >&2; exit 5", "stop", "show", "umount", "stop")),
     "umount-times-out": (
-        _mount(_TMPFS + "TimeoutSec=300ms\n"), ("start", "umount exec sleep 100", "stop", "show", "umount", "stop", "show")),
+        _mount(_TMPFS + "TimeoutSec=1500ms\n"), ("start", "umount exec sleep 100", "stop", "show", "umount", "stop", "show")),
     "busy": (_mount(), ("start", "hold /look/a", "stop", "show", "release", "stop", "show")),
     "twice": (_mount(), ("start", "sh mount -t tmpfs again /look/a", "show", "stop", "show")),
     "unmounted-by-somebody": (_mount(), ("start", "sh umount /look/a", "show", "start", "stop")),
@@ -180,7 +180,7 @@ class Looker:
 
     def case(self, name: str) -> list[str]:
         files, steps = CASES[name]
-        self.said, self.names = [], tuple({*files, "look-a.mount", "look-b.mount"})
+        self.said, self.names = [], tuple(sorted({*files, "look-a.mount", "look-b.mount"}))
         for unit, text in files.items():
             self._write(unit, text)
         self.bus.ask("Reload")
@@ -359,7 +359,21 @@ class Looker:
             if len(self.said) > said or has_jobs and self.is_patient:
                 quiet_since = time.monotonic()
             time.sleep(0.01)
+        if self.is_patient:
+            self._note_states()
         self.is_patient = True
+
+    def _note_states(self) -> None:
+        """What is so, whether or not it was told: systemd takes its time to tell of what nobody has asked for."""
+        for name in self.names:
+            if name.endswith(("mount", "swap")):
+                path = unit_path(name)
+                self._note_state(name, *(self.bus.get(path, UNIT, each) for each in ("ActiveState", "SubState")))
+
+    def _note_state(self, name: str, active: str, sub: str) -> None:
+        earlier = [each for each in self.said if each.startswith(name + " ")] or [f"{name} inactive dead"]
+        if earlier[-1] != f"{name} {active} {sub}":
+            self.said.append(f"{name} {active} {sub}")
 
     def _knows(self) -> bool:
         """The manager has heard what is mounted (systemd lets it wait where there is much to hear)."""
@@ -375,10 +389,7 @@ class Looker:
         if message.interface == PROPERTIES and message.path in units:
             changed = {key: value for key, (_, value) in message.body[1].items()}
             if message.body[0] == UNIT and "ActiveState" in changed:
-                line = f"{units[message.path]} {changed['ActiveState']} {changed['SubState']}"
-                earlier = [each for each in self.said if each.startswith(units[message.path] + " ")]
-                if (earlier or [f"{units[message.path]} inactive dead"])[-1] != line:
-                    self.said.append(line)
+                self._note_state(units[message.path], changed["ActiveState"], changed["SubState"])
         elif message.interface == MANAGER and message.member == "JobRemoved" and message.body[2] in self.names:
             self.said.append(f"job {message.body[2]} {message.body[3]}")
 
