@@ -9,10 +9,9 @@ UNITS = {
     "alone.service": "[Service]\nExecStart=/bin/sleep infinity\n",
     "alone.target": "[Unit]\nAllowIsolate=yes\nWants=alone.service\n",
     "false.service": "[Service]\nType=oneshot\nExecStart=/bin/false\n",
-    "slow.service": "[Unit]\nDefaultDependencies=no\nBefore=multi-user.target\n"
+    "slow.service": "[Unit]\nDefaultDependencies=no\n"
                     "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
-                    "ExecStart=/bin/sh -c 'until test -e /tmp/go; do sleep .1; done'\n"
-                    "[Install]\nWantedBy=multi-user.target\n",
+                    "ExecStart=/bin/sh -c 'until test -e /tmp/go; do sleep .1; done'\n",
 }
 
 
@@ -73,7 +72,7 @@ def test_states_of_the_system_one_after_the_other(boot):
 
 def test_waiting_for_the_end_of_the_boot(boot):
     container = boot(Image(("dbus",)), before=lambda machine: (put_units(machine), machine.put(
-        "/etc/systemd/system/multi-user.target.d/slow.conf", "[Unit]\nWants=slow.service\n")))
+        "/etc/systemd/system/getty.target", "[Unit]\nWants=slow.service\n")))  # one that every boot wants
     container.wait_until("it has begun", lambda: state(container)[1] == "starting")
     script = "systemctl is-system-running --wait > /tmp/said & echo go > /tmp/go; wait; cat /tmp/said"
     waits = container.exec("sh", "-c", script)
