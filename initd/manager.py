@@ -43,7 +43,7 @@ from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
 from initd.mountlink import MountLink
 from initd.options import Options
-from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
+from initd.shell import bootfiles, cgroup, limits, machine, successor, utmp, zones
 from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
@@ -284,6 +284,8 @@ class Manager:
                 self.generators.begin(self.handover.ask)
             elif isinstance(effect, ef.StartupFinished):
                 bootfiles.end_first_boot("/")
+                if self.container.is_pid_1:
+                    utmp.end_boot(self._is_up, now().realtime_usec)
 
     def _report_bug(self, what: str, error: Exception) -> None:
         import traceback
@@ -314,6 +316,9 @@ class Manager:
                 missing = graph.missing()
         finally:
             gc.enable()
+
+    def _is_up(self, name: str) -> bool:
+        return name in self.engine.units and self.engine.units[name].active_state.is_up
 
     def load_one(self, name: str) -> Unit:
         self.load(name)
@@ -468,9 +473,11 @@ class Manager:
         machine_id, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ), wanted)
         self.engine.world.machine_id = self.facts.machine_id = machine_id
         self.facts.load = self.units.facts = self.units.facts.replace(machine_id=machine_id)
+        if self.container.is_pid_1:
+            utmp.begin_boot(now().realtime_usec)
         unbound = self.journal.open()
         self.journal_keeper.start()
-        self.tell([*problems, *more, *self._early])
+        self.tell([*problems, *more, *bootfiles.missing_tools("/"), *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
         try:

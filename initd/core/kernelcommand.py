@@ -176,8 +176,7 @@ def plan_gettys(terminals: str, has_console: bool, directory: str = "/lib/system
     made = []
     if has_console:
         made.append(wants(NORMAL, "getty.target", "console-getty.service", f"{directory}/console-getty.service"))
-    for word in dict.fromkeys(terminals.split()):
-        name = word.removeprefix("/dev/").removeprefix("pts/")
+    for name in dict.fromkeys(word.removeprefix("/dev/").removeprefix("pts/") for word in terminals.split()):
         if name.isdecimal() and name.isascii():
             unit = f"container-getty@{name}.service"
             made.append(wants(NORMAL, "getty.target", unit, f"{directory}/container-getty@.service"))

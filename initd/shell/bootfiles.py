@@ -29,6 +29,10 @@ _LAYOUT = (
 #: Marks of a container's runtime, kept even where they are plain files.
 _KEPT = (".containerenv", "host", "secrets")
 
+_TOOLS = {
+    "systemd-sysusers": "users and groups of sysusers.d are not made",
+    "systemd-tmpfiles": "files and directories of tmpfiles.d are neither made nor cleaned up",
+}
 _MARKER = "/run/systemd/system"
 _FIRST_BOOT = "/run/systemd/first-boot"
 
@@ -98,6 +102,15 @@ def is_first_boot(root: str = "/") -> bool:
 def end_first_boot(root: str = "/") -> None:
     """The boot has come to its end: ConditionFirstBoot= does not hold any more."""
     _unlink(root.rstrip("/") + _FIRST_BOOT)
+
+
+def missing_tools(root: str = "/") -> list[Diagnostic]:
+    """What this boot will not do, as nobody has installed who does it."""
+    return [
+        Diagnostic(LOG_NOTICE, tool, 0, f"is not installed: {what} (Debian: systemd-standalone-{tool.rpartition('-')[2]})")
+        for tool, what in _TOOLS.items()
+        if not any(os.access(f"{root.rstrip('/')}/{directory}/{tool}", os.X_OK) for directory in ("bin", "usr/bin"))
+    ]
 
 
 def mark_booted(root: str = "/") -> list[Diagnostic]:

@@ -81,7 +81,8 @@ def test_nobody_waits_for_a_generator_that_hangs(booted):
     container.systemctl("restart", "made")
     container.exec("rm", "/run/hold")
     container.wait_until("the link is in force", lambda: container.show("also", "Id") == "made.service")
-    assert container.exec("readlink", "/run/systemd/generator/also.service").stdout.strip() == "/run/systemd/generator/made.service"
+    made = "/run/systemd/generator/made.service"
+    assert container.exec("readlink", "/run/systemd/generator/also.service").stdout.strip() == made
     container.wait_until("another manager has taken over", lambda: "Reexecuting." in container.logs())
     assert container.show("made", "ActiveState") == "active"
 
