@@ -162,9 +162,10 @@ _SHOWN = ("ActiveState", "SubState", "Result", "What", "Where", "Options", "Type
           "FragmentPath", "CanStart", "CanStop", "CanReload", "TimeoutIdleUSec")
 _PLACES = {"look-a.mount": "/look/a", "look-b.mount": "/look/b"}
 _DEPENDENCIES = ("Requires", "RequiresMountsFor", "After", "BoundBy", "Wants")
-#: What pyinit does not say of any unit.
+#: What pyinit does not say of any unit, and whether a script's sleep(1) was there at the moment of a signal.
 _OF_SYSTEMD_ALONE = re.compile(
-    r"^$|^Killed$|left-over process|This usually indicates|remains running after|on client request\.|KillMode=none")
+    r"^$|^Killed$|left-over process|This usually indicates|remains running after|on client request\.|KillMode=none"
+    r"|Killing process \d+ \(sleep\)")
 _WANTED = re.compile(r"(MESSAGE|PRIORITY|_SYSTEMD_UNIT|UNIT|SYSLOG_IDENTIFIER)=(.*)")
 
 
