@@ -81,9 +81,9 @@ def settings_of(unit: Unit) -> TimerSettings:
     return unit.definition.specific
 
 
-def stamp_path(unit: Unit) -> str:
+def stamp_path(unit: Unit, turn: Turn) -> str:
     """Where the last time is kept over the end of the container (systemd.timer(5), Persistent=)."""
-    return f"/var/lib/systemd/timers/stamp-{unit.name}"
+    return f"{turn.places.timer_stamps}/stamp-{unit.name}"
 
 
 # --- start and stop -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     machine.start_time = turn.now
     if settings.persistent:
         machine.is_reading_stamp = True
-        turn.ask(ReadTimerStamp(unit.name, stamp_path(unit)))
+        turn.ask(ReadTimerStamp(unit.name, stamp_path(unit, turn)))
     else:
         enter_waiting(unit, world, turn, is_first=True)
     return Outcome.BEGUN
@@ -247,7 +247,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
         return
     machine.last_trigger = turn.now
     if settings.persistent:
-        turn.ask(TouchTimerStamp(unit.name, stamp_path(unit), turn.now.realtime_usec))
+        turn.ask(TouchTimerStamp(unit.name, stamp_path(unit, turn), turn.now.realtime_usec))
     _set_state(unit, TimerState.RUNNING, turn)
     other = world.graph.get(settings.unit)
     if other is not None and other.job is None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 
 from initd.core.conditions import ARCHITECTURES
+from initd.core.places import SYSTEM, Places
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
 from initd.shell import zones
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 
 
-def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
+def read_facts(container: ContainerLimits, root: str = "", places: Places = SYSTEM) -> LoadFacts:
     """What `core.load` needs; what cannot be found out keeps the default of `LoadFacts`."""
     names = os.uname()
     return LoadFacts(
@@ -33,7 +34,9 @@ def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
         own_limits=container.own_limits,
         is_time_zone=zones.is_zone,
         local_zone_names=zones.local().names(),
-        **_user(container.uid),
+        in_user_mode=not places.is_init,
+        **places.directories,
+        **read_user(container.uid),
     )
 
 
@@ -45,7 +48,8 @@ def read_line(path: str) -> str:
         return ""
 
 
-def _user(uid: int) -> dict[str, str]:
+def read_user(uid: int) -> dict[str, str]:
+    """What the user database has of somebody, by the fields of `LoadFacts`."""
     import grp
     import pwd
 
