@@ -372,7 +372,8 @@ class Manager:
                 self.clients.tell_unit_files_changed()
 
         try:
-            self.backlog.begin(carry_out(order, self.places), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
+            self.backlog.begin(
+                carry_out(order, self.places), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
         except TooManyChores:
             caller.answer(Error("org.freedesktop.DBus.Error.LimitsExceeded", "Too many questions at a time, ask again."))
 

@@ -69,8 +69,8 @@ def test_links_lead_to_units_beside_them():
 
 
 def test_wants_directories_belong_to_units():
-    for directory in UNITS.iterdir():
-        if directory.is_dir():
+    for directory in [*UNITS.iterdir(), *USER_UNITS.iterdir()]:
+        if directory.is_dir() and directory != USER_UNITS:
             assert (UNITS / directory.stem).is_file() and directory.suffix in (".wants", ".requires"), directory
 
 

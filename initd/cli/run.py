@@ -91,7 +91,7 @@ def _run(options: Options, command: list[str]) -> int:
     from initd.cli.running import Runner
 
     planned = plan(options, command)
-    return Runner(options, Bus()).run(*planned)
+    return Runner(options, Bus(options.places)).run(*planned)
 
 
 def _run_scope(options: Options, command: list[str]) -> int:
@@ -105,8 +105,6 @@ def _run_scope(options: Options, command: list[str]) -> int:
 
 
 def _refuse(options: Options, command: list[str]) -> None:
-    if options.has("user"):
-        raise UsageError("Failed to connect to bus: No medium found")
     if "host" in options.values or options.values.get("machine", ".host") != ".host":
         raise UsageError("systemd-run -H and -M are not supported: pyinit does not log in to other machines.")
     if options.each("timer-property") and not options.has_times:

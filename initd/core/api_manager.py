@@ -391,10 +391,10 @@ METHODS: tuple[Method, ...] = (
     Method("DumpByFileDescriptor", "", "h", lambda call: Order(IN_FILE, (dump(call.view),))),
     Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h",
            lambda call: Order(IN_FILE, (dump(call.view, call.args[0]),))),
-    Method("KExec", "", "", _of_init("KExec is only supported for system managers", _impossible("A container cannot start another kernel.")),
-           True),
-    Method("SwitchRoot", "ss", "", _of_init("Root switching is only supported by system manager", _impossible("A container has no initrd to leave.")),
-           True),
+    Method("KExec", "", "", _of_init(
+        "KExec is only supported for system managers", _impossible("A container cannot start another kernel.")), True),
+    Method("SwitchRoot", "ss", "", _of_init(
+        "Root switching is only supported by system manager", _impossible("A container has no initrd to leave.")), True),
     # Nothing can be marked.
     Method("EnqueueMarkedJobs", "", "ao", lambda call: Return("ao", ([],)), True),
     Method("LookupDynamicUserByName", "s", "u", _dynamic_uid),

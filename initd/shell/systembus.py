@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from initd.shell.backlog import Backlog
-    from initd.core.places import SYSTEM
-from initd.shell.connection import Loop
+    from initd.shell.connection import Loop
 
     Then = Callable[["dbus.Message | None"], None]
 
