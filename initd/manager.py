@@ -142,7 +142,7 @@ class Manager:
         self.engine.world.default_tasks_max = defaults.tasks_max
         self._share_environment()
         self.unit_dirs = UnitDirs(search_path=places.unit_path)
-        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict)
+        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict, places)
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],

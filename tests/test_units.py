@@ -14,6 +14,8 @@ from initd.core.states import LoadState
 from initd.shell.unitdirs import UnitDirs
 
 UNITS = Path(__file__).resolve().parent.parent / "units"
+#: Those of users, and of groups beside another init.
+USER_UNITS = UNITS / "user"
 #: Recorded from Debian's packages; not part of the repository.
 CONFORMANCE = UNITS.parent.parent / "shared" / "conformance"
 #: Dependencies that fail a unit, or fail to stop something, where the other unit does not exist.

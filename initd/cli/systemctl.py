@@ -142,6 +142,8 @@ def _run(words: list[str], options: Options) -> int:
         return usage.print_words(options)
     if options.places is not None and verb in _OF_INIT:
         raise UsageError("Bad action for --user mode.")
+    if options.places is not None and verb == "switch-root":
+        raise UsageError("Failed to switch root: Root switching is only supported by system manager.")
     if verb in _REFUSED:
         *limits, reason = _REFUSED[verb]
         _check_count(arguments, *limits)

@@ -183,8 +183,8 @@ def _complete_exec(draft: Draft, facts: LoadFacts) -> None:
     assert exec_settings is not None
     if exec_settings.dynamic_user:
         _complete_dynamic_user(draft)
-    if facts.in_user_mode and not exec_settings.working_directory:
-        exec_settings.working_directory, exec_settings.working_directory_missing_ok = facts.home, True
+    if facts.working_directory and not exec_settings.working_directory:
+        exec_settings.working_directory, exec_settings.working_directory_missing_ok = facts.working_directory, True
     _drop_capabilities(draft)
     _close_devices(draft)
     is_mount = draft.kind in (UnitType.MOUNT, UnitType.SWAP)

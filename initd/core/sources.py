@@ -70,6 +70,8 @@ class LoadFacts(Record):
 
     #: There is no boot that units wait for: the manager is a user's, or a group's (`core.places`).
     in_user_mode: bool = False
+    #: WorkingDirectory= of units that set none, as far as it is there; "": the root directory.
+    working_directory: str = ""
 
     hostname: str = "localhost"
     pretty_hostname: str = ""

@@ -65,6 +65,9 @@ def probe() -> ContainerLimits:
     status = parse_status(read_small("/proc/self/status"))
     limits = {_NAMES[name]: limit for name, limit in parse_limits(limits_text).items() if name in _NAMES}
     hard = {name: limit[1] for name, limit in limits.items()}
+    own_tag = parse_tag(limits_text)
+    if own_tag is not None:
+        limits["rttime"] = (hard["rttime"], hard["rttime"])  # a tag is no limit
     return ContainerLimits(
         is_pid_1=os.getpid() == 1,
         uid=os.geteuid(),
@@ -75,7 +78,7 @@ def probe() -> ContainerLimits:
         seccomp_mode=int(status["Seccomp"]) if "Seccomp" in status else None,
         hard_limits=hard,
         own_limits={name: (_or_infinity(limit[0]), _or_infinity(limit[1])) for name, limit in limits.items()},
-        tag_base=choose_tag_base(parse_tag(limits_text), hard.get("rttime"), os.getpid()),
+        tag_base=choose_tag_base(own_tag, hard.get("rttime"), os.getpid()),
     )
 
 

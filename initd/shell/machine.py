@@ -16,7 +16,7 @@ from initd.shell.limits import ContainerLimits
 
 def read_facts(container: ContainerLimits, root: str = "", places: Places = SYSTEM) -> LoadFacts:
     """What `core.load` needs; what cannot be found out keeps the default of `LoadFacts`."""
-    names = os.uname()
+    names, user = os.uname(), read_user(container.uid)
     return LoadFacts(
         hostname=names.nodename,
         machine_id=read_line(root + "/etc/machine-id") or read_line(root + "/run/machine-id"),
@@ -36,7 +36,8 @@ def read_facts(container: ContainerLimits, root: str = "", places: Places = SYST
         local_zone_names=zones.local().names(),
         in_user_mode=not places.is_init,
         **places.directories,
-        **read_user(container.uid),
+        working_directory=user["home"] if places.mode == "user" else "",
+        **user,
     )
 
 

@@ -236,6 +236,12 @@ class Spawner:
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
 
+    def _resolve(self, settings: ExecSettings, unit: str) -> users.Credentials:
+        """UserError where there is nobody of that name, or nobody can be made up: that is not a user's to do."""
+        if settings.dynamic_user and self.facts.places.mode == "user" and self.facts.uid != 0:
+            raise users.UserError(users.EXIT_USER, "USER", settings.user)
+        return users.resolve(settings, unit, self.dynamic_users)
+
     def owner(self, unit: str, settings: ExecSettings) -> tuple[int, int]:
         """Uid and gid that the unit's processes get, -1 where that is the manager's own, or nobody's."""
         try:
@@ -330,7 +336,7 @@ class Spawner:
         failure = None
         credentials = users.Credentials()
         try:
-            credentials = users.resolve(settings, request.unit, self.dynamic_users)
+            credentials = self._resolve(settings, request.unit)
         except users.UserError as error:
             failure = Failure(error.exit_status, error.errno, error.step)
         directories = plan_directories(
@@ -386,7 +392,7 @@ class Spawner:
         if not command.full_privileges:
             context = sandbox.with_filter(_with_privileges(context, settings), settings)
         context = sandbox.with_architectures(context, self.facts.default_settings)
-        return sandbox.with_namespaces(context, request, settings, self.spaces), problems
+        return sandbox.with_namespaces(context, request, settings, self.spaces, self.facts.places.run), problems
 
     def _own_variables(
         self,
