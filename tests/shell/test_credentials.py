@@ -12,7 +12,6 @@ import pytest
 from initd.core.places import Places
 from initd.core.settings import ExecSettings
 from initd.core.sources import DIRECTORY_BASES
-from initd.shell import credentials
 from initd.shell.credentials import directories_of_container, plan_credentials
 from initd.wire.execcontext import Credential
 from tests.shell.conftest import needs_root

@@ -30,7 +30,8 @@ WantedBy=default.target
     "group.service": "[Service]\nType=oneshot\nGroup=root\nExecStart=/bin/true\n",
     "groups.service": "[Service]\nType=oneshot\nSupplementaryGroups=adm\nExecStart=/bin/true\n",
     "dynamic.service": "[Service]\nType=oneshot\nDynamicUser=yes\nExecStart=/bin/true\n",
-    "sandboxed.service": "[Service]\nType=oneshot\nPrivateTmp=yes\nProtectSystem=strict\nPrivateNetwork=yes\nExecStart=/bin/true\n",
+    "sandboxed.service": "[Service]\nType=oneshot\nPrivateTmp=yes\nProtectSystem=strict\nPrivateNetwork=yes\n"
+                         "ExecStart=/bin/true\n",
     "action.service": "[Unit]\nFailureAction=poweroff\nSuccessAction=exit\n[Service]\nType=oneshot\nExecStart=/bin/true\n",
     "systems.service": "[Service]\nType=oneshot\nSlice=system.slice\nNice=-5\nExecStart=/bin/true\n",
     "one.socket": "[Socket]\nListenStream=%t/one.sock\n",
@@ -79,7 +80,7 @@ QUESTIONS: tuple[str, ...] = (
     "systemctl --user get-default",
     "systemctl --user set-default basic.target && systemctl --user get-default",
     "systemctl --user set-property one.service CPUWeight=50; systemctl --user show -p DropInPaths one.service",
-    "systemctl --user set-property --runtime one.service CPUWeight=60; systemctl --user show -p DropInPaths one.service",
+    "systemctl --user set-property --runtime one.socket CPUWeight=60; systemctl --user show -p DropInPaths one.socket",
     "systemctl --user clean --what=state where",
     "systemctl --user stop where; systemctl --user clean --what=state,cache where; ls ~/.config ~/.cache",
     "ls -d $XDG_RUNTIME_DIR/ours",
@@ -103,7 +104,7 @@ QUESTIONS: tuple[str, ...] = (
     *(f"{_ELSEWHERE} systemctl --user {words}" for words in (
         "status", "start x", "is-system-running", "enable where", "daemon-reload")),
     f"{_ELSEWHERE} systemd-run --user true",
-    f"{_NOWHERE} systemctl --user --root=/ is-enabled basic.target",
+    f"{_NOWHERE} systemctl --user --root=/ is-enabled exit.target",
     # directories
     "systemd-analyze --user unit-paths",
     f"{_NOWHERE} systemd-analyze --user unit-paths",
@@ -155,7 +156,9 @@ def answers(said: str) -> list[list[str]]:
             lines.append(_settled(line))
             continue
         rest, _, status = line.partition(_MARK)  # what was said may end without a line's end
-        found.append([status.strip(), *lines, *([rest] if rest else [])])
+        lines += [rest] if rest else []
+        # properties come in no order
+        found.append([status.strip(), *(sorted(lines) if all("=" in line for line in lines) else lines)])
         lines = []
     return found
 
