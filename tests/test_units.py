@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from initd.core import syntax, unitname
 from initd.core.load import load_unit
-from initd.core.sources import NO_FACTS
+from initd.core.sources import NO_FACTS, LoadFacts
 from initd.core.states import LoadState
 from initd.shell.unitdirs import UnitDirs
 
@@ -133,3 +134,23 @@ def test_target_orders_and_requires_as_systemd_s_own(path):
                 "JobTimeoutAction"):
         defaults = {"DefaultDependencies": "yes", "OnFailureJobMode": "replace", "JobTimeoutAction": "none"}
         assert (names(path, (key,)) or {defaults.get(key, "no")}) == {real[key]}, key
+
+
+# --- users' units -----------------------------------------------------------------------------------------------------
+
+
+def user_fragments() -> list[Path]:
+    return [path for path in sorted(USER_UNITS.iterdir()) if unitname.is_valid(path.name)]
+
+
+@pytest.mark.parametrize("path", user_fragments(), ids=lambda path: path.name)
+def test_a_users_unit_loads_and_names_what_is_shipped(path):
+    definition = load_unit(UnitDirs("/", (str(USER_UNITS),)).read(path.name), LoadFacts(in_user_mode=True))
+    assert definition.load_state is LoadState.LOADED and definition.diagnostics == ()
+    needed = {each.unit for each in definition.dependencies if each.kind.value in (*NEEDS, "Wants")}
+    assert {name for name in needed if not (USER_UNITS / name).is_file()} <= BUILT_IN
+
+
+def test_users_units_are_those_of_systemd():
+    recorded = json.loads((Path(__file__).parent / "conformance/user/answers.json").read_text())["units"]
+    assert [path.name for path in user_fragments()] == recorded

@@ -38,10 +38,12 @@ def main() -> None:
             "test", "-S", f"{RUNTIME}/systemd/private", check=False).returncode == 0)
         said = container.exec("su", USER, "-c", "bash", text=script(QUESTIONS)).stdout
         told = container.exec("bash", text=script(GLOBAL_QUESTIONS)).stdout
+        shipped = container.exec("dpkg", "-L", "systemd").stdout.split()
         version = container.exec("systemctl", "--version").stdout.splitlines()[0]
     finally:
         container.remove()
-    found = {"version": version, "user": dict(zip(QUESTIONS, answers(said))),
+    units = sorted({Path(path).name for path in shipped if path.startswith("/usr/lib/systemd/user/")})
+    found = {"version": version, "units": units, "user": dict(zip(QUESTIONS, answers(said))),
              "global": dict(zip(GLOBAL_QUESTIONS, answers(told)))}
     ANSWERS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
