@@ -28,6 +28,8 @@ systemd-run [OPTIONS...] COMMAND [ARGUMENTS...]
 
 Run the specified command in a transient service.
 
+     --user                  Ask your own manager, and not the system's
+     --runtime-directory=DIR Ask the manager with this runtime directory
   -u --unit=UNIT             Name of the unit
   -p --property=NAME=VALUE   A setting of the unit
      --description=TEXT, --slice=SLICE, --service-type=TYPE, --uid=USER,

@@ -95,7 +95,7 @@ ALIASES = {
 OPTIONS: dict[str, tuple[str, str]] = {
     "help": ("", "Show this"),
     "version": ("", "Show the version"),
-    "system": ("", "Talk to the system's manager (always so)"),
+    "system": ("", "Talk to the system's manager, as without these options"),
     "user": ("", "Talk to the manager of the account"),
     "runtime-directory": ("DIR", "Talk to the manager with this runtime directory (pyinit --daemon)"),
     "global": ("", "Change unit files for the managers of all accounts"),
