@@ -34,6 +34,7 @@ TIME_LIMIT_USEC = 90_000_000
 
 _RC_LOCAL, _RC_LOCAL_SERVICE = "/etc/rc.local", "rc-local.service"
 _UNITS = "/lib/systemd/system"
+_FSTAB = "/etc/fstab"
 
 
 class Generators:
@@ -143,6 +144,8 @@ class Generators:
             from initd.core.kernelcommand import plan_gettys
 
             made += plan_gettys(self._container.get("container_ttys", ""), os.path.exists("/dev/console"))
+        if generation.FSTAB not in taken and shell.says_something(_FSTAB):
+            made += plan_fstab(self._say)
         if generation.SYSV not in taken:
             made += plan_init_scripts(self._say, self._told)
         return made
@@ -203,6 +206,16 @@ class Generators:
         following, self._next = self._next, []
         if following:
             self._begin(following)
+
+
+def plan_fstab(say: Say) -> list[Generated]:
+    """Units for what /etc/fstab names."""
+    from initd.shell import fstab
+
+    plan = fstab.generate(_FSTAB)
+    for problem in plan.problems:
+        say(problem.priority, str(problem))
+    return list(plan.made)
 
 
 def plan_init_scripts(say: Say, told: set[str]) -> list[Generated]:

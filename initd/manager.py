@@ -41,6 +41,7 @@ from initd.generators import Generators
 from initd.handover import Handover
 from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
+from initd.mountlink import MountLink
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine, successor, utmp, zones
 from initd.shell.backlog import Backlog, TooManyChores
@@ -78,7 +79,7 @@ _SIGRTMIN = 34
 _SIGNALS = {
     _signal.SIGTERM: "TERM", _signal.SIGINT: "INT", _signal.SIGHUP: "HUP", _signal.SIGPWR: "PWR",
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
-} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
+} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
 #: Where processes come and go too fast to say whether a unit has any.
@@ -93,6 +94,7 @@ BUG_PAUSE_SEC = 0.1
 #: What the manager may have to start by itself, at any time.
 ALWAYS_LOADED = (
     "rescue.target", "emergency.target", "exit.target", "poweroff.target", "reboot.target", "halt.target",
+    "soft-reboot.target",
 )
 
 
@@ -162,9 +164,10 @@ class Manager:
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
             self._answer, self.say, self._on_children,
         )
+        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection, self._on_end, self.bus.handlers(),
+            self._on_connection, self._on_end, self.bus.handlers() | self.mounts.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.clients, self.engine.world.surroundings)
@@ -420,7 +423,10 @@ class Manager:
             except Exception as error:  # as in `_handle`: a bug costs what it touched, not the container
                 self._report_bug("a wake-up", error)
                 time.sleep(BUG_PAUSE_SEC)
-        return self._end()
+        exit_code = self._end()
+        if self.exit.verb == "soft-reboot":
+            successor.begin_anew(self._helper, self.loop, self.options.words)
+        return exit_code
 
     def _wake_up(self) -> None:
         wanted = (
@@ -498,9 +504,15 @@ class Manager:
             self.engine.world.foreground = target
         world, began = self.engine.world, now()
         world.boot_times = world.boot_times.replace(generators_finish=began)
+        self._watch_mounts()
         self.load(target, *ALWAYS_LOADED)
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
+
+    def _watch_mounts(self) -> None:
+        problem = self.mounts.open()
+        if problem:
+            self.say(LOG_ERR, problem)
 
     def _pin_target(self) -> str:
         target = foreground.NAME if self.options.command else self.target
@@ -620,6 +632,7 @@ class Manager:
         problems += handover.restore(outside, state["parts"])
         self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
         self.clients.tell_reloading(False)
+        self._watch_mounts()
         self.handover.answer()
         self._has_more_children = True  # who died while nobody listened
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 PARENTS = ("/run/systemd", "/etc/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
 GENERATORS, ENVIRONMENT_GENERATORS = "system-generators", "system-environment-generators"
 
-SYSV, RC_LOCAL, DEBUG, GETTY = BUILT_IN = (
-    "systemd-sysv-generator", "systemd-rc-local-generator", "systemd-debug-generator", "systemd-getty-generator",
+SYSV, FSTAB, RC_LOCAL, DEBUG, GETTY = BUILT_IN = (
+    "systemd-sysv-generator", "systemd-fstab-generator", "systemd-rc-local-generator", "systemd-debug-generator",
+    "systemd-getty-generator",
 )
 
 #: What a directory has by a name: something to run, or something that keeps others of that name from being run.

@@ -107,14 +107,14 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
         return
     machine = unit.machine if isinstance(unit.machine, ServiceMachine) else None
     main = machine.main_pid if machine is not None else 0
-    control = machine.control_pid if machine is not None else 0
+    control = getattr(unit.machine, "control_pid", 0)
     who = event.who
     wants_main = who in (KillWho.MAIN, KillWho.MAIN_FAIL)
     wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)
     if (wants_main and not main) or (wants_control and not control):
         word = "main" if wants_main else "control"
-        text = f"{unit.type.value} units have no {word} processes" if unit.type is UnitType.SCOPE else (
-            f"No {word} process to kill")
+        has_any = machine is not None or wants_control and unit.type is not UnitType.SCOPE
+        text = f"No {word} process to kill" if has_any else f"{unit.type.value} units have no {word} processes"
         refuse(event.request, Refusal(_ERROR + "NoSuchProcess", text), turn)
         return
     everyone = not wants_main and not wants_control

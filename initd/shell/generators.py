@@ -96,6 +96,17 @@ def read_script(path: str) -> str | None:
         return None
 
 
+def says_something(path: str) -> bool:
+    """There is a line in it that is not empty and no comment. An image's /etc/fstab has none, as a rule."""
+    try:
+        with open(path, "rb") as file:
+            return any(line.strip()[:1] not in (b"", b"#") for line in file)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # whoever reads it says why that cannot be
+
+
 def is_executable(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
