@@ -4,7 +4,7 @@ function __fish_pyinit_systemctl_list
     systemctl --no-legend --plain --no-pager --full $argv 2>/dev/null | string replace -r ' .*' ''
 end
 
-set -l verbs is-active check is-failed is-system-running start stop condstop reload restart try-restart condrestart reload-or-restart force-reload condreload try-reload-or-restart reload-or-try-restart isolate list-jobs cancel show status list-units list-timers list-sockets list-automounts list-machines list-dependencies list-unit-files cat edit kill freeze thaw clean set-property reset-failed daemon-reload daemon-reexec show-environment set-environment unset-environment import-environment enable disable reenable preset mask unmask link revert preset-all add-wants add-requires is-enabled get-default set-default halt poweroff reboot exit default rescue emergency help log-level log-target service-watchdogs service-log-level service-log-target bind mount-image
+set -l verbs is-active check is-failed is-system-running start stop condstop reload restart try-restart condrestart reload-or-restart force-reload condreload try-reload-or-restart reload-or-try-restart isolate list-jobs cancel show status list-units list-timers list-sockets list-automounts list-machines list-dependencies list-unit-files cat edit kill freeze thaw clean set-property reset-failed daemon-reload daemon-reexec show-environment set-environment unset-environment import-environment enable disable reenable preset mask unmask link revert preset-all add-wants add-requires is-enabled get-default set-default halt poweroff reboot exit soft-reboot default rescue emergency help log-level log-target service-watchdogs service-log-level service-log-target bind mount-image
 complete -c systemctl -f
 complete -c systemctl -n "not __fish_seen_subcommand_from $verbs" -a "$verbs"
 complete -c systemctl -n '__fish_seen_subcommand_from start' -a "(__fish_pyinit_systemctl_list list-unit-files --state=enabled,enabled-runtime,disabled,static,indirect,linked,generated,alias)"
@@ -45,6 +45,7 @@ complete -c systemctl -l check-inhibitors -x -a 'auto yes no'
 complete -c systemctl -l value
 complete -c systemctl -l user
 complete -c systemctl -l system
+complete -c systemctl -l runtime-directory -x
 complete -c systemctl -l global
 complete -c systemctl -l wait
 complete -c systemctl -l no-block

@@ -85,7 +85,7 @@ def _show_calendar(text: str, options: AnalyzeOptions) -> bool:
                 rows.append(("Next elapse", "never"))
             break
         at = found
-        rows += _moment("Next elapse" if number == 0 else f"Iter. #{number + 1}", at, local, bool(spec.zone))
+        rows += _moment("Next elapse" if number == 0 else f"Iter. #{number + 1}", at, local, bool(spec.zone) or spec.is_utc)
         rows.append(("From now", stamps.format_relative(at, now_usec()) or "-"))
     _print_fields(rows)
     return True

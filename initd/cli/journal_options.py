@@ -7,8 +7,13 @@ import sys
 from initd.cli.getopt import boolean, parse
 from initd.cli.options import UsageError
 
-_LONG = {
-    "system": "", "user": "", "machine": "=", "merge": "", "directory": "=", "file": "=", "root": "=", "image": "=",
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.places import Places
+
+LONG = {
+    "system": "", "user": "", "runtime-directory": "=",
+    "machine": "=", "merge": "", "directory": "=", "file": "=", "root": "=", "image": "=",
     "namespace": "=", "since": "=", "until": "=", "cursor": "=", "after-cursor": "=", "cursor-file": "=", "boot": "?",
     "unit": "=", "user-unit": "=", "identifier": "=", "priority": "=", "facility": "=", "grep": "=",
     "case-sensitive": "?", "dmesg": "", "output": "=", "output-fields": "=", "lines": "?", "reverse": "",
@@ -60,6 +65,7 @@ class JournalOptions:
     dmesg = False
     catalog = False
     user = False
+    runtime_directory: str | None = None
     no_tail = False
     no_pager = False
     pager_end = False
@@ -97,10 +103,17 @@ class JournalOptions:
         self.identifiers: list[str] = []
         self.matches: list[str] = []
 
+    @property
+    def places(self) -> Places | None:
+        """Of the manager whose journal is meant; None: the system's."""
+        from initd.cli.managers import chosen
+
+        return chosen("user" if self.user else "system", self.runtime_directory)
+
 
 def parse_command_line(arguments: list[str]) -> JournalOptions:
     """UsageError for what is none, as it is to be printed."""
-    given, words = parse(list(_with_values(arguments)), "journalctl", _LONG, _SHORT)
+    given, words = parse(list(_with_values(arguments)), "journalctl", LONG, _SHORT)
     options = JournalOptions()
     options.matches = words
     lines_given = False
@@ -127,7 +140,7 @@ def _with_values(arguments: list[str]) -> list[str]:
             made += _cluster(word, waiting)
         else:
             made.append(word)
-            if word.startswith("--") and _LONG.get(word[2:]) == "=" and waiting:
+            if word.startswith("--") and LONG.get(word[2:]) == "=" and waiting:
                 made.append(waiting.pop())
     return made
 
@@ -137,7 +150,7 @@ def _cluster(word: str, waiting: list[str]) -> list[str]:
         if letter in "nb":
             before = [word[:place]] if place > 1 else []
             return [*before, _joined("--" + _SHORT[letter], word[place + 1:], waiting)]
-        if _LONG.get(_SHORT.get(letter, ""), "") == "=":
+        if LONG.get(_SHORT.get(letter, ""), "") == "=":
             # What is behind it is its value, be it the next word.
             return [word, waiting.pop()] if place == len(word) - 1 and waiting else [word]
     return [word]
@@ -179,6 +192,10 @@ def _apply(options: JournalOptions, name: str, value: str) -> None:
     elif name in ("follow", "reverse", "all", "quiet", "merge", "utc", "catalog", "user", "no-tail", "no-pager",
                   "show-cursor", "rotate", "dmesg"):
         setattr(options, name.replace("-", "_"), True)
+    elif name == "system":
+        options.runtime_directory = ""
+    elif name == "runtime-directory":
+        options.runtime_directory = value
     elif name in ("directory", "root", "machine", "image", "since", "until", "cursor", "after-cursor", "cursor-file",
                   "namespace", "grep"):
         setattr(options, name.replace("-", "_"), value)

@@ -1,4 +1,5 @@
-"""`systemctl poweroff`, `reboot`, `halt`, `exit` end the container; `rescue`, `emergency`, `default` change its state.
+"""`systemctl poweroff`, `reboot`, `halt`, `exit` end the container; `soft-reboot` stops everything and starts it again in the
+same container (systemctl(1) of systemd 254); `rescue`, `emergency`, `default` change its state.
 
 In order by starting the target of that name; at once with --force, twice for not even a goodbye to the processes.
 """
@@ -11,7 +12,10 @@ from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
 
 #: Verb → the manager's method that does not wait for units to stop.
-_FORCED = {"poweroff": "PowerOff", "reboot": "Reboot", "halt": "Halt", "exit": "Exit"}
+_FORCED = {
+    "poweroff": ("PowerOff",), "reboot": ("Reboot",), "halt": ("Halt",), "exit": ("Exit",),
+    "soft-reboot": ("SoftReboot", "s", ""),
+}
 
 
 def end(arguments: list[str], options: Options) -> int:
@@ -21,13 +25,13 @@ def end(arguments: list[str], options: Options) -> int:
         raise UsageError("Too many arguments.")
     if options.dry_run:
         return 0
-    bus = Bus()
+    bus = Bus(options.places)
     if verb == "exit" and arguments:
         bus.ask("SetExitCode", "y", _exit_code(arguments[0]))
     if not options.force:
         return _start_target(bus, f"{verb}.target", "replace-irreversibly", options)
     try:
-        bus.ask(_FORCED[verb])
+        bus.ask(*_FORCED[verb])
     except BusError as problem:
         # The manager may be gone before it could answer, which is what was asked for.
         if not problem.name.endswith((".Disconnected", ".NoReply")):
@@ -46,7 +50,7 @@ def change_state(arguments: list[str], options: Options) -> int:
     """Isolate the target of that name."""
     verb: str = options.verb  # type: ignore[attr-defined]
     options.no_block = options.no_block or verb != "default"
-    return _start_target(Bus(), f"{verb}.target", "isolate", options)
+    return _start_target(Bus(options.places), f"{verb}.target", "isolate", options)
 
 
 def _start_target(bus: Bus, target: str, mode: str, options: Options) -> int:

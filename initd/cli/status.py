@@ -44,7 +44,7 @@ _LABEL_WIDTH = 11
 
 
 def status(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     if not arguments and not (options.all or options.types or options.states or options.failed):
         return _show_manager(bus)
     try:
@@ -67,7 +67,7 @@ def status(arguments: list[str], options: Options) -> int:
             continue
         if unit.get("NeedDaemonReload", False):
             sys.stdout.flush()
-            warn_of_changes(unit.name)
+            warn_of_changes(bus, unit.name)
             sys.stderr.flush()
         lines = _describe(bus, unit, options)
         sys.stdout.write(("\n" if position else "") + "".join(line + "\n" for line in lines))
@@ -136,8 +136,9 @@ def _describe(bus: Bus, unit: Shown, options: Options) -> list[str]:
     lines += _dropins(unit)
     lines.append(_line("Active", _active(unit)))
     lines += _duration(unit)
-    lines += _conditions(unit)
     lines += _triggers(bus, unit)
+    lines += _conditions(unit)
+    lines += [_line(label, unit.get(label, "")) for label in ("Where", "What") if unit.get(label, "")]
     lines += _listed("Docs", unit.get("Documentation", []))
     lines += _listens(unit)
     lines += _processes(unit)
@@ -228,6 +229,8 @@ def _active(unit: Shown) -> str:
         text = painted(text, RED) + f" (Result: {result})"
     elif sub_state and sub_state != unit.active_state:
         text += f" ({sub_state})"
+        if result not in ("success", ""):
+            text += f" (Result: {result})"
     freezer = unit.get("FreezerState", "running")
     if freezer not in ("running", ""):
         text += f" ({freezer})"

@@ -171,6 +171,7 @@ class _Reader:
         return int(significant)
 
     def instant(self) -> int:
+        self.skips("+")  # as strtoul(3) reads it
         digits = self._digits()
         if not digits or len(digits.lstrip("0")) > 12:
             raise CalendarError(f"@{digits} is no moment of the calendar")
@@ -395,7 +396,8 @@ def format(spec: CalendarSpec, local_names: tuple[str, str] = ("UTC", "UTC")) ->
         words.append(_format_weekdays(spec.weekdays))
     mark = "~" if spec.is_end_of_month else "-"
     words.append(f"{_format_field(spec.year, 4)}-{_format_field(spec.month)}{mark}{_format_field(spec.day)}")
-    seconds = "*" if spec.second == _ALL_SECONDS else _format_field(spec.second, is_seconds=True)
+    # Whatever comes behind it is covered.
+    seconds = "*" if spec.second[:1] == _ALL_SECONDS else _format_field(spec.second, is_seconds=True)
     words.append(f"{_format_field(spec.hour)}:{_format_field(spec.minute)}:{seconds}")
     if spec.is_utc:
         words.append("UTC")

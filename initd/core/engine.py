@@ -12,7 +12,7 @@ everything ends in `shutdown`.
 
 from __future__ import annotations
 
-from initd.core import clean, consequences, machines, requests, running, target, timer
+from initd.core import clean, consequences, machines, mount, requests, running, target, timer
 from initd.core import events as ev
 from initd.core.effects import (
     Effect,
@@ -29,7 +29,7 @@ from initd.core.job import Job
 from initd.core.machines import make_machine
 from initd.core.messages import title
 from initd.core.settings import UnitDefinition
-from initd.core.shutdown import FORCING_SIGNALS, VERB_OF_SIGNAL, Stage
+from initd.core.shutdown import Stage, asked_by_signal
 from initd.core.states import (
     ActiveState,
     CollectMode,
@@ -64,7 +64,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
     ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked, ev.BusOwnerFound,
-    ev.ScopeMade, ev.ProcessesAttached,
+    ev.ScopeMade, ev.ProcessesAttached, ev.MountPrepared, ev.MountsRead,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -128,7 +128,7 @@ class Engine:
         return None if nearest >= INFINITY else nearest
 
     def _turn(self, now: Now) -> Turn:
-        turn = Turn(now, self.is_heard)
+        turn = Turn(now, self.is_heard, self.world.places)
         turn.surroundings = self.world.surroundings
         turn.heeds_watchdogs = self.world.tuning.service_watchdogs
         return turn
@@ -261,7 +261,8 @@ class Engine:
         if self.world.shutdown.stage is not Stage.NONE:
             return  # told to stop before there was anything to stop
         self.world.is_booting = True
-        for name in (event.target, "rescue.target", "emergency.target"):
+        others = ("rescue.target", "emergency.target") if self.world.places.is_init else ()
+        for name in (event.target, *others):
             unit = self.graph.get(name)
             outcome = Refusal("", f"Unit {name} not found.") if unit is None else None
             if unit is not None and outcome is None:
@@ -275,15 +276,15 @@ class Engine:
     def _on_signal(self, event: ev.SignalReceived, turn: Turn) -> None:
         name, shutdown = event.signal, self.world.shutdown
         foreground = self.graph.get(self.world.foreground) if self.world.foreground else None
-        if name in VERB_OF_SIGNAL:
+        asked = asked_by_signal(name, self.world.places.is_init)
+        if asked is not None:
             if shutdown.budget_end_usec < INFINITY and shutdown.stage is not Stage.NONE:
                 turn.log(None, LOG_NOTICE, f"Received SIG{name} again, not waiting any longer.")
                 shutdown.end_budget(turn.now.monotonic_usec)
                 return
             turn.log(None, LOG_INFO, f"Received SIG{name}.")
             shutdown.start_budget(turn.now.monotonic_usec)
-            stage = Stage.TERMINATING if name in FORCING_SIGNALS else Stage.STOPPING
-            self.world.request_exit(VERB_OF_SIGNAL[name], stage, None, turn)
+            self.world.request_exit(*asked, None, turn)
         elif foreground is not None and name in _FORWARDED:
             main = getattr(foreground.machine, "main_pid", 0)
             if main:
@@ -382,6 +383,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.SignalReceived: Engine._on_signal,  # type: ignore[dict-item]
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: _on_world(running.on_conditions_checked),  # type: ignore[arg-type]
+    ev.MountsRead: _on_world(mount.on_mounts_read),  # type: ignore[arg-type]
     ev.BusNameChanged: Engine._on_bus_name_changed,  # type: ignore[dict-item]
     ev.ClockChanged: _on_world(timer.on_clock_changed),
     ev.TimeZoneChanged: _on_world(timer.on_time_zone_changed),

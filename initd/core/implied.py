@@ -2,7 +2,8 @@
 
 Source: the sections "Automatic Dependencies" of systemd.service(5), systemd.socket(5), … and systemd.exec(5), tried
 against a real systemd 252 in a container: there it has no device units, and leaves out the dependencies on them. What
-depends on other units being there (a target after what it wants, the mount units below a path) is `core.graph`'s work.
+depends on other units being there (a target after what it wants, the mount units above a path) is the work of `core.graph` and
+`core.mountpoint`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from initd.core import unitname
 from initd.core.completion import is_api_mount, runs_processes
 from initd.core.dependency import Dependency
+from initd.core.mountpoint import NETWORK_TYPES
 from initd.core.settings import (
     AutomountSettings,
     CgroupSettings,
@@ -37,18 +39,15 @@ _BEFORE_TARGET = {
 }
 _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
-_NETWORK_FILE_SYSTEMS = frozenset(
-    "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
-)
 
 
-def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
+def implied_dependencies(definition: UnitDefinition, in_user_mode: bool = False) -> tuple[DependencyEntry, ...]:
     """Everything that follows from the unit's own settings, in a fixed order; its own file's dependencies left out."""
     found = _Found(definition)
     if definition.unit.default_dependencies:
-        _add_default(found, definition)
+        _add_default(found, definition, in_user_mode)
     _add_specific(found, definition)
-    if definition.exec is not None and runs_processes(definition.specific):
+    if definition.exec is not None and runs_processes(definition.specific) and not in_user_mode:
         _add_exec(found, definition.exec, definition.cgroup)
     if definition.load_state is LoadState.LOADED:
         # systemd gets to these only when nothing was wrong with the unit.
@@ -81,19 +80,14 @@ class _Found:
 _SHARED: dict[tuple[Dependency, str], DependencyEntry] = {}
 
 
-def mount_names(path: str) -> tuple[str, ...]:
-    """The mount units that could be at or above a path, the root first. Which of them exist, the graph knows."""
-    parts = [part for part in path.split("/") if part]
-    paths = ["/"] + ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return tuple(unitname.path_to_unit(item, "mount") for item in paths)
-
-
 # --- by type ------------------------------------------------------------------------------------------------------
 
 
-def _add_default(found: _Found, definition: UnitDefinition) -> None:
+def _add_default(found: _Found, definition: UnitDefinition, in_user_mode: bool) -> None:
     kind = definition.type
-    if kind in _AFTER_SYSINIT:
+    if kind is UnitType.SERVICE and in_user_mode:
+        found.default(_REQUIRES, "basic.target")
+    if kind in _AFTER_SYSINIT and not in_user_mode:
         found.default(_REQUIRES, "sysinit.target")
         found.default(_AFTER, "sysinit.target")
     if kind is UnitType.SERVICE:
@@ -104,7 +98,7 @@ def _add_default(found: _Found, definition: UnitDefinition) -> None:
         found.default(_CONFLICTS, "shutdown.target")
         found.default(_BEFORE, "shutdown.target")
     specific = definition.specific
-    if isinstance(specific, TimerSettings) and specific.calendar:
+    if isinstance(specific, TimerSettings) and specific.calendar and not in_user_mode:
         found.default(_AFTER, "time-set.target", "time-sync.target")
     elif isinstance(specific, MountSettings):
         _add_mount_default(found, specific)
@@ -116,8 +110,8 @@ def _add_mount_default(found: _Found, mount: MountSettings) -> None:
     if is_api_mount(mount.where):
         return
     options = mount.options.split(",") if mount.options else []
-    is_network = mount.type in _NETWORK_FILE_SYSTEMS or mount.type.startswith("fuse.") and \
-        mount.type[5:] in _NETWORK_FILE_SYSTEMS or "_netdev" in options
+    is_network = mount.type in NETWORK_TYPES or mount.type.startswith("fuse.") and \
+        mount.type[5:] in NETWORK_TYPES or "_netdev" in options
     if is_network:
         found.default(_AFTER, "remote-fs-pre.target", "network.target", "network-online.target")
         found.default(_WANTS, "network-online.target")

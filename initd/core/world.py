@@ -13,6 +13,7 @@ from initd.core.effects import LimitUnit, Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
 from initd.core.monitor import monitor_variables
+from initd.core.places import SYSTEM
 from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
@@ -60,6 +61,8 @@ class BootTimes(Record):
 
     begin: Now
     finish: Now | None = None
+    generators_start: Now | None = None
+    generators_finish: Now | None = None
     #: The boot's own reading of units, begun and done, and when units were last read anew.
     units_load_start: Now | None = None
     units_load_finish: Now | None = None
@@ -78,7 +81,8 @@ class World:
         "standing",
         "may_hold_garbage",
         "is_idle_released",
-        "environment",
+        "own_environment",
+        "client_environment",
         "boot_times",
         "is_booting",
         "foreground",
@@ -87,6 +91,7 @@ class World:
         "zones",
         "machine_id",
         "default_tasks_max",
+        "places",
         "seed",
         "invocations",
         "drawn",
@@ -103,8 +108,10 @@ class World:
         self.may_hold_garbage = False
         #: Type=idle services were told to go on.
         self.is_idle_released = False
-        #: `systemctl show-environment`: "NAME=value", sorted.
-        self.environment: tuple[str, ...] = ()
+        #: The manager's own variables, those of environment generators among them; and what clients have set, which comes
+        #: before those and may be taken back. "NAME=value" each.
+        self.own_environment: tuple[str, ...] = ()
+        self.client_environment: tuple[str, ...] = ()
         self.boot_times = BootTimes(now)
         #: The boot's first transaction is in the queue.
         self.is_booting = False
@@ -117,9 +124,16 @@ class World:
         self.machine_id = ""
         #: DefaultTasksMax=, for units in groups that count tasks; None where nobody has looked.
         self.default_tasks_max: int | None = None
+        self.places = SYSTEM
         self.seed = seed
         self.invocations = 0
         self.drawn = 0
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """`systemctl show-environment`: "NAME=value", sorted."""
+        merged = {text.partition("=")[0]: text for text in (*self.own_environment, *self.client_environment)}
+        return tuple(merged[name] for name in sorted(merged))
 
     def next_invocation_id(self) -> str:
         """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""
@@ -211,6 +225,7 @@ class World:
     def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
         """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""
         shutdown = self.shutdown
+        verb = verb if self.places.is_init else "exit"
         if shutdown.stage is Stage.OVER:
             return None
         if exit_code is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from initd import FEATURES, SYSTEMD_VERSION, __version__
+from initd.core import generation
+from initd.core.places import SYSTEM, Places
 from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
 from initd.core.view import Usage
-from initd.shell import unitlinks, users
+from initd.shell import bootfiles, unitlinks, users
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
@@ -36,7 +38,9 @@ class MachineFacts:
         own_pids: Callable[[], Iterable[int]],
         fates: Callable[[Unit], Sequence[object]],
         dynamic: users.DynamicUsers | None = None,
+        places: Places = SYSTEM,
     ) -> None:
+        self._places = places
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
         self.features = FEATURES
         self.tainted = _taints()
@@ -56,6 +60,11 @@ class MachineFacts:
         self._dirs = dirs
         self._fates = fates
         self._dynamic = dynamic or users.DynamicUsers()
+
+    def of_generators(self) -> dict[str, str]:
+        """What generators are told of where they run."""
+        found = read_virtualization()
+        return generation.context(found.container, found.vm, self.architecture, bootfiles.is_first_boot())
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
         found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}
@@ -97,10 +106,10 @@ class MachineFacts:
         return self._fates(unit)
 
     def unit_file_state(self, unit: Unit) -> str:
-        return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""
+        return unitlinks.file_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def unit_file_preset(self, unit: Unit) -> str:
-        return unitlinks.preset_state(unit.name) if unit.definition.fragment_path else ""
+        return unitlinks.preset_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def dynamic_users(self) -> Mapping[str, int]:
         return self._dynamic.all()

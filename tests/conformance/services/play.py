@@ -43,9 +43,8 @@ class Case(NamedTuple):
     """Unit name → text; what to do, step by step; `name.service` is what a step without a unit means.
 
     Steps: start, stop, restart, reload, reset-failed [unit] (asked, and not waited for); job (until none is left);
-    until STATE [unit]; gate NAME; kill WHO SIGNAL;
-    clean WHAT[,WHAT …] [unit]; run COMMAND (of a shell inside, waited for); sleep SECONDS; settle SECONDS (without a change); seen LINE (that
-    a process wrote);
+    until STATE [unit]; gate NAME; kill WHO SIGNAL; run COMMAND (of a shell inside, waited for);
+    clean WHAT[,WHAT …] [unit]; sleep SECONDS; settle SECONDS (without a change); seen LINE (that a process wrote);
     show PROPERTY [unit [interface]]; sorted (what the processes wrote, since they were not in step); collapsed (without
     the main process's end before the last entry, since two processes ended at once).
     """

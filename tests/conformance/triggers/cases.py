@@ -71,9 +71,9 @@ def commands() -> list[Case]:
         out.append(socket(f"sock-stopped-in-{states}", f"{line}=/bin/sleep 100", steps=f"start, until {states}, stop, job"))
         out.append(socket(f"sock-stopped-in-{states}-lines", f"{line}=/bin/sleep 100",
                           *every(f"sock-stopped-in-{states}-lines"), steps=f"start, until {states}, stop, job"))
-    for name, listen in (("sock-open-fails", "ListenStream=/proc/nosuch/x"), ("sock-open-fails-usb", "ListenUSBFunction=/run/s/u")):
+    for name, listen in (("sock-open-fails", "ListenStream=/proc/nosuch/x"), ("sock-open-fails-usb", "ListenUSBFunction=/run/s/u")):  # noqa: E501
         out.append(socket(name, *every(name), listen=listen, steps="start, job, settle 0.5"))
-    out.append(socket("sock-no-user-lines", "SocketUser=nosuchuser", *every("sock-no-user-lines"), steps="start, job, stop, job"))
+    out.append(socket("sock-no-user-lines", "SocketUser=nosuchuser", *every("sock-no-user-lines"), steps="start, job, stop, job"))  # noqa: E501
     out.append(socket("sock-trigger-limit-lines", "TriggerLimitBurst=1", *every("sock-trigger-limit-lines"),
                       service=("Type=oneshot", "ExecStart=/bin/true"), general=("StartLimitIntervalSec=0",),
                       steps=f"start, job, {connect('sock-trigger-limit-lines')}, until failed, settle 0.5"))
@@ -196,7 +196,7 @@ def serving() -> list[Case]:
         socket("come-flush-datagram", "FlushPending=yes", service=leaves, listen="ListenDatagram=/run/s/come-flush-datagram",
                steps=f"start, job, run {PROBE} send /run/s/come-flush-datagram, until running, until listening, settle 0.5, stop, job"),  # noqa: E501
         socket("come-flush-fifo", "FlushPending=yes", service=leaves, listen="ListenFIFO=/run/s/come-flush-fifo",
-               steps="start, job, run echo x > /run/s/come-flush-fifo, until running, until listening, settle 0.5, stop, job"),  # noqa: E501
+               steps="start, job, run echo x > /run/s/come-flush-fifo, until running, until listening, settle 0.5, stop, job"),
         socket("come-accept", "Accept=yes", service=("StandardInput=socket", "ExecStart=/bin/cat"),
                steps=f"start, job, {connect('come-accept')}, settle 0.5, show NAccepted come-accept.socket {SOCKET}, "
                      f"show NConnections come-accept.socket {SOCKET}, stop, job"),
@@ -217,8 +217,8 @@ def serving() -> list[Case]:
                steps=f"start, job, run {PROBE} nodes /run/t/nodes-stay/out /run/s-nodes /run/s-nodes/sock /run/s/nodes-link /run/l/deep /run/l/deep/link, "  # noqa: E501
                      f"stop, job, run {PROBE} nodes /run/t/nodes-stay/out /run/s-nodes /run/s-nodes/sock /run/s/nodes-link /run/l/deep/link"),  # noqa: E501
         socket("nodes-go", "Symlinks=/run/s/nodes-link2", "RemoveOnStop=yes", listen="ListenStream=/run/s-nodes2/sock",
-               steps=f"start, job, run {PROBE} nodes /run/t/nodes-go/out /run/s-nodes2 /run/s-nodes2/sock /run/s/nodes-link2, "  # noqa: E501
-                     f"stop, job, run {PROBE} nodes /run/t/nodes-go/out /run/s-nodes2 /run/s-nodes2/sock /run/s/nodes-link2"),  # noqa: E501
+               steps=f"start, job, run {PROBE} nodes /run/t/nodes-go/out /run/s-nodes2 /run/s-nodes2/sock /run/s/nodes-link2, "
+                     f"stop, job, run {PROBE} nodes /run/t/nodes-go/out /run/s-nodes2 /run/s-nodes2/sock /run/s/nodes-link2"),
         socket("nodes-two-links", "ListenStream=/run/s-nodes3/b", "Symlinks=/run/s/nodes-link3", listen="ListenStream=/run/s-nodes3/a",  # noqa: E501
                steps=f"start, job, run {PROBE} nodes /run/t/nodes-two-links/out /run/s/nodes-link3, stop, job"),
         socket("nodes-in-the-way", listen="ListenStream=/run/s/in-the-way",
@@ -263,8 +263,8 @@ def paths() -> list[Case]:
             steps = f"{before}, start, job, settle 0.3, run {doing.replace(f'{base}/{low}', f'{base}/{name}')}, settle 0.6, stop, job"  # noqa: E501
             out.append(path(name, f"{kind}={base}/{name}/f", steps=steps))
         name = f"{low}-directory"
-        out.append(path(name, f"{kind}={base}/{name}", "MakeDirectory=yes", "DirectoryMode=0711", general=("StartLimitIntervalSec=0",),
-                        steps=f"start, job, run {PROBE} nodes /run/t/{name}/out {base}/{name}; touch {base}/{name}/a, settle 0.5, "
+        out.append(path(name, f"{kind}={base}/{name}", "MakeDirectory=yes", "DirectoryMode=0711", general=("StartLimitIntervalSec=0",),  # noqa: E501
+                        steps=f"start, job, run {PROBE} nodes /run/t/{name}/out {base}/{name}; touch {base}/{name}/a, settle 0.5, "  # noqa: E501
                               f"run echo x >> {base}/{name}/a, settle 0.5, run rm {base}/{name}/a, settle 0.5, "
                               f"run rmdir {base}/{name}, settle 0.5, run mkdir {base}/{name}, settle 0.5, stop, job"))
     out += [
@@ -281,7 +281,7 @@ def paths() -> list[Case]:
              steps=f"run mkdir -p {base}/sl, start, job, settle 0.3, start path-service-later.service, job, settle 0.3, "
                    f"run touch {base}/sl/f, settle 0.5, stop path-service-later.service, job, settle 0.5, stop, job"),
         path("path-exists-service-later", f"PathExists={base}/es/f", service=(LONG,),
-             steps=f"run mkdir -p {base}/es, start, job, settle 0.3, start path-exists-service-later.service, job, settle 0.3, "  # noqa: E501
+             steps=f"run mkdir -p {base}/es, start, job, settle 0.3, start path-exists-service-later.service, job, settle 0.3, "
                    f"run touch {base}/es/f, settle 0.5, stop path-exists-service-later.service, job, settle 0.5, stop, job"),
         path("path-condition", "PathExists=/etc/passwd", "TriggerLimitBurst=4", general=("ConditionPathExists=/nosuch",), steps="start, job, until failed, settle 0.5"),  # noqa: E501
         path("path-while-running", f"PathChanged={base}/wr/f",
@@ -311,10 +311,10 @@ def timers() -> list[Case]:
         timer("timer-active", "OnActiveSec=0.2", "OnUnitActiveSec=0.4", steps="start, job, until running, until waiting, until running, until waiting, stop, job"),  # noqa: E501
         timer("timer-inactive", "OnActiveSec=0.2", "OnUnitInactiveSec=0.4", steps="start, job, until running, until waiting, until running, until waiting, stop, job"),  # noqa: E501
         timer("timer-nothing-yet", "OnUnitActiveSec=0.4", steps="start, job, settle 0.5, start timer-nothing-yet.service, job, until running, until waiting, stop, job"),  # noqa: E501
-        timer("timer-nothing-yet-gone", "OnUnitActiveSec=0.4", "RemainAfterElapse=no", steps="start, job, settle 0.5, stop, job"),
+        timer("timer-nothing-yet-gone", "OnUnitActiveSec=0.4", "RemainAfterElapse=no", steps="start, job, settle 0.5, stop, job"),  # noqa: E501
         timer("timer-past", "OnStartupSec=0", steps="start, job, settle 0.6, stop, job"),
         timer("timer-date-past", "OnCalendar=2020-01-01", steps="start, job, settle 0.5, stop, job"),
-        timer("timer-date-past-gone", "OnCalendar=2020-01-01", "RemainAfterElapse=no", steps="start, job, settle 0.5, stop, job"),
+        timer("timer-date-past-gone", "OnCalendar=2020-01-01", "RemainAfterElapse=no", steps="start, job, settle 0.5, stop, job"),  # noqa: E501
         timer("timer-long", "OnActiveSec=0.2", "OnUnitActiveSec=0.2", service=(LONG,),
               steps="start, job, until running, settle 0.6, stop timer-long.service, until waiting, until running, settle 0.5, stop, job"),  # noqa: E501
         timer("timer-fails", "OnActiveSec=0.2", "OnUnitActiveSec=0.3", service=("ExecStart=/bin/false",),
