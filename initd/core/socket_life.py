@@ -296,6 +296,7 @@ def _enter_stop_post(unit: Unit, result: SocketResult, turn: Turn) -> None:
 def enter_dead(unit: Unit, result: SocketResult, turn: Turn) -> None:
     machine = machine_of(unit)
     machine.keep_first(result)
+    machine.control_pid = 0  # who has outlived its last time limit is nobody's command any more
     if unit.is_prepared:
         unit.is_prepared = False
         turn.ask(ReleaseUnit(unit.name, unit.cgroup))

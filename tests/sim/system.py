@@ -59,6 +59,7 @@ class Faults:
     """What the fake may do wrong, as probabilities."""
 
     spawn_fails: float = 0.0
+    open_fails: float = 0.0
     late: float = 0.0
     doubled: float = 0.0
     lost_empty: float = 0.0
@@ -73,6 +74,8 @@ class FakeSystem:
     engine: Engine
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
+    #: Sockets are opened and paths are looked at when the engine asks for it. Scripts that say so themselves do without.
+    has_triggers: bool = False
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -85,6 +88,10 @@ class FakeSystem:
         #: Path → realtime.
         self.stamps: dict[str, int] = {}
         #: What is mounted, by its place.
+        #: Units whose sockets or paths are watched, and paths that are there.
+        self.listening: set[str] = set()
+        self.watched: set[str] = set()
+        self.there: set[str] = set()
         self.mounts: dict[str, MountPoint] = {}
         #: Name of the bus → pid.
         self.names: dict[str, int] = {}
@@ -134,6 +141,8 @@ class FakeSystem:
             self.usec = max(self.usec, min(times))
             if self.random.random() < self.faults.clock_jumps:
                 self.wall_offset += self.random.randint(-3600, 3600) * SEC
+                if self.has_triggers:
+                    self._push(self.usec, self.random.choice((ev.ClockChanged, ev.TimeZoneChanged))())
             while self.happenings and self.happenings[0][0] <= self.usec:
                 _, _, pid, what = heapq.heappop(self.happenings)
                 self._happen(pid, what)
@@ -171,7 +180,8 @@ class FakeSystem:
         self.engine.handle(ev.UnitsLoaded(tuple(unit.definition for unit in old.graph.units.values())), self.now)
         for effect in self.engine.restore(saved, self.now):
             self._perform(effect)
-        assert self.engine.save() == plain
+        # Timers and paths look at what has become of the world meanwhile.
+        assert self.has_triggers or self.engine.save() == plain
 
     # --- carrying out --------------------------------------------------------------------------------------------
 
@@ -205,6 +215,8 @@ class FakeSystem:
                 for process in self.processes.values() if process.alive and process.unit == effect.unit
             )
             self._push(self.usec, ev.ProcessesListed(effect.unit, infos))
+        elif self.has_triggers and self._perform_for_trigger(effect):
+            pass
         elif isinstance(effect, ef.PrepareMount):
             self._push(self.usec, ev.MountPrepared(effect.unit))
         elif isinstance(effect, ef.ReadMounts):
@@ -223,6 +235,30 @@ class FakeSystem:
                 self.pid_files.pop(path, None)
         elif isinstance(effect, ef.Log):
             assert not (effect.priority <= LOG_ERR and "Bug:" in effect.text), effect.text
+
+    def _perform_for_trigger(self, effect: ef.Effect) -> bool:
+        if isinstance(effect, ef.OpenSockets):
+            fails = self.random.random() < self.faults.open_fails
+            self._push(self.usec, ev.SocketsOpened(effect.unit, "the fake says no" if fails else ""))
+        elif isinstance(effect, ef.WatchSockets):
+            (self.listening.add if effect.is_wanted else self.listening.discard)(effect.unit)
+        elif isinstance(effect, ef.CloseSockets):
+            self.listening.discard(effect.unit)
+        elif isinstance(effect, ef.WatchPaths):
+            self.watched.add(effect.unit)
+            self._push(self.usec, ev.PathsChecked(effect.unit, "", "/there" if effect.unit in self.there else ""))
+        elif isinstance(effect, ef.UnwatchPaths):
+            self.watched.discard(effect.unit)
+        else:
+            return False
+        return True
+
+    def come(self, unit: str) -> None:
+        """Somebody connects to a socket, or does something to a path."""
+        if unit in self.listening:
+            self.send(ev.SocketReady(unit))
+        elif unit in self.watched:
+            self.send(ev.PathTouched(unit, self.random.choice(("", "/changed"))))
 
     def _behaviour(self, unit: str, phase: ExecPhase) -> Behaviour:
         planned = self.behaviours.get((unit, phase))
