@@ -78,8 +78,10 @@ _SIGNALS = {
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
-#: A journal that dies again and again is left alone for this long.
+#: A journal that cannot be started, or does not come to read, is tried again after this.
 JOURNAL_PAUSE_USEC = 5_000_000
+#: One that reads, but dies more than five times in ten seconds, after this: services wait for it.
+JOURNAL_SHORT_PAUSE_USEC = 250_000
 
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
@@ -164,7 +166,7 @@ class Manager:
         self._events: list[ev.Event] = []
         self._is_feeding = False
         self._reaped_units: set[str] = set()
-        self._journal_starts = RateLimit()
+        self._journal_deaths = RateLimit()
         self._journal_retry_usec: int | None = None
         self._is_watching_journal = False
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
@@ -428,6 +430,7 @@ class Manager:
         problems = bootfiles.prepare_run("/")
         _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
         unbound = self.journal.open()
+        self._hear_journal()
         self._start_journal()
         self.tell([*problems, *more, *self._early])
         for text in unbound:
@@ -447,12 +450,13 @@ class Manager:
             self.loop.remove(self.journal.fileno())
         self._is_watching_journal = wants
 
+    def _hear_journal(self) -> None:
+        if self.journal.streams.fileno() >= 0:
+            self.loop.add(self.journal.streams.fileno(), READ, self.journal.hear, RANK_LAST)
+
     def _start_journal(self) -> None:
         self._journal_retry_usec = None
         if self.journal.fileno() < 0:
-            return
-        if not self._journal_starts.is_within(10_000_000, 5, now().monotonic_usec):
-            self._journal_retry_usec = now().monotonic_usec + JOURNAL_PAUSE_USEC
             return
         try:
             self.journal.start()
@@ -528,7 +532,12 @@ class Manager:
         self.journal.pid = 0
         if self.exit is None:
             self.say(LOG_WARNING, "The journal process ended, starting it again.")
-            self._start_journal()
+            self.journal.streams.hear_all()
+            if self._journal_deaths.is_within(10_000_000, 5, now().monotonic_usec):
+                self._start_journal()
+            else:
+                pause_usec = JOURNAL_SHORT_PAUSE_USEC if self.journal.streams.is_ready else JOURNAL_PAUSE_USEC
+                self._journal_retry_usec = now().monotonic_usec + pause_usec
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
@@ -592,6 +601,7 @@ class Manager:
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, state["parts"])
+        self._hear_journal()
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
         self._pin_target()
         self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))

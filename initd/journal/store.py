@@ -16,7 +16,7 @@ from time import clock_gettime_ns
 
 from initd.core.record import Record
 from initd.journal.segment import HEAD_SIZE, Head, decode_head, encode_head, file_name, parse_file_name
-from initd.journal.segmentfile import copy, cut_tail, give_to_group, look, make_directory, write_all
+from initd.journal.segmentfile import copy, cut_tail, find, give_to_group, look, make_directory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,6 +176,22 @@ class Store:
     def usage(self) -> int:
         """Bytes in all segments."""
         return sum([file.size for file in self._files]) + (self._size if self._fd >= 0 else 0)
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """The store's id, and the position behind its last entry."""
+        return self._store_id, self._position + (self._size if self._fd >= 0 else 0)
+
+    def find_since(self, position: tuple[str, int], needles: list[bytes]) -> list[bool]:
+        """Is each of these among the bytes behind the position? Where that cannot be said any more: yes."""
+        store_id, start = position
+        begins = [parsed[1] for name in self.names if (parsed := parse_file_name(name))]
+        if store_id != self._store_id or not begins or start < begins[0]:
+            return [True for _ in needles]
+        found: set[bytes] = set()
+        for name, begin in zip(self.names, begins):
+            found |= find(f"{self.directory}/{name}", max(start - begin, 0), needles)
+        return [needle in found for needle in needles]
 
     def _write(self, data: bytes) -> None:
         try:
