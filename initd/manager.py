@@ -34,7 +34,7 @@ from initd.core.socket import instance_name
 from initd.core.sources import LoadFacts
 from initd.core.states import LoadState
 from initd.core.unit import Unit
-from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
+from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic, ProcessEnd
 from initd.core.view import View
 from initd.handover import Handover
 from initd.madeunits import MadeUnits
@@ -78,10 +78,10 @@ _SIGNALS = {
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
-#: A journal that cannot be started, or does not come to read, is tried again after this.
+#: A journal that cannot be started, or ends before it comes to read, is tried again after this.
 JOURNAL_PAUSE_USEC = 5_000_000
-#: One that reads, but dies more than five times in ten seconds, after this: services wait for it.
-JOURNAL_SHORT_PAUSE_USEC = 250_000
+#: One that reads, or is killed, too often, after this: services wait for it.
+JOURNAL_SHORT_PAUSE_USEC = 100_000
 
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
@@ -514,7 +514,7 @@ class Manager:
         dead = list(reap(self.tracker, self._on_notify))
         for pid, end, unit in dead:
             if pid == self.journal.pid:
-                self._on_journal_exit()
+                self._on_journal_exit(end)
             elif pid == self.handover.trial_pid:
                 self.handover.on_trial_exit(end)
             elif unit is not None:
@@ -528,15 +528,16 @@ class Manager:
         """A process of the unit is gone, of which nobody else tells us."""
         self._reaped_units.add(unit)
 
-    def _on_journal_exit(self) -> None:
+    def _on_journal_exit(self, end: ProcessEnd) -> None:
         self.journal.pid = 0
         if self.exit is None:
             self.say(LOG_WARNING, "The journal process ended, starting it again.")
             self.journal.streams.hear_all()
-            if self._journal_deaths.is_within(10_000_000, 5, now().monotonic_usec):
+            if self._journal_deaths.is_within(10_000_000, 20, now().monotonic_usec):
                 self._start_journal()
             else:
-                pause_usec = JOURNAL_SHORT_PAUSE_USEC if self.journal.streams.is_ready else JOURNAL_PAUSE_USEC
+                is_short = self.journal.streams.is_ready or end == ProcessEnd("killed", _signal.SIGKILL)
+                pause_usec = JOURNAL_SHORT_PAUSE_USEC if is_short else JOURNAL_PAUSE_USEC
                 self._journal_retry_usec = now().monotonic_usec + pause_usec
 
     def _look_for_empty_units(self) -> None:
@@ -602,6 +603,8 @@ class Manager:
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, state["parts"])
         self._hear_journal()
+        if not self.journal.pid:
+            self._journal_retry_usec = now().monotonic_usec
         self.killer.spared = {os.getpid(), self.journal.pid} - {0}
         self._pin_target()
         self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))
@@ -626,6 +629,8 @@ class Manager:
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())
             self.notify.close()
+        if not self.journal.pid:  # it was about to be started again: the streams hold what services said last
+            self._start_journal()
         self.journal.flush()
         self.journal.stop()
         deadline = now().monotonic_usec + 1_000_000

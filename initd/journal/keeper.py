@@ -58,15 +58,15 @@ class Keeper:
         """This process reads now."""
         self._tell(keeping.encode(keeping.READY))
 
-    def keep(self, name: bytes, fd: int, state: bytes, is_stranger: bool) -> None:
-        """A stream begins."""
-        if self._sock is None or is_stranger and self._strangers >= _STRANGERS_MAX:
-            return
-        self.have(name, is_stranger)
-        self._tell(keeping.encode(keeping.KEEP, name, state), fd)
+    def keep(self, name: bytes, fd: int) -> None:
+        """A stream begins. To be followed by `count`."""
+        self._tell(keeping.encode(keeping.KEEP, name), fd)
 
-    def have(self, name: bytes, is_stranger: bool) -> None:
-        """The manager has this one already."""
+    def count(self, name: bytes, is_stranger: bool) -> None:
+        """Of this stream the manager has a descriptor. One stranger too many is forgotten again."""
+        if is_stranger and self._strangers >= _STRANGERS_MAX:
+            self._ended.append(name)
+            return
         self._kept[name] = is_stranger
         self._strangers += is_stranger
 
@@ -85,6 +85,8 @@ class Keeper:
         """The end of a wake-up: everything that was read is stored."""
         if self._waiting:
             self._send_waiting()
+        if self._sock is None:
+            self._ended.clear()
         while self._ended:
             names, self._ended = self._ended[:keeping.NAMES_MAX], self._ended[keeping.NAMES_MAX:]
             self._tell(keeping.encode(keeping.DROP, b"", b"".join(names)))

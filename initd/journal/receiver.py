@@ -209,7 +209,7 @@ class Receiver:
         """Go on with what another journal had: descriptors, which are ours from now on, names and states."""
         for fd, name, state in streams:
             stream = self._add(fd, name)
-            self.keeper.have(name, stream.is_strangers)
+            self.keeper.count(name, stream.is_strangers)
             stream.go_on(state)
 
     def go_on_with(self, lines: list[Line]) -> None:
@@ -304,8 +304,10 @@ class Receiver:
                     report(f"cannot take another stream: {error.strerror}")
                     return accepted
                 continue  # this caller gave up before we came
-            stream = self._add(fd)
-            self.keeper.keep(stream.name, fd, b"", stream.is_strangers)
+            name = os.urandom(NAME_SIZE)
+            self.keeper.keep(name, fd)  # before anything else: so long it ends with us
+            stream = self._add(fd, name)
+            self.keeper.count(name, stream.is_strangers)
             accepted.add(fd)
 
     def _accept_again(self) -> None:

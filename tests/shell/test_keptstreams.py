@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import initd
+from initd.journal.keeper import Keeper
 from initd.journal.segment import HEAD_SIZE, decode_entry
 from initd.shell.journal import Journal
 from initd.shell.keptstreams import KeptStreams
@@ -265,6 +267,53 @@ def test_no_more_than_the_bound_is_kept():
         kept.hear_all()
     assert (len(kept), kept.refused) == (most, 2)
     assert len(os.listdir("/proc/self/fd")) == before - 1 + most
+
+
+def test_strangers_streams_are_kept_up_to_a_bound():
+    """Whoever is neither root nor the manager's user may connect, but not use up what the manager has."""
+    poller = select.epoll()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    keeper, kept = Keeper(theirs, poller), KeptStreams()
+    kept._ends = ours, theirs
+    ours.setblocking(False)
+    names = [b"%016d" % number for number in range(600)]
+    with open("/dev/null", "rb") as file:
+        for number, name in enumerate(names):
+            keeper.keep(name, file.fileno())
+            keeper.count(name, is_stranger=number % 2 == 0)
+            keeper.flush()
+            kept.hear_all()
+    assert len(kept) == 300 + 256
+    for name in names:
+        keeper.forget(name)
+        keeper.flush()
+        kept.hear_all()
+    assert len(kept) == 0
+
+
+def test_what_the_manager_does_not_take_now_is_told_later_in_order():
+    poller = select.epoll()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    keeper, kept = Keeper(theirs, poller), KeptStreams()
+    kept._ends = ours, theirs
+    ours.setblocking(False)
+    names = [b"%016d" % number for number in range(5000)]
+    with open("/dev/null", "rb") as file:
+        for name in names[:3]:
+            keeper.keep(name, file.fileno())
+            keeper.count(name, is_stranger=False)
+        for name in names[3:]:
+            keeper.change(names[1], name)
+        keeper.forget(names[0])
+        keeper.flush()
+    assert poller.poll(0) == []  # there is no room, and so no reason to wake up
+    while keeper._waiting:
+        kept.hear_all()
+        assert poller.poll(0) == [(theirs.fileno(), select.EPOLLOUT)]
+        keeper.flush()
+    kept.hear_all()
+    assert {name: state for name, (_, state) in kept._streams.items()} == {names[1]: names[-1], names[2]: b""}
+    assert poller.poll(0) == []
 
 
 @pytest.mark.parametrize("message", [
