@@ -9,7 +9,6 @@ import _signal
 import _socket
 import os
 import sys
-from time import clock_gettime_ns
 
 from initd.journal.config import configure, read_files
 from initd.journal.keeper import read_lines
@@ -24,8 +23,13 @@ from initd.journal.syslogd import Syslogd
 from initd.journal.varlink import NAME, Varlink
 from initd.wire.keeping import decode_streams
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _FIRST_FD = 3  # sd_listen_fds(3)
-_CLOCK_MONOTONIC = 1
+#: epoll_wait(2) takes a number of milliseconds.
+_LONGEST_WAIT_USEC = 20 * 86_400_000_000
 
 
 class Journal:
@@ -36,8 +40,9 @@ class Journal:
         self.storage = storage
         self.wishes: list[str] = []
         self._methods = {
-            "Synchronize": lambda: self._do("sync"), "Rotate": lambda: self._do("rotate"),
-            "FlushToVar": lambda: self._do("flush_to_var"), "RelinquishVar": lambda: self._do("relinquish_var"),
+            "Synchronize": lambda done: self._do("sync", done), "Rotate": lambda done: self._do("rotate", done),
+            "FlushToVar": lambda done: self._do("flush_to_var", done),
+            "RelinquishVar": lambda done: self._do("relinquish_var", done),
         }
         self.varlink: Varlink | None = None
         if control_path:
@@ -50,6 +55,8 @@ class Journal:
     def run(self, wakeup_fd: int) -> None:
         """Until told to stop; then everything readable is written before this returns."""
         self.receiver.watch(wakeup_fd)
+        if self.storage is not None:
+            self.receiver.watch(self.storage.syncer.fileno())
         self.receiver.keeper.ready()
         while True:
             ready = self.receiver.wait(self._timeout_sec())
@@ -64,25 +71,27 @@ class Journal:
                 self._do(wish)
             if self.receiver.keeper.has_old_lines(self._store_end()):
                 self._keep_lines()
-            if self._timeout_sec() == 0 and self.storage and self.storage.store:
-                self.storage.store.sync()
+            if self.storage and self.storage.store and self.storage.store.wait_usec() == 0:
+                self.storage.store.on_time()
         self.receiver.drain()
-        if self.storage is not None and self.storage.store is not None:
-            self.storage.store.close()
+        if self.storage is not None:
+            if self.storage.store is not None:
+                self.storage.store.close()
+            self.storage.syncer.finish()
 
     def _timeout_sec(self) -> float:
-        """Until what was stored has to be on the disk; -1: nothing is to be done."""
-        deadline = self.storage.store.sync_deadline_usec if self.storage and self.storage.store else None
-        if deadline is None:
-            return -1
-        return max(0, deadline - clock_gettime_ns(_CLOCK_MONOTONIC) // 1000) / 1_000_000
+        """Until the store wants to be looked after; -1: nothing is to be done."""
+        wait_usec = self.storage.store.wait_usec() if self.storage and self.storage.store else None
+        return -1 if wait_usec is None else min(wait_usec, _LONGEST_WAIT_USEC) / 1_000_000
 
-    def _do(self, wish: str) -> None:
+    def _do(self, wish: str, done: Callable[[], None] | None = None) -> None:
         """What came before the wish is part of it."""
         self.receiver.catch_up()
         if self.storage is not None:
             getattr(self.storage, wish)()
         self._keep_lines()
+        if done is not None and self.storage is not None:
+            self.storage.syncer.then(done)
 
     def _store_end(self) -> tuple[str, int] | None:
         return self.storage.store.end if self.storage and self.storage.store else None
@@ -110,6 +119,8 @@ class Journal:
             self._keep_lines()
 
     def _answer(self, ready: set[int]) -> None:
+        if self.storage is not None and self.storage.syncer.fileno() in ready:
+            self.storage.syncer.hear()
         varlink = self.varlink
         if varlink is None:
             return

@@ -49,7 +49,8 @@ def put_units(container) -> None:
         "again.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.05\nRestart=always\n"
                          "RestartSec=20ms\n",
         "limited.service": "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=100ms\n",
-        "talks.service": "[Service]\nExecStart=/bin/sh -c 'while sleep 0.1; do cat /run/word && rm /run/word; done 2>/dev/null'\n",
+        "talks.service": "[Service]\nStandardError=null\n"
+                         "ExecStart=/bin/sh -c 'while sleep 0.1; do cat /run/word && rm /run/word; done'\n",
         "gone.service": "[Service]\nExecStart=/bin/sleep 1000\nExecStop=/bin/touch /run/gone.stopped\n",
     }.items():
         put(f"/etc/systemd/system/{name}", text)
