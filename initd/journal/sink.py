@@ -59,6 +59,8 @@ class Sink:
 
     def take(self, sender: Sender, source: Source, block: bytes, level: int, ending: bytes = b"") -> None:
         """Messages of a stream, a line each. `ending` is what ended the line, if no newline did."""
+        if sender.rules.filter is not None:
+            block = sender.rules.filter.kept(block)
         if level > sender.rules.level_max or not (block := self._within_rate(sender, block)):
             return
         usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
@@ -71,7 +73,10 @@ class Sink:
 
     def take_entry(self, sender: Sender, source: Source, fields: bytes, text: bytes, level: int, unit: str = "") -> None:
         """One message with fields of its own, encoded, among them its text; `unit` is the one that it is about."""
-        if level > sender.rules.level_max or not self._within_rate(sender, b"\n"):
+        rules = sender.rules
+        if level > rules.level_max or rules.filter is not None and not rules.filter.keeps(text):
+            return
+        if not self._within_rate(sender, b"\n"):
             return
         usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
         if self.storage is not None and self.storage.store is not None and level <= self._config.level_store:

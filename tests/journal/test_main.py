@@ -219,3 +219,17 @@ def test_all_the_trusted_fields_that_systemd_writes_are_there(make, tmp_path):
     assert set(recorded["fields"]) - set(found) <= {"__CURSOR", "_SYSTEMD_CGROUP"}
     names = [name for name in recorded["values"] if name not in ("_COMM", "_UID")]
     assert own(found, names) == {name: recorded["values"][name] for name in names}
+
+
+def test_what_a_unit_does_not_want_is_neither_stored_nor_shown(make, tmp_path):
+    units = tmp_path / "systemd/units"
+    journal = make("RateLimitBurst=3\nRateLimitIntervalSec=1h\n")
+    units.mkdir()
+    (units / "log-filter-patterns:a.service").write_text("~secret\n^[[:alpha:]]")
+    journal.stream(StreamHeader("id", "b.service")).sendall(b"secret of another\n")
+    # What is filtered does not count for the limit.
+    journal.stream(StreamHeader("id", "a.service")).sendall(b"one\na secret\n2\n3\n4\nfive\nlast\n")
+    text = journal.read_until(b"last\n")
+    ask(journal, "Synchronize")
+    assert sorted(entry["MESSAGE"] for entry in stored(tmp_path)) == [b"five", b"last", b"one", b"secret of another"]
+    assert text.count(b"\n") == 4
