@@ -21,6 +21,7 @@ from initd.journal.sink import Sink
 from initd.journal.storage import Storage, read_ids
 from initd.journal.syslogd import Syslogd
 from initd.journal.varlink import NAME, Varlink
+from initd.journal.wall import Wall
 from initd.wire.keeping import decode_streams
 
 TYPE_CHECKING = False
@@ -175,7 +176,8 @@ def main(arguments: list[str]) -> int:
     if word and word not in FORMATS:
         problems.append(f"PYINIT_LOG={word} is none of {', '.join(FORMATS)}, ignoring")
     syslogd = Syslogd(run + "/systemd/journal/syslog") if config.to_syslog and is_placed else None
-    sink = Sink(config, storage, Outlet(1), printer(word), syslogd, ids.boot_id)
+    wall = Wall(run) if config.to_wall and is_placed else None
+    sink = Sink(config, storage, Outlet(1), printer(word), syslogd, ids.boot_id, wall)
     for problem in problems:
         sink.say(problem, 4, [])
     receiver = Receiver(sockets, sink, Senders(ids.machine_id, run), config.line_max)

@@ -164,7 +164,7 @@ class Stream:
         fields += [(b"SYSLOG_IDENTIFIER", identifier)] if identifier else []
         fields += [(b"SYSLOG_FACILITY", b"%d" % facility)] if facility else []
         name = printable(self.unit or header.identifier) or printable(self._sender().command) or UNKNOWN
-        self.source = Source(encode_fields(fields), name, identifier, facility)
+        self.source = Source(encode_fields(fields), name, identifier, facility, header.forward_to_console)
 
     def go_on(self, state: bytes) -> None:
         """Another journal had it, and has told that much of its header."""

@@ -85,6 +85,8 @@ class Store:
         self._unlooked = 0
         self._retry_usec = 0
         self._rest_until_usec = 0
+        #: Bytes that the journal may still grow by, when that was last looked at.
+        self.available = 0
         #: Bytes of entries that could not be written.
         self.dropped = 0
         make_directory(directory, ids.group)
@@ -379,6 +381,7 @@ class Store:
                 return
             usage -= file.size
             lacking -= file.size
+        self.available = max(min(limits.max_use - usage, -lacking), 0)
 
     def _drop(self, file: _File) -> bool:
         try:

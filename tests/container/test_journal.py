@@ -30,7 +30,7 @@ LOUD = """\
 Type=oneshot
 LogRateLimitIntervalSec=1h
 LogRateLimitBurst=5
-ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; done'
+ExecStart=/bin/seq 200
 """
 
 
@@ -108,7 +108,8 @@ def test_the_managers_messages_name_the_unit_they_are_about(container):
 def test_a_rate_limit_of_a_unit_holds(container):
     lines = [entry["MESSAGE"] for entry in entries(container, "/run/log/journal")
              if entry.get("_SYSTEMD_UNIT") == b"loud.service" and entry["_TRANSPORT"] == b"stdout"]
-    assert lines == [b"1", b"2", b"3", b"4", b"5"]
+    assert lines == [b"%d" % number for number in range(1, len(lines) + 1)]
+    assert 5 <= len(lines) <= 35  # the more, the more room there is (journald.conf(5), RateLimitBurst=)
 
 
 def test_the_stdout_still_has_every_line(container):

@@ -1,11 +1,12 @@
-"""Ask a real systemd-journald what it says of messages over the limit, and what it writes to the kernel's log, to the console
-and to terminals of users who are logged in: `python record_forwarding.py > forwarding.json`.
+"""Ask a real systemd-journald what it says of messages over the limit, and what it writes to the kernel's log and to the
+terminals of users who are logged in: `python record_forwarding.py > forwarding.json`.
 
-The kernel's log is a plain file in there, the terminals are pseudo terminals that utmp has a user on.
+The kernel's log is a pipe in there, the terminal a pseudo terminal that utmp has a user on.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ Type=oneshot
 SyslogIdentifier=often
 LogRateLimitIntervalSec=2s
 LogRateLimitBurst=5
-ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; done; sleep 2.5; echo behind'
+ExecStart=/bin/sh -c 'seq 100; sleep 2.5; echo behind'
 """
 KMSG_UNIT = """\
 [Service]
@@ -30,7 +31,7 @@ SyslogIdentifier=me
 StandardOutput=kmsg
 ExecStart=/bin/sh -c 'echo "<3>by kmsg"; echo plain'
 """
-CONFIG = "[Journal]\nForwardToKMsg={kmsg}\nForwardToWall=yes\nForwardToConsole={console}\nTTYPath=/dev/seen\n"
+CONFIG = "[Journal]\nForwardToKMsg={kmsg}\nReadKMsg=no\nForwardToWall=yes\n"
 #: Somebody is logged in on a new terminal; prints what comes there while something is logged.
 WALL = r"""
 import os, select, struct, subprocess, sys, tty
@@ -45,7 +46,7 @@ for words in (["-p", "user.alert", "-t", "alerted", "not so bad"], ["-p", "user.
 text = b""
 while select.select([master], [], [], 3)[0]:
     text += os.read(master, 4096)
-sys.stdout.buffer.write(text)
+print(ascii(text.decode()))
 """
 
 
@@ -55,13 +56,14 @@ def suppressed(container: Container) -> list[dict[str, str]]:
     found = container.exec("journalctl", "-o", "json", "SYSLOG_IDENTIFIER=often", "+", "_TRANSPORT=driver").stdout
     entries = [json.loads(line) for line in found.splitlines()]
     names = ("MESSAGE", "MESSAGE_ID", "PRIORITY", "N_DROPPED", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY", "_TRANSPORT")
-    return [{name: entry[name] for name in names if name in entry} for entry in entries
-            if "N_DROPPED" in entry or entry["SYSLOG_IDENTIFIER"] == "often"]
+    chosen = [entry for entry in entries if "N_DROPPED" in entry or entry["SYSLOG_IDENTIFIER"] == "often"]
+    return [{name: entry[name] for name in names if name in entry} for entry in chosen[-3:]]
 
 
-def reconfigured(container: Container, kmsg: str, console: str) -> None:
-    container.write("/etc/systemd/journald.conf", CONFIG.format(kmsg=kmsg, console=console))
-    container.exec("sh", "-c", "rm -f /dev/kmsg /dev/seen; touch /dev/kmsg /dev/seen; systemctl restart systemd-journald")
+def reconfigured(container: Container, kmsg: str) -> None:
+    container.write("/etc/systemd/journald.conf", CONFIG.format(kmsg=kmsg))
+    container.exec("sh", "-c",
+                   "rm -f /dev/kmsg; mkfifo /dev/kmsg; cat <>/dev/kmsg >/tmp/seen & systemctl restart systemd-journald")
 
 
 def main() -> None:
@@ -73,16 +75,15 @@ def main() -> None:
         container.put("/etc/systemd/system/kmsg.service", KMSG_UNIT).start()
         container.wait_until_booted()
         found["suppressed"] = suppressed(container)
-        for key, kmsg, console in (("forwarded", "yes", "yes"), ("by stream", "no", "no")):
-            reconfigured(container, kmsg, console)
+        for key, kmsg in (("forwarded", "yes"), ("by stream", "no")):
+            reconfigured(container, kmsg)
             container.exec("logger", "-p", "user.notice", "-t", "tag", "--id=77", "noticed")
             container.exec("logger", "-p", "user.debug", "-t", "tag", "debugged")
             container.exec("logger", "-p", "kern.err", "-t", "tag", "as the kernel")
             container.systemctl("start", "kmsg.service")
             container.exec("journalctl", "--sync")
-            found[key] = {name: container.exec("cat", path).stdout for name, path in (
-                ("kmsg", "/dev/kmsg"), ("console", "/dev/seen"))}
-        found["wall"] = container.exec("python3", "/wall.py").stdout
+            found[key] = container.exec("cat", "/tmp/seen").stdout.splitlines()
+        found["wall"] = ast.literal_eval(container.exec("python3", "/wall.py").stdout)
         found["version"] = container.exec("systemctl", "--version").stdout.splitlines()[0]
     finally:
         container.remove()
