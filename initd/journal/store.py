@@ -336,7 +336,7 @@ class Store:
         if self.is_volatile:
             os.close(fd)
         else:
-            self._syncer.sync(f"{self._name} to its end", fd, self._on_sync_failure)
+            self._syncer.sync(_whole(self._name), fd, self._on_sync_failure)
         self._dirty_since = 0
         self._position += self._size
         if self._size > HEAD_SIZE:
@@ -391,6 +391,7 @@ class Store:
         except OSError as error:
             self._complain(error, "cannot be tidied up")
             return False
+        self._syncer.forget(_whole(file.name))
         self._files.remove(file)
         return True
 
@@ -439,6 +440,11 @@ class Store:
             self._ids = own
         elif head.last_realtime_usec:
             write_all(fd, self._head(0), 0)
+
+
+def _whole(name: str) -> str:
+    """What the syncer knows a segment by that is not written any more."""
+    return name + " to its end"
 
 
 def _with_defaults(limits: Limits, directory: str) -> Limits:

@@ -49,6 +49,15 @@ class Syncer:
             except RuntimeError:  # no more processes are allowed
                 self._work()
 
+    def forget(self, name: str) -> None:
+        """The file is gone: whoever still has it open keeps its room from being used."""
+        with self._lock:
+            forgotten = [each for each in self._queue if each[0] == name]
+            self._queue = [each for each in self._queue if each[0] != name]
+        for _, fd, failed in forgotten:
+            os.close(fd)
+            self._report(failed, None)
+
     def then(self, call: Callable[[], None]) -> None:
         """Call it when all that was asked for is done, which may be now."""
         if self._heard == self._asked:
@@ -90,8 +99,11 @@ class Syncer:
             except OSError as error:
                 problem = error
             os.close(fd)
-            self._done.append((failed, problem))
-            try:
-                os.write(self._done_fd, b"!")
-            except BlockingIOError:
-                pass  # there is enough in it to be woken up by
+            self._report(failed, problem)
+
+    def _report(self, failed: Failed, problem: OSError | None) -> None:
+        self._done.append((failed, problem))
+        try:
+            os.write(self._done_fd, b"!")
+        except BlockingIOError:
+            pass  # there is enough in it to be woken up by

@@ -279,6 +279,25 @@ def test_a_disk_that_fails_is_said_once(tmp_path):
     assert len(called) == 3
 
 
+def test_a_segment_that_is_dropped_is_not_kept_for_a_slow_disk(tmp_path):
+    disk, called = SlowDisk(), []
+    store = Store(str(tmp_path), NO_LIMIT.replace(max_files=2), IDS, Said(), syncer=disk)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        put(store, number)
+        store.rotate()
+        while number == 0 and disk._queue:  # the thread begins
+            time.sleep(0.001)
+    disk.then(lambda: called.append(True))
+    # The first is being synchronized, and one is there that is to be.
+    assert len(os.listdir("/proc/self/fd")) <= before + 3
+    disk.hear()
+    assert called == []
+    for _ in range(2):
+        disk.go_on()
+    assert called == [True]
+
+
 def test_the_end_waits_for_the_disk(tmp_path):
     disk = SlowDisk()
     store = Store(str(tmp_path), NO_LIMIT, IDS, Said(), syncer=disk)
