@@ -633,7 +633,7 @@ class Manager:
             self._start_journal()
         self.journal.flush()
         self.journal.stop()
-        deadline = now().monotonic_usec + 1_000_000
+        deadline = self.engine.world.shutdown.last_words_end_usec(now().monotonic_usec)
         while self.journal.pid and now().monotonic_usec < deadline:
             self.loop.run_once(deadline - now().monotonic_usec)
         for text in self.journal.take_kept():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import PODMAN, SERVICES, Container
+from harness import PLAIN, PODMAN, SERVICES, Container
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -32,6 +32,18 @@ LogRateLimitIntervalSec=1h
 LogRateLimitBurst=5
 ExecStart=/bin/seq 200
 """
+#: Writes as fast as it can, and dies of it; five of them at a time.
+DYING = """\
+[Service]
+ExecStart=/bin/sh -c 'seq -f "%.0f of %i" 5000; echo last words of %i; exit 3'
+"""
+#: Has much to say when it is told to stop.
+FAREWELL = "[Service]\nKillMode=mixed\nExecStart=/bin/sh /usr/local/lib/farewell\n"
+FAREWELL_SCRIPT = """\
+trap 'seq -f "bye %.0f" 20000; exit' TERM
+echo ready
+while :; do sleep 0.1; done
+"""
 
 
 def entries(container, directory: str) -> list[dict[str, bytes]]:
@@ -54,6 +66,7 @@ def container():
     container = Container(SERVICES)
     container.put("/etc/systemd/system/probe.service", UNIT)
     container.put("/etc/systemd/system/loud.service", LOUD)
+    container.put("/etc/systemd/system/dying@.service", DYING.replace("%.0f", "%%.0f"))
     try:
         container.start().wait_until_booted()
         container.systemctl("start", "probe.service", "loud.service")
@@ -114,3 +127,34 @@ def test_a_rate_limit_of_a_unit_holds(container):
 
 def test_the_stdout_still_has_every_line(container):
     assert "probe.service[" in container.logs() and "]: plain" in container.logs()
+
+
+def test_last_words_come_before_what_is_said_of_the_death(container):
+    names = [f"dying@{letter}.service" for letter in "abcde"]
+    container.systemctl("start", "--no-block", *names)
+    for name in names:
+        container.wait_for_state(name, "failed")
+    container.exec("journalctl", "--sync")
+    found = [(entry.get("_SYSTEMD_UNIT"), entry.get("UNIT"), entry["MESSAGE"])
+             for entry in entries(container, "/run/log/journal")]
+    for name in names:
+        letter, unit = name[6:7], name.encode()
+        words = [text for writer, _, text in found if writer == unit]
+        assert words == [f"{number} of {letter}".encode() for number in range(1, 5001)] + [f"last words of {letter}".encode()]
+        told = found.index((b"init.scope", unit, f"{name}: Main process exited, code=exited, status=3/NOTIMPLEMENTED".encode()))
+        assert found.index((unit, None, words[-1])) < told
+
+
+def test_everything_said_before_the_end_is_on_the_containers_stdout(boot):
+    names = [f"farewell-{letter}.service" for letter in "abcde"]
+    container = boot(PLAIN, before=lambda container: [
+        container.put(path, text) for path, text in (
+            ("/usr/local/lib/farewell", FAREWELL_SCRIPT), *[(f"/etc/systemd/system/{name}", FAREWELL) for name in names])])
+    container.wait_until_booted()
+    container.systemctl("start", *names)
+    container.wait_until("all are ready", lambda: container.logs().count(": ready\n") == len(names))
+    container.stop()
+    lines = container.logs().splitlines()
+    for name in names:
+        words = [line.partition("]: bye ")[2] for line in lines if line.startswith(f"{name}[") and "]: bye " in line]
+        assert words == [str(number) for number in range(1, 20001)]
