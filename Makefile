@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket journal-kills calendars deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket journal-kills calendars triggers deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -62,6 +62,10 @@ fuzz: $(VENV)/ready-fuzz
 # The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
 fuzz-socket: tools
 	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
+
+# A thousand timers, sockets and watched paths at once, with nothing to do; goes into tests/bench/triggers.tsv.
+triggers: tools
+	$(PYTHON) tests/bench/triggers.py --write
 
 # Ten thousand calendar events, told by the real systemd-analyze and by ours; goes into
 # tests/conformance/analyze/calendars.tsv.
