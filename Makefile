@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper iproute2 mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -58,6 +58,10 @@ fuzz: $(VENV)/ready-fuzz
 # The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
 fuzz-socket: tools
 	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
+
+# What it costs to keep what services write, beside systemd's journal, supervisor and s6 (half an hour); tests/bench/capture.md.
+bench-capture: tools
+	$(PYTHON) tests/bench/capture.py --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc
