@@ -6,9 +6,8 @@ import errno
 import os
 import threading
 
-from test_store import IDS, NO_LIMIT, Said, put, segments
-
 from initd.journal.store import Store
+from tests.journal.test_store import IDS, NO_LIMIT, Said, put, segments
 
 PATIENCE = 20
 
