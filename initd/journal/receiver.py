@@ -38,7 +38,6 @@ _STREAM_TURN = 256 * 1024
 _DATAGRAMS_A_TURN = 64
 #: The largest datagram read, and the largest memfd: entries beyond that are dropped, and it is said.
 _ENTRY_MAX = 16 * 1024 * 1024
-_DATAGRAM_SIZE = 256 * 1024
 _NOTHING_SAID: Ancillary = []
 _SEALED = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 
@@ -114,9 +113,10 @@ class Stream:
             data = self._read_header(data)
             if self.header is None:
                 return
-        if writer.pid and writer.pid != self.writer.pid:
-            self._pass_on(self.cutter.finish(), b"pid-change", sink)
-            self.writer = writer
+        if writer.pid:
+            if writer.pid != self.writer.pid:
+                self._pass_on(self.cutter.finish(), b"pid-change", sink)
+            self.writer = writer  # who has connected may have become another user since
         for block, ending in self.cutter.feed(data):
             self._pass_on(block, ending, sink)
 
@@ -258,12 +258,18 @@ class Receiver:
 
 def _read_datagrams(sock: _socket.socket) -> Iterator[tuple[bytes, Credentials]]:
     """Datagrams and who sent them. A payload in a sealed memfd (sent where a datagram is too small) is read from it."""
+    start = bytearray(1)
     for _ in range(_DATAGRAMS_A_TURN):
         try:
-            data, ancillary, _, _ = sock.recvmsg(_DATAGRAM_SIZE, _socket.CMSG_SPACE(_CREDENTIALS.size)
-                                                 + _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+            # How large one may be is the sender's and the system's matter (net.core.wmem_max): it is asked for.
+            size = sock.recv_into(start, 0, _socket.MSG_PEEK | _socket.MSG_TRUNC)
+            data, ancillary, _, _ = sock.recvmsg(
+                size if size <= _ENTRY_MAX else 0, _socket.CMSG_SPACE(_CREDENTIALS.size) + _socket.CMSG_SPACE(4),
+                _socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
+        if size > _ENTRY_MAX:
+            report(f"entry of {size} bytes dropped, the limit is {_ENTRY_MAX}")
         writer, fds = _sender(ancillary)
         for fd in fds:
             data = data or _read_memfd(fd)

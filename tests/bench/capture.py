@@ -176,6 +176,7 @@ class S6Log(Contender):
             directory = bench / f"services/{number}"
             (directory / "log").mkdir(parents=True)
             _script(directory / "run", S6_RUN.format(number=number, megabytes=megabytes, mode=case.mode))
+            _script(directory / "finish", "#!/bin/sh\nexit 125\n")  # once is enough
             _script(directory / "log/run", S6_LOG_RUN.format(number=number))
 
 
