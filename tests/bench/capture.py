@@ -330,12 +330,12 @@ def main() -> int:
                 results[case, each.name].append(result)
                 print(f"{number + 1}: {case.services} {case.mode:5} {each.name}: {given.megabytes / result.seconds:.1f} MB/s, "
                       f"{result.cpu / given.megabytes * 100:.2f} s of CPU per 100 MB", file=sys.stderr, flush=True)
-    lines = [*table(results, given.megabytes), "", *surroundings(contenders, given.megabytes, given.rounds)]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if given.write:
-        heading = "# What it costs to keep what services write\n\nWritten by `make bench-capture`.\n\n"
-        (HERE / "capture.md").write_text(heading + text)
+        lines = [*table(results, given.megabytes), "", *surroundings(contenders, given.megabytes, number + 1)]
+        text = "\n".join(lines) + "\n"
+        print(text, flush=True)
+        if given.write:
+            heading = "# What it costs to keep what services write\n\nWritten by `make bench-capture`.\n\n"
+            (HERE / "capture.md").write_text(heading + text)
     return 0
 
 
