@@ -163,6 +163,10 @@ class Supervisord(Contender):
         (bench / "supervisord.conf").write_text(
             SUPERVISORD.format(services=case.services, megabytes=megabytes, mode=case.mode))
 
+    def count(self, container: Container, store: Path) -> int:
+        # It begins a new file in the middle of a line.
+        return sum(_count(path, b"\n") for path in store.glob("*.log*"))
+
 
 class S6Log(Contender):
     name = "s6-log"
