@@ -197,9 +197,11 @@ def _count(path: Path, needle: bytes) -> int:
     """How often a file holds these bytes."""
     found, rest = 0, b""
     with path.open("rb") as file:
-        while data := file.read(1 << 22):
-            found += (rest + data).count(needle)
-            rest = (rest + data)[1 - len(needle):]
+        while data := rest + file.read(1 << 22):
+            found += data.count(needle)
+            if len(data) == len(rest):
+                return found
+            rest = data[len(data) - len(needle) + 1:]
     return found
 
 
