@@ -17,7 +17,6 @@ from time import clock_gettime_ns
 from initd.core.record import Record
 from initd.journal.segment import HEAD_SIZE, Head, decode_head, encode_head, file_name, parse_file_name
 from initd.journal.segmentfile import copy, cut_tail, give_to_group, look, make_directory, write_all, write_parts
-from initd.journal.settler import Settler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +81,6 @@ class Store:
         self._dirty_since = 0
         self._unlooked = 0
         self._retry_usec = 0
-        self._settler = Settler()
         #: Bytes of entries that could not be written.
         self.dropped = 0
         make_directory(directory, ids.group)
@@ -130,7 +128,6 @@ class Store:
     def sync(self) -> None:
         """Returns when the disk has everything that was appended."""
         self.flush()
-        self._settle()
         if self._fd < 0 or not self._dirty_since:
             return
         self._dirty_since = 0
@@ -155,7 +152,6 @@ class Store:
     def close(self) -> None:
         self.flush()
         self._finish()
-        self._settle()
 
     def take_over(self, paths: list[str]) -> None:
         """Copies of these closed segments become this store's, before what is written from now on. OSError."""
@@ -228,12 +224,6 @@ class Store:
         self._begin()
         return True
 
-    def _settle(self) -> None:
-        self._settler.wait()
-        problem, self._settler.problem = self._settler.problem, None
-        if problem is not None:
-            self._complain(problem, "cannot be synchronized")
-
     def _complain(self, error: OSError, what: str) -> None:
         if error.errno not in self._said:
             self._said.add(error.errno or 0)
@@ -298,12 +288,11 @@ class Store:
         fd, self._fd = self._fd, -1
         try:
             write_all(fd, self._head(self._last_usec or self._begun_usec), 0)
+            if not self.is_volatile:
+                os.fdatasync(fd)
         except OSError as error:
             self._complain(error, "cannot be written to")
-        if self.is_volatile:
-            os.close(fd)
-        else:
-            self._settler.settle(fd)
+        os.close(fd)
         self._dirty_since = 0
         self._position += self._size
         if self._size > HEAD_SIZE:
