@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from initd.shell.backlog import Backlog
     from initd.shell.connection import Loop
     from initd.shell.systembus import Peer, SystemBus
 
@@ -33,6 +34,7 @@ class BusLink:
         self,
         loop: Loop,
         clock: Callable[[], int],
+        backlog: Backlog,
         tracker: Tracker,
         clients: Clients,
         view: View,
@@ -43,6 +45,7 @@ class BusLink:
     ) -> None:
         self._loop = loop
         self._clock = clock
+        self._backlog = backlog
         self._tracker = tracker
         self._clients = clients
         self._view = view
@@ -69,7 +72,7 @@ class BusLink:
         if self.bus is None:
             from initd.shell.systembus import SystemBus
 
-            self.bus = SystemBus(self._loop, self._clock, self)
+            self.bus = SystemBus(self._loop, self._clock, self._backlog, self)
             self._clients.channels["bus"] = self.bus
         return self.bus
 

@@ -5,7 +5,8 @@ Decides nothing: `core.transient` says which files a call comes to.
 
 from __future__ import annotations
 
-from initd.core.answers import Error, Return
+from initd.clients import Caller, Clients
+from initd.core.answers import Error, Return, Submit
 from initd.core.api_unit import JOB_METHODS, queue_job
 from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.events import ScopeMade, UnitsLoaded
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 
 class MadeUnits:
-    """`read` gives a unit's definition from its files, `load` reads it and all it mentions, `feed` tells the engine."""
+    """`read` gives a unit's definition from its files, `load` reads it and all it mentions, `feed` tells the engine;
+    `clients` hear of what comes of it."""
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class MadeUnits:
         load: Callable[[str], Unit],
         feed: Callable[[Event], None],
         performer: Performer,
+        clients: Clients,
         surroundings: Callable[[Unit], Surroundings],
     ) -> None:
         self._surroundings = surroundings
@@ -43,8 +46,25 @@ class MadeUnits:
         self._load = load
         self._feed = feed
         self._performer = performer
+        self._clients = clients
 
-    def start(self, files: tuple[UnitFile, ...], mode: str) -> Answer:
+    def start(self, caller: Caller, files: tuple[UnitFile, ...], mode: str, is_referred: bool) -> None:
+        """StartTransientUnit(): the first of these is to run on the caller's descriptors, where it names some, and stays
+        loaded while the caller is there, where it `is_referred` to."""
+        name, wanted = files[0].name, files[0].streams
+        passed = caller.channel.take_fds(caller.client, tuple(number for _, number in wanted))
+        if passed is None or any(file.streams for file in files[1:]):
+            caller.answer(Error("org.freedesktop.DBus.Error.InvalidArgs", "The descriptors did not come with the call."))
+            return
+        self._performer.given_streams.keep(name, dict(zip((target for target, _ in wanted), passed)))
+        answer = self._make(files, mode)
+        if isinstance(answer, Error):
+            self._performer.given_streams.close(name)
+        if is_referred and isinstance(answer, Submit):
+            self._clients.refer(caller, name)
+        self._clients.answer(caller, answer)
+
+    def _make(self, files: tuple[UnitFile, ...], mode: str) -> Answer:
         """Write the files; the answer is the job of the first."""
         try:
             for file in files:

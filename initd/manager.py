@@ -23,12 +23,11 @@ from initd.clients import Caller, Clients
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Order, Return, Submit
+from initd.core.answers import Error, Order, Return
 from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.managerconf import ManagerConfig, configure
-from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition
 from initd.core.socket import instance_name
 from initd.core.sources import LoadFacts
@@ -37,9 +36,11 @@ from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.handover import Handover
+from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
 from initd.options import Options
 from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
+from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
@@ -47,7 +48,7 @@ from initd.shell.environment import container_environment
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
-from initd.shell.loop import RANK_EXITS, RANK_LAST, RANK_MESSAGES, READ, WRITE, Loop
+from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.managerconf import read_configuration
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from initd.core.transient import UnitFile
     from initd.handover import Part
     from initd.shell.fds import OwnedFd
 
@@ -77,9 +77,6 @@ _SIGNALS = {
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
-
-#: A journal that dies again and again is left alone for this long.
-JOURNAL_PAUSE_USEC = 5_000_000
 
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
@@ -116,6 +113,7 @@ class Manager:
         self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
         self.journal = Journal("/run", sys.executable, library + "/initd/journal/__main__.py")
         self.killer = Killer(self.tracker)
+        self.journal_keeper = JournalKeeper(self.loop, self.journal, self.killer)
         config = self._configure()
         #: What was found out before there was a journal to tell it to.
         self._early = config.diagnostics
@@ -146,27 +144,25 @@ class Manager:
             self.spawner.dynamic_users,
         )
         self.view = View(self.engine, self.facts, self.load_one)
+        self.backlog = Backlog(lambda: now().monotonic_usec)
         self.control = Control(
-            self.loop, self._on_call, lambda: now().monotonic_usec, lambda name: self.feed(ev.ClientGone(name)))
+            self.loop, self._on_call, lambda: now().monotonic_usec, self.backlog, lambda name: self.feed(ev.ClientGone(name)))
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
-            self.loop, lambda: now().monotonic_usec, self.tracker, self.clients, self.view, self.feed, self._answer, self.say,
-            self._on_children,
+            self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
+            self._answer, self.say, self._on_children,
         )
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self._on_end, self.bus.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
-                                    self.engine.world.surroundings)
+                                    self.clients, self.engine.world.surroundings)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
         self._is_feeding = False
         self._reaped_units: set[str] = set()
-        self._journal_starts = RateLimit()
-        self._journal_retry_usec: int | None = None
-        self._is_watching_journal = False
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
         #: Not all dead children were reaped in this wake-up.
         self._has_more_children = False
@@ -326,9 +322,13 @@ class Manager:
     def _answer(self, caller: Caller, uid: int, message: Message) -> None:
         try:
             self.clients.on_call(caller, uid, message, self._carry_out_order)
-        except Exception as error:  # whoever called must not wait for ever for an answer that a bug has eaten
-            self._report_bug(f"call {message.member}", error)
-            caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
+        except Exception as error:
+            self._answer_bug(caller, message.member or "", error)
+
+    def _answer_bug(self, caller: Caller, member: str, error: Exception) -> None:
+        """Whoever called must not wait for ever for an answer that a bug has eaten."""
+        self._report_bug(f"call {member}", error)
+        caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
 
     def _carry_out_order(self, order: Order, caller: Caller) -> None:
         if order.kind == IN_FILE:
@@ -336,7 +336,7 @@ class Manager:
         elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
         elif order.kind == START_TRANSIENT:
-            self._start_transient(caller, *order.args)
+            self.made_units.start(caller, *order.args)
         elif order.kind == SET_PROPERTIES:
             self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
@@ -345,25 +345,19 @@ class Manager:
         elif order.kind == "Reexecute":
             self.handover.ask(caller)
         else:
-            answer = carry_out(order)
+            self._begin_order(order, caller)
+
+    def _begin_order(self, order: Order, caller: Caller) -> None:
+        def on_answer(answer: Return | Error) -> None:
             caller.answer(answer)
             if is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
 
-    def _start_transient(self, caller: Caller, files: tuple[UnitFile, ...], mode: str, is_referred: bool) -> None:
-        wanted = files[0].streams
-        passed = caller.channel.take_fds(caller.client, tuple(number for _, number in wanted))
-        if passed is None or any(file.streams for file in files[1:]):
-            caller.answer(Error("org.freedesktop.DBus.Error.InvalidArgs", "The descriptors did not come with the call."))
-            return
-        self.performer.given_streams.keep(files[0].name, dict(zip((target for target, _ in wanted), passed)))
-        answer = self.made_units.start(files, mode)
-        if isinstance(answer, Error):
-            self.performer.given_streams.close(files[0].name)
-        if is_referred and isinstance(answer, Submit):
-            self.clients.refer(caller, files[0].name)
-        self.clients.answer(caller, answer)
+        try:
+            self.backlog.begin(carry_out(order), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
+        except TooManyChores:
+            caller.answer(Error("org.freedesktop.DBus.Error.LimitsExceeded", "Too many questions at a time, ask again."))
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
@@ -391,24 +385,26 @@ class Manager:
 
     def _wake_up(self) -> None:
         wanted = (
-            self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(), self._journal_retry_usec
+            self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(),
+            self.journal_keeper.retry_usec,
         )
         deadlines = [each for each in wanted if each is not None]
-        if self.killer.is_chasing:
+        if self.killer.is_chasing or self.backlog.is_pending:
             deadlines.append(0)
         elif self._reaped_units or self.killer.unsettled:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
-        self._watch_journal()
+        self.journal_keeper.watch()
         self.tracker.forget()
         if self._has_more_children:
             self.loop.run_once(0)
             self._on_children()
+            is_busy = True
         else:
-            self.loop.run_once(timeout)
+            is_busy = self.loop.run_once(timeout)
         self._look_for_empty_units()
-        if self._journal_retry_usec is not None and self._journal_retry_usec <= now().monotonic_usec:
-            self._start_journal()
+        self.journal_keeper.on_deadline()
+        self.backlog.go_on(is_busy)
         self.control.on_deadline()
         self.bus.on_deadline()
         deadline = self.engine.next_deadline()
@@ -428,7 +424,7 @@ class Manager:
         problems = bootfiles.prepare_run("/")
         _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
         unbound = self.journal.open()
-        self._start_journal()
+        self.journal_keeper.start()
         self.tell([*problems, *more, *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
@@ -437,30 +433,6 @@ class Manager:
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
         except OSError as error:
             self.say(LOG_ERR, f"Cannot listen on {NOTIFY}: {error.strerror}")
-
-    def _watch_journal(self) -> None:
-        """While lines wait for the journal, its having room again is a reason to wake up."""
-        wants = self.journal.has_kept and self.journal.fileno() >= 0
-        if wants and not self._is_watching_journal:
-            self.loop.add(self.journal.fileno(), WRITE, lambda _: self.journal.flush() and None, RANK_LAST)
-        elif not wants and self._is_watching_journal:
-            self.loop.remove(self.journal.fileno())
-        self._is_watching_journal = wants
-
-    def _start_journal(self) -> None:
-        self._journal_retry_usec = None
-        if self.journal.fileno() < 0:
-            return
-        if not self._journal_starts.is_within(10_000_000, 5, now().monotonic_usec):
-            self._journal_retry_usec = now().monotonic_usec + JOURNAL_PAUSE_USEC
-            return
-        try:
-            self.journal.start()
-        except OSError as error:
-            self.journal.pid = 0
-            self._journal_retry_usec = now().monotonic_usec + JOURNAL_PAUSE_USEC
-            os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
-        self.killer.spared = {os.getpid(), self.journal.pid} - {0}
 
     def _open_control(self) -> None:
         try:
@@ -510,7 +482,7 @@ class Manager:
         dead = list(reap(self.tracker, self._on_notify))
         for pid, end, unit in dead:
             if pid == self.journal.pid:
-                self._on_journal_exit()
+                self.journal_keeper.on_exit(is_last=self.exit is not None)
             elif pid == self.handover.trial_pid:
                 self.handover.on_trial_exit(end)
             elif unit is not None:
@@ -523,12 +495,6 @@ class Manager:
     def _on_end(self, unit: str) -> None:
         """A process of the unit is gone, of which nobody else tells us."""
         self._reaped_units.add(unit)
-
-    def _on_journal_exit(self) -> None:
-        self.journal.pid = 0
-        if self.exit is None:
-            self.say(LOG_WARNING, "The journal process ended, starting it again.")
-            self._start_journal()
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
@@ -576,6 +542,7 @@ class Manager:
         # Signals stay with the kernel from here on; those that have come already are heard by us.
         self.loop.block_signals()
         self.loop.run_once(0)
+        self.backlog.finish()
         if self.exit is None:
             self.clients.tell_reloading(True)
             self.handover.execute(self._parts(), self.engine.save())
@@ -592,7 +559,7 @@ class Manager:
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, state["parts"])
-        self.killer.spared = {os.getpid(), self.journal.pid} - {0}
+        self.journal_keeper.spare()
         self._pin_target()
         self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))
         self.load()

@@ -23,6 +23,7 @@ from initd.core.unit import Unit
 from initd.core.unitfates import DirectiveFate, judge_unit
 from initd.core.values import Now, ProcessEnd, ProcessInfo
 from initd.core.view import Usage, View
+from initd.shell.backlog import Backlog
 from initd.shell.control import Control
 from initd.shell.unitdirs import UnitDirs
 from initd.wire import dbus
@@ -229,10 +230,12 @@ class FakeManager:
     def serve(self, path: str, is_over: object) -> None:
         """Answer clients until `is_over()`."""
         loop = _Loop()
-        self.control = Control(loop, self._on_call, lambda: self.now().monotonic_usec)
+        backlog = Backlog(lambda: self.now().monotonic_usec)
+        self.control = Control(loop, self._on_call, lambda: self.now().monotonic_usec, backlog)
         self.control.open(path)
         while not is_over():  # type: ignore[operator]
-            loop.turn(0 if self.control.next_deadline() == 0 else 0.05)
+            loop.turn(0 if backlog.is_pending else 0.05)
+            backlog.go_on(is_busy=False)
             self.control.on_deadline()
             deadline = self.engine.next_deadline()
             if deadline is not None and deadline <= self.now().monotonic_usec:

@@ -7,7 +7,7 @@ import sys
 from initd.cli.getopt import boolean, parse
 from initd.cli.options import UsageError
 
-_LONG = {
+LONG = {
     "system": "", "user": "", "machine": "=", "merge": "", "directory": "=", "file": "=", "root": "=", "image": "=",
     "namespace": "=", "since": "=", "until": "=", "cursor": "=", "after-cursor": "=", "cursor-file": "=", "boot": "?",
     "unit": "=", "user-unit": "=", "identifier": "=", "priority": "=", "facility": "=", "grep": "=",
@@ -100,7 +100,7 @@ class JournalOptions:
 
 def parse_command_line(arguments: list[str]) -> JournalOptions:
     """UsageError for what is none, as it is to be printed."""
-    given, words = parse(list(_with_values(arguments)), "journalctl", _LONG, _SHORT)
+    given, words = parse(list(_with_values(arguments)), "journalctl", LONG, _SHORT)
     options = JournalOptions()
     options.matches = words
     lines_given = False
@@ -127,7 +127,7 @@ def _with_values(arguments: list[str]) -> list[str]:
             made += _cluster(word, waiting)
         else:
             made.append(word)
-            if word.startswith("--") and _LONG.get(word[2:]) == "=" and waiting:
+            if word.startswith("--") and LONG.get(word[2:]) == "=" and waiting:
                 made.append(waiting.pop())
     return made
 
@@ -137,7 +137,7 @@ def _cluster(word: str, waiting: list[str]) -> list[str]:
         if letter in "nb":
             before = [word[:place]] if place > 1 else []
             return [*before, _joined("--" + _SHORT[letter], word[place + 1:], waiting)]
-        if _LONG.get(_SHORT.get(letter, ""), "") == "=":
+        if LONG.get(_SHORT.get(letter, ""), "") == "=":
             # What is behind it is its value, be it the next word.
             return [word, waiting.pop()] if place == len(word) - 1 and waiting else [word]
     return [word]

@@ -1,88 +1,82 @@
-"""What `journalctl --help` says, as systemd 252 does."""
+"""What `journalctl --help` says, which is also the options' part of its manual page."""
 
 from __future__ import annotations
 
 HELP = """\
 journalctl [OPTIONS...] [MATCHES...]
 
-Query the journal.
+Show what was logged: everything, or the entries that all matches fit. A match
+is FIELD=VALUE, the path of a program or device, or "+" for "or".
 
-Source Options:
-     --system                Show the system journal
-     --user                  Show the user journal for the current user
-  -M --machine=CONTAINER     Operate on local container
-  -m --merge                 Show entries from all available journals
-  -D --directory=PATH        Show journal files from directory
-     --file=PATH             Show journal file
-     --root=ROOT             Operate on files below a root directory
-     --image=IMAGE           Operate on files in filesystem image
-     --namespace=NAMESPACE   Show journal data from specified journal namespace
+Which entries:
+  -u --unit=UNIT             Of a unit, and about it (may be a pattern)
+     --user-unit=UNIT        Of a unit of an account's manager
+  -t --identifier=TEXT       By the name that programs log under
+  -p --priority=LEVEL        As important as this, or more; or FROM..TO
+     --facility=NAME...      By syslog facility
+  -b --boot[=ID|N]           Of this boot or of another
+  -S --since=TIME            Not older than this
+  -U --until=TIME            Not newer than this
+  -c --cursor=CURSOR         From this entry on
+     --after-cursor=CURSOR   Behind this entry
+     --cursor-file=FILE      Behind the entry that FILE names, which is then
+                             set to the last one shown
+  -g --grep=PATTERN          Whose message fits a regular expression
+     --case-sensitive[=BOOL] Whether case matters to it (only where it has
+                             capitals)
+  -k --dmesg                 Refused: the kernel's log is not the container's
 
-Filtering Options:
-  -S --since=DATE            Show entries not older than the specified date
-  -U --until=DATE            Show entries not newer than the specified date
-  -c --cursor=CURSOR         Show entries starting at the specified cursor
-     --after-cursor=CURSOR   Show entries after the specified cursor
-     --cursor-file=FILE      Show entries after cursor in FILE and update FILE
-  -b --boot[=ID]             Show current boot or the specified boot
-  -u --unit=UNIT             Show logs from the specified unit
-     --user-unit=UNIT        Show logs from the specified user unit
-  -t --identifier=STRING     Show entries with the specified syslog identifier
-  -p --priority=RANGE        Show entries within the specified priority range
-     --facility=FACILITY...  Show entries with the specified facilities
-  -g --grep=PATTERN          Show entries with MESSAGE matching PATTERN
-     --case-sensitive[=BOOL] Force case sensitive or insensitive matching
-  -k --dmesg                 Show kernel message log from the current boot
+How they are shown:
+  -o --output=FORMAT         short, short-precise, short-iso,
+                             short-iso-precise, short-full, short-monotonic,
+                             short-unix, verbose, export, json, json-pretty,
+                             json-sse, json-seq, cat, with-unit
+     --output-fields=LIST    Of verbose, export and json: only these fields
+  -n --lines[=COUNT]         Only the last ones (10)
+  -r --reverse               The newest first
+  -f --follow                Go on with what comes
+     --no-tail               With -f: all that there is already
+  -e --pager-end             Go to the end in the pager
+  -a --all                   Long and unprintable values in full
+     --no-full               Cut what does not fit
+     --no-hostname           Leave out the name of the host
+     --utc                   Times in UTC
+     --show-cursor           The cursor of the last entry at the end
+  -x --catalog               Accepted: there are no explanations
+  -q --quiet                 No hints
+     --no-pager              Never use a pager
 
-Output Control Options:
-  -o --output=STRING         Change journal output mode (short, short-precise,
-                               short-iso, short-iso-precise, short-full,
-                               short-monotonic, short-unix, verbose, export,
-                               json, json-pretty, json-sse, json-seq, cat,
-                               with-unit)
-     --output-fields=LIST    Select fields to print in verbose/export/json modes
-  -n --lines[=INTEGER]       Number of journal entries to show
-  -r --reverse               Show the newest entries first
-     --show-cursor           Print the cursor after all the entries
-     --utc                   Express time in Coordinated Universal Time (UTC)
-  -x --catalog               Add message explanations where available
-     --no-hostname           Suppress output of hostname field
-     --no-full               Ellipsize fields
-  -a --all                   Show all fields, including long and unprintable
-  -f --follow                Follow the journal
-     --no-tail               Show all lines, even in follow mode
-  -q --quiet                 Do not show info messages and privilege warning
+Where they come from:
+     --system                The system's journal
+     --user                  The journal of your account
+  -m --merge                 Every journal that is there
+  -D --directory=PATH        Journal files of a directory
+     --file=PATH             A journal file
+     --root=PATH             The journal of the system below a directory
+     --image=PATH            Refused: images are not mounted
+     --namespace=NAME        Journals of a namespace
+  -M --machine=NAME          Refused: there are no machines below this one
 
-Pager Control Options:
-     --no-pager              Do not pipe output into a pager
-  -e --pager-end             Immediately jump to the end in the pager
+Instead of entries:
+  -F --field=FIELD           The values that a field has
+  -N --fields                The names of all fields
+     --list-boots            Boots of which there are entries
+     --disk-usage            How much space journal files take
+     --header                What journal files say of themselves
+     --verify                Whether journal files are whole
+     --rotate                Begin new files
+     --vacuum-size=BYTES     Remove the oldest files until they take no more
+     --vacuum-files=COUNT    Remove all but so many
+     --vacuum-time=SPAN      Remove those that are older
+     --sync                  Wait until all entries so far are on the disk
+     --flush                 Move from /run/log/journal to /var/log/journal
+     --relinquish-var        Write to /run/log/journal again
+     --smart-relinquish-var  The same where /var/log/journal is a mount
+  -h --help                  This
+     --version               The version
 
-Forward Secure Sealing (FSS) Options:
-     --interval=TIME         Time interval for changing the FSS sealing key
-     --verify-key=KEY        Specify FSS verification key
-     --force                 Override of the FSS key pair with --setup-keys
-
-Commands:
-  -h --help                  Show this help text
-     --version               Show package version
-  -N --fields                List all field names currently used
-  -F --field=FIELD           List all values that a specified field takes
-     --list-boots            Show terse information about recorded boots
-     --disk-usage            Show total disk usage of all journal files
-     --vacuum-size=BYTES     Reduce disk usage below specified size
-     --vacuum-files=INT      Leave only the specified number of journal files
-     --vacuum-time=TIME      Remove journal files older than specified time
-     --verify                Verify journal file consistency
-     --sync                  Synchronize unwritten journal messages to disk
-     --relinquish-var        Stop logging to disk, log to temporary file system
-     --smart-relinquish-var  Similar, but NOP if log directory is on root mount
-     --flush                 Flush all journal data from /run into /var
-     --rotate                Request immediate rotation of the journal files
-     --header                Show journal header information
-     --list-catalog          Show all message IDs in the catalog
-     --dump-catalog          Show entries in the message catalog
-     --update-catalog        Update the message catalog database
-     --setup-keys            Generate a new FSS key pair
+Sealing (--setup-keys, --interval=, --verify-key=, --force) and the message
+catalog (--list-catalog, --dump-catalog, --update-catalog) are not supported.
 
 See the journalctl(1) man page for details.
 """

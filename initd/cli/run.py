@@ -90,8 +90,27 @@ def _run(options: Options, command: list[str]) -> int:
         return _run_scope(options, command)
     from initd.cli.running import Runner
 
+    bus = None
+    if options.has("slice-inherit"):
+        bus = Bus()
+        options.values["slice"] = inherited_slice(own_slice(bus), options.values.get("slice", ""))
     planned = plan(options, command)
-    return Runner(options, Bus()).run(*planned)
+    return Runner(options, bus or Bus()).run(*planned)
+
+
+def own_slice(bus: Bus) -> str:
+    """That of the unit which this process belongs to."""
+    try:
+        (path,) = bus.ask("GetUnitByPID", "u", os.getpid())
+        return str(bus.get_all(path)["Slice"][1])
+    except (BusError, KeyError):  # of no unit, or none that is in a slice
+        return "-.slice"
+
+
+def inherited_slice(own: str, wanted: str) -> str:
+    """`--slice-inherit`: the own one, or the wanted one in it (systemd-run(1))."""
+    stem = own.removesuffix(".slice")
+    return f"{stem}-{wanted}" if wanted and own != "-.slice" else wanted or own
 
 
 def _run_scope(options: Options, command: list[str]) -> int:

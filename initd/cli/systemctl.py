@@ -128,7 +128,7 @@ def _run(words: list[str], options: Options) -> int:
     if options.help:
         from initd.cli import usage
 
-        return usage.print_usage(sorted(VERBS))
+        return usage.print_usage()
     _check_scope(options)
     verb, arguments = (words[0], words[1:]) if words else ("list-units", [])
     if "help" in (*options.types, *options.states, *options.what) or options.signal in ("help", "list"):

@@ -52,7 +52,7 @@ _FACTS: dict[str, tuple[str, Callable[[Context, str], Any]]] = {
     "DefaultOOMPolicy": ("default_oom_policy", TABLE["Service", "OOMPolicy"].parse),
 }
 #: Key → why nothing comes of it here.
-_WITHOUT_EFFECT = dict.fromkeys(
+WITHOUT_EFFECT = dict.fromkeys(
     ("CtrlAltDelBurstAction", "CrashChangeVT", "CrashShell", "CrashReboot", "RuntimeWatchdogSec",
      "RuntimeWatchdogPreSec", "RuntimeWatchdogPreGovernor", "RebootWatchdogSec", "ShutdownWatchdogSec",
      "KExecWatchdogSec", "WatchdogDevice", "DefaultDeviceTimeoutSec", "JoinControllers", "DumpCore"),
@@ -69,7 +69,7 @@ _SETTINGS = ("CPUAffinity", "NUMAPolicy", "NUMAMask", "SystemCallArchitectures",
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
 #: Every key that we know, or that systemd 252 knows.
 KEYS = frozenset((
-    *_FACTS, *_WITHOUT_EFFECT, *_LISTS, *_SETTINGS,
+    *_FACTS, *WITHOUT_EFFECT, *_LISTS, *_SETTINGS,
     *(f"Default{key}" for section, key in TABLE if section == "Service" and key.startswith("Limit")),
 ))
 
@@ -148,8 +148,8 @@ class _Reader:
             self.lists[key] = environment.parse(context, text, self.lists[key]).finish() if text else ()
         elif key in _SETTINGS:
             self.set(TABLE["Service", key], text)
-        elif key in _WITHOUT_EFFECT:
-            self.report(LOG_NOTICE, f"{key}= has no effect: {_WITHOUT_EFFECT[key]}.")
+        elif key in WITHOUT_EFFECT:
+            self.report(LOG_NOTICE, f"{key}= has no effect: {WITHOUT_EFFECT[key]}.")
         else:
             raise BadValue(f"Unknown key '{key}' in section [{SECTION}], ignoring.")
 

@@ -173,13 +173,14 @@ def control_group(unit: Unit, view: View) -> str:
 
     Where the tree cannot be written the path is the one it would have: `systemctl status` of systemd itself asks for
     the processes of a unit only where this is not empty, and sorts them by it. A socket that listens has one, for the
-    processes it may start; a service whose processes are gone has none any more.
+    processes it may start, and so has a slice that is active (the root's is the whole tree); a service whose processes are
+    gone has none any more.
     """
-    if unit.type is UnitType.SOCKET:
+    if unit.type in (UnitType.SOCKET, UnitType.SLICE) or unit.name == "init.scope":
         has_cgroup = unit.active_state.is_up
     else:
         has_cgroup = unit.is_prepared and (unit.type is not UnitType.SERVICE or unit.machine.has_processes)
-    if not has_cgroup:
+    if not has_cgroup or not unit.cgroup:
         return ""
     return f"{view.facts.control_group}/{unit.cgroup}"
 

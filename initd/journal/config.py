@@ -95,7 +95,7 @@ def _storage(text: str) -> str:
 
 
 #: Key → (field of `Config`, its field if that is a record, parser).
-_KEYS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+KEYS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "Storage": ("storage", "", _storage),
     "RateLimitIntervalSec": ("rate_interval_usec", "", _seconds),
     "RateLimitInterval": ("rate_interval_usec", "", _seconds),
@@ -108,20 +108,20 @@ _KEYS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "ForwardToSyslog": ("to_syslog", "", _boolean),
 }
 for _place, _field in (("System", "system"), ("Runtime", "runtime")):
-    _KEYS |= {
+    KEYS |= {
         f"{_place}MaxUse": (_field, "max_use", _size),
         f"{_place}KeepFree": (_field, "keep_free", _size),
         f"{_place}MaxFileSize": (_field, "max_file_size", _size),
         f"{_place}MaxFiles": (_field, "max_files", _number),
     }
 #: Of both places.
-_SHARED: dict[str, tuple[str, Callable[[str], Any]]] = {
+SHARED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "MaxFileSec": ("max_file_usec", _seconds),
     "MaxRetentionSec": ("max_retention_usec", _seconds),
     "SyncIntervalSec": ("sync_interval_usec", _seconds),
 }
 #: Key → why nothing comes of it here.
-_WITHOUT_EFFECT = {
+WITHOUT_EFFECT = {
     "Compress": "segments are not compressed",
     "Seal": "segments are not sealed",
     "SplitMode": "there is one journal for all users",
@@ -161,17 +161,17 @@ def configure(files: Iterable[tuple[str, str]]) -> tuple[Config, list[str]]:
 
 def _apply(key: str, value: str, changes: dict[str, Any], limits: dict[str, dict[str, Any]]) -> str:
     """What is to be said of it, or nothing."""
-    if key in _KEYS:
-        field, part, parse = _KEYS[key]
+    if key in KEYS:
+        field, part, parse = KEYS[key]
         if part:
             limits[field][part] = parse(value)
         else:
             changes[field] = parse(value)
-    elif key in _SHARED:
-        part, parse = _SHARED[key]
+    elif key in SHARED:
+        part, parse = SHARED[key]
         limits["system"][part] = limits["runtime"][part] = parse(value)
-    elif key in _WITHOUT_EFFECT:
-        return f"{key}= has no effect: {_WITHOUT_EFFECT[key]}."
+    elif key in WITHOUT_EFFECT:
+        return f"{key}= has no effect: {WITHOUT_EFFECT[key]}."
     else:
         return f"Unknown key '{key}' in section [Journal], ignoring."
     return ""

@@ -1,8 +1,8 @@
 """One stream of D-Bus messages, in both directions, that cannot make the manager wait.
 
 Whoever owns it says what to do with a message (`on_message`) and with its end (`on_end`, once, whatever ended it).
-Everything the other side can cost is bounded: the time to authenticate, the size of a message, the messages served in
-one wake-up, and the bytes that wait to be read. Who oversteps is hung up on.
+Everything the other side can cost is bounded: the time to authenticate, the size of a message, the time in which messages
+are served (`shell.backlog`), and the bytes that wait to be read. Who oversteps is hung up on.
 
 Descriptors are accepted where the owner says so, and are its to take while it is told of the message that they came with;
 what it leaves is closed behind that. Elsewhere `recv` without a control buffer makes the kernel close them. Those of answers
@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
+
+    from initd.shell.backlog import Backlog
 
     class Loop(Protocol):
         def add(self, fd: int, mask: int, callback: Callable[[int], None]) -> None: ...
@@ -48,12 +50,8 @@ ENOUGH_PENDING = 1 << 18
 MAX_PENDING = 1 << 24
 #: The same for files that wait to be taken.
 ENOUGH_FILES = 4
-#: Messages served for one peer before others get their turn.
-MESSAGES_PER_TURN = 8
 #: Descriptors that may wait for their message to be complete.
 MAX_FDS = 8
-#: And how long that may take: after the message that was too much, it is somebody else's turn (and the units').
-TURN_USEC = 5_000
 
 
 class Connection:
@@ -65,6 +63,7 @@ class Connection:
         socket: _socket.socket,
         handshake: Handshake,
         clock: Callable[[], int],
+        backlog: Backlog,
         on_message: Callable[[dbus.Message], None],
         on_end: Callable[[], None],
         most: int,
@@ -79,6 +78,7 @@ class Connection:
         self._fd = socket.fileno()
         self._handshake: Handshake | None = handshake
         self._clock = clock
+        self._backlog = backlog
         self._on_message = on_message
         self._on_end = on_end
         self._parser = dbus.Parser(most, most_elements)
@@ -90,6 +90,7 @@ class Connection:
         self._pending = bytearray()
         self._mask = EPOLLIN
         self._has_waiting = False
+        self._has_ended = False
         #: When to give up on the peer: authentication, or reading.
         self._deadline_usec: int | None = clock() + AUTHENTICATION_USEC
         #: When the rest of the message that has begun is to be there.
@@ -111,7 +112,8 @@ class Connection:
     def close(self) -> None:
         if self.is_open:
             self.is_open = self._has_waiting = False
-            self._loop.remove(self._fd)
+            if not self._has_ended:
+                self._loop.remove(self._fd)
             self._socket.close()
             _close_all([*self._fds, *(file for _, file in self._files)])
             self._on_end()
@@ -123,9 +125,19 @@ class Connection:
             self._flush()
         if not self.is_open:
             return
-        if mask & EPOLLIN:
+        if mask & EPOLLIN and self._has_waiting:
+            self._watch()
+        elif mask & EPOLLIN:
             self._read()
         elif mask & (EPOLLHUP | EPOLLERR):
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """The peer is gone; what it has said before that is served yet."""
+        if self._has_waiting:
+            self._has_ended = True
+            self._loop.remove(self._fd)
+        else:
             self.close()
 
     def _read(self) -> None:
@@ -145,7 +157,7 @@ class Connection:
         except HandshakeError:
             self.close()
             return
-        self._serve()
+        self._ask_for_turn(is_fresh=True)
 
     def _receive(self) -> bytes:
         if not self._takes_fds:
@@ -169,33 +181,43 @@ class Connection:
         self.send(answer)
         return handshake.rest
 
-    def _serve(self) -> None:
-        """Hand over some of the messages that are complete; the rest waits for its turn, or for the peer to read."""
+    def _ask_for_turn(self, is_fresh: bool = False) -> None:
+        """Messages may be complete. Until they are served no more are read."""
+        if self.is_open and not self._has_waiting:
+            self._has_waiting = True
+            self._backlog.add(self._serve, is_fresh)
+
+    def _serve(self, end_usec: int) -> None:
+        """Hand over messages that are complete; the rest waits for another turn, or for the peer to read."""
         self._has_waiting = False
-        end_usec = self._clock() + TURN_USEC
-        for number in range(MESSAGES_PER_TURN):
-            if not self.is_open or self._is_full:
+        has_more = True
+        while self.is_open and not self._is_full:
+            has_more = self._serve_one()
+            if not has_more or self._clock() >= end_usec:
                 break
-            if number and self._clock() >= end_usec:
-                self._has_waiting = True
-                break
-            try:
-                message = self._parser.next_message()
-            except dbus.WireError:
-                self.close()
-                return
-            self._expect_rest(message is None and self._parser.pending > 0)
-            if message is None:
-                break
-            if self._takes_fds and message.fds > len(self._fds):
-                self.close()
-                return
-            self._hand_over(message)
-        else:
-            self._has_waiting = self.is_open
         if self._fds and not self._parser.unread:
             _close_all(self._fds)  # no message has said that they are its own
+        if has_more and not self._is_full:
+            self._ask_for_turn()
+        elif self._has_ended:
+            self.close()
         self._watch()
+
+    def _serve_one(self) -> bool:
+        """False: none is complete."""
+        try:
+            message = self._parser.next_message()
+        except dbus.WireError:
+            self.close()
+            return False
+        self._expect_rest(message is None and self._parser.pending > 0)
+        if message is None:
+            return False
+        if self._takes_fds and message.fds > len(self._fds):
+            self.close()
+            return False
+        self._hand_over(message)
+        return True
 
     def _hand_over(self, message: dbus.Message) -> None:
         if not self._takes_fds or not message.fds:
@@ -220,7 +242,7 @@ class Connection:
 
     def _watch(self) -> None:
         """Ask the loop for what matters now: room to write, and more messages unless there are enough already."""
-        if not self.is_open:
+        if not self.is_open or self._has_ended:
             return
         mask = EPOLLOUT if self._pending else 0
         if not self._has_waiting and not self._is_full:
@@ -267,7 +289,7 @@ class Connection:
         self._write()
         self._catch_up()
         if was_full and self.is_open and not self._is_full:
-            self._serve()  # its messages had to wait
+            self._ask_for_turn()  # its messages had to wait
         self._watch()
 
     def _write(self) -> None:
@@ -326,14 +348,14 @@ class Connection:
         self._files = [(start, OwnedFd(fd)) for start, fd in saved["files"]]
         self._parser.feed(saved["read"])
         self._pending += saved["pending"]
-        self._has_waiting = True  # what was sent already does not make the socket ready again
+        self._ask_for_turn()  # what was sent already does not make the socket ready again
         self._watch()
 
     # --- time ------------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> int | None:
-        """When `on_deadline` wants to be called: at once where messages wait for their turn."""
-        return 0 if self._has_waiting else min(self._deadlines, default=None)
+        """When `on_deadline` wants to be called."""
+        return min(self._deadlines, default=None)
 
     @property
     def _deadlines(self) -> list[int]:
@@ -342,8 +364,6 @@ class Connection:
     def on_deadline(self, now_usec: int) -> None:
         if any(usec <= now_usec for usec in self._deadlines):
             self.close()
-        elif self._has_waiting:
-            self._serve()
 
 
 def _close_all(fds: list[OwnedFd]) -> None:

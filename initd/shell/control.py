@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from initd.shell.backlog import Backlog
     from initd.shell.connection import Loop
 
     OnCall = Callable[[int, int, dbus.Message], None]
@@ -63,13 +64,15 @@ class Control:
     """The server. Owns the listening socket and every client's; `close` ends them all and removes the path."""
 
     def __init__(
-        self, loop: Loop, on_call: OnCall, clock: Callable[[], int], on_gone: Callable[[str], None] = lambda name: None
+        self, loop: Loop, on_call: OnCall, clock: Callable[[], int], backlog: Backlog,
+        on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
         """`on_gone` hears of the end of a client that has references, by the name it has among them."""
         self._on_gone = on_gone
         self._loop = loop
         self._on_call = on_call
         self._clock = clock
+        self._backlog = backlog
         self._path = ""
         self._listener: _socket.socket | None = None
         self._guid = os.urandom(16).hex()
@@ -204,7 +207,7 @@ class Control:
     def _connect(self, number: int, uid: int, socket: _socket.socket) -> Connection:
         return Connection(
             self._loop, socket, ServerHandshake(uid, self._guid, accepts_fds=True), self._clock,
-            lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
+            self._backlog, lambda message: self._on_message(number, uid, message), lambda: self._forget(number), MAX_CALL,
             most_elements=MAX_ELEMENTS, takes_fds=True,
         )
 
@@ -250,7 +253,7 @@ class Control:
     # --- time -----------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> int | None:
-        """When `on_deadline` wants to be called (monotonic microseconds): at once where calls wait for their turn."""
+        """When `on_deadline` wants to be called (monotonic microseconds)."""
         wanted = [client.connection.next_deadline() for client in self._clients.values()]
         wanted.append(self._resume_accept_usec)
         return min([each for each in wanted if each is not None], default=None)

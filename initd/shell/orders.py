@@ -13,9 +13,11 @@ from initd.shell.unitlinks import UnitLinks, list_unit_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
-    Handler = Callable[..., "Return | Error"]
+    #: What takes long yields between its pieces (`shell.chores`).
+    Pieces = Generator[None, None, Return | Error]
+    Handler = Callable[..., "Return | Error | Pieces"]
 
 _CHANGES = "a(sss)"
 _PRESET_MODES = ("", "full", "enable-only", "disable-only")
@@ -35,13 +37,14 @@ def is_change(order: Order, answer: Return | Error) -> bool:
     return order.kind not in _QUESTIONS
 
 
-def carry_out(order: Order) -> Return | Error:
-    """Do it, and say what the method returns."""
+def carry_out(order: Order) -> Pieces:
+    """Do it, piece by piece, and say what the method returns."""
     handler = _HANDLERS.get(order.kind)
     if handler is None:
         return Error("org.freedesktop.DBus.Error.NotSupported", f"{order.kind}() is not available under pyinit.")
     try:
-        return handler(UnitLinks(), *order.args)
+        answer = handler(UnitLinks(), *order.args)
+        return answer if isinstance(answer, (Return, Error)) else (yield from answer)
     except Impossible as error:
         return Error(*error.note.bus_error())
     except OSError as error:
@@ -145,8 +148,12 @@ def _add_dependency(
     return _perform(links, plan_add_dependency(links, names, target, suffix, _directory(links, runtime), force))
 
 
-def _list(links: UnitLinks, states: list[str], patterns: list[str]) -> Return | Error:
-    found = [(path, state) for _, path, state in list_unit_files(links, patterns) if not states or state in states]
+def _list(links: UnitLinks, states: list[str], patterns: list[str]) -> Pieces:
+    found = []
+    for _, path, state in list_unit_files(links, patterns):
+        if not states or state in states:
+            found.append((path, state))
+        yield
     return Return("a(ss)", (found,))
 
 

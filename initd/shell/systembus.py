@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from initd.shell.backlog import Backlog
     from initd.shell.connection import Loop
 
     Then = Callable[["dbus.Message | None"], None]
@@ -85,7 +86,10 @@ class Peer:
 class SystemBus:
     """Owns the connection, while there is one."""
 
-    def __init__(self, loop: Loop, clock: Callable[[], int], listener: Listener, path: str = PATH) -> None:
+    def __init__(
+        self, loop: Loop, clock: Callable[[], int], backlog: Backlog, listener: Listener, path: str = PATH
+    ) -> None:
+        self._backlog = backlog
         self._loop = loop
         self._clock = clock
         self._listener = listener
@@ -138,7 +142,7 @@ class SystemBus:
     def _make_connection(self, socket: _socket.socket) -> Connection:
         handshake = ClientHandshake(passes_fds=False)
         return Connection(
-            self._loop, socket, handshake, self._clock, self._on_message, self._on_end, MAX_CALL, MAX_PENDING
+            self._loop, socket, handshake, self._clock, self._backlog, self._on_message, self._on_end, MAX_CALL, MAX_PENDING
         )
 
     def _on_own_name(self, reply: dbus.Message | None) -> None:

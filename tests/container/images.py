@@ -34,8 +34,8 @@ LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
 KEPT = 40
 
 #: What an image is built from in the source tree; what else changes, no image notices.
-_PACKAGED = ("initd", "units", "debian", "LICENSE")
-_NOT_PACKAGED = {"__pycache__", "pyinit", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
+_PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
+_NOT_PACKAGED = {"__pycache__", "pyinit", "manpages", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
 _NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
 
 _LISTS_MAX_AGE_SEC = 24 * 3600

@@ -62,6 +62,14 @@ def test_a_terminal_of_its_own(machine):
     assert (done.returncode, done.stdout.split()) == (0, ["yes"])
 
 
+def test_a_slice_is_handed_down(machine):
+    inner = "systemd-run --slice-inherit {} --unit=handed --wait -q -P systemctl show --value -p Slice handed"
+    for words, wanted in (("", "above.slice"), ("--slice=below", "above-below.slice")):
+        asked = inner.format(words)
+        done = machine.exec("systemd-run", "--slice=above", "--wait", "-q", "-P", "sh", "-c", asked)
+        assert done.stdout.split() == [wanted]
+
+
 def test_settings_reach_the_command(machine):
     done = _run(machine, "-q", "--pipe", "--uid=daemon", "--nice=4", "-E", "A=b c", "--working-directory=/tmp",
                 "sh", "-c", 'id -un; nice; echo "$A"; pwd')

@@ -9,7 +9,7 @@ import pytest
 
 from initd.core.saved import Reader, dump
 from initd.shell import systembus
-from initd.shell.connection import MESSAGES_PER_TURN
+from initd.shell.backlog import Backlog
 from initd.shell.systembus import OWN_NAME, Peer, SystemBus
 from initd.wire import dbus
 from initd.wire.sasl import ServerHandshake
@@ -121,7 +121,8 @@ class Stage:
         self.daemon = FakeBus(path)
         self.loop = FakeLoop()
         self.now = 1_000_000
-        self.bus = SystemBus(self.loop, lambda: self.now, self, path)
+        self.backlog = Backlog(lambda: self.now)
+        self.bus = SystemBus(self.loop, lambda: self.now, self.backlog, self, path)
         self.owners: list[tuple[str, str]] = []
         self.calls: list[tuple[Peer, int, dbus.Message]] = []
         self.activations: list[str] = []
@@ -153,7 +154,9 @@ class Stage:
             is_due = self.bus.next_deadline() is not None and self.bus.next_deadline() <= self.now
             if is_due:
                 self.bus.on_deadline()
-            if not self.daemon.turn() and not ready and not is_due:
+            was_pending = self.backlog.is_pending
+            self.backlog.go_on(bool(ready))
+            if not self.daemon.turn() and not ready and not is_due and not was_pending:
                 return
 
     def take_owners(self) -> list[tuple[str, str]]:
@@ -312,10 +315,10 @@ def test_there_is_an_end_to_the_peers_it_remembers(on_bus, monkeypatch):
 
 def test_many_calls_at_once_are_all_served(on_bus):
     on_bus.caller()
-    for _ in range(3 * MESSAGES_PER_TURN):
+    for _ in range(24):
         on_bus.daemon.call(":1.5", "More")
     on_bus.turn()
-    assert len(on_bus.calls) == 1 + 3 * MESSAGES_PER_TURN
+    assert len(on_bus.calls) == 25
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
@@ -470,7 +473,7 @@ def test_another_manager_goes_on_and_nobody_notices(on_bus):
     assert fds == [saved["connection"]["fd"]]
     saved["connection"]["fd"] = os.dup(fds[0])
     on_bus.bus.disconnect()
-    on_bus.bus = SystemBus(on_bus.loop, lambda: on_bus.now, on_bus, on_bus.daemon.path)
+    on_bus.bus = SystemBus(on_bus.loop, lambda: on_bus.now, on_bus.backlog, on_bus, on_bus.daemon.path)
     on_bus.daemon.is_mute = False
     on_bus.daemon.got.clear()
     on_bus.bus.restore(saved)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 REAL = {
     "systemctl status -n0 ctl-stay": "systemd forgets with a daemon-reload how commands ended, pyinit does not",
+    "busctl introspect --no-legend org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager | "
+    "awk '{ print $1, $2, $3 }' | grep -E ' (method|signal) '":
+        "a method of later versions is there too, which their systemctl calls: DisableUnitFilesWithFlagsAndInstallInfo()",
 }
 OURS = {
     "systemctl -M nosuch list-units": "other machines are refused with a reason",
+    "## busctl": "is systemd's own, there is none of ours",
 }
 
 
