@@ -92,7 +92,8 @@ class MadeUnits:
 
     def forget(self, name: str) -> None:
         """The unit was unloaded."""
-        if name.endswith((".service", ".timer", ".path", ".socket", ".slice", ".scope")) and unitwriter.remove_unit(name):
+        kinds = (".service", ".timer", ".path", ".socket", ".slice", ".scope", ".mount")
+        if name.endswith(kinds) and unitwriter.remove_unit(name):
             self._dirs.forget()
 
     def _plan(self, unit: Unit) -> CgroupPlan:

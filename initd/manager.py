@@ -18,6 +18,7 @@ import time
 from fnmatch import fnmatchcase
 
 from initd import handover
+from initd.bootcommand import read_command
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
 from initd.core import effects as ef
@@ -29,17 +30,20 @@ from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.managerconf import ManagerConfig, configure
 from initd.core.settings import UnitDefinition
+from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
-from initd.core.sources import LoadFacts
+from initd.core.sources import UnitText
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
+from initd.generators import Generators
 from initd.handover import Handover
 from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
+from initd.mountlink import MountLink
 from initd.options import Options
-from initd.shell import bootfiles, cgroup, limits, machine, successor, zones
+from initd.shell import bootfiles, cgroup, limits, machine, successor, utmp, zones
 from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
@@ -56,7 +60,7 @@ from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import AT_ONCE, reap
 from initd.shell.scheduling import adopt
-from initd.shell.spawn import DEFAULT_LIMITS, Spawner, SpawnFacts
+from initd.shell.spawn import DEFAULT_LIMITS, OWN_ENVIRONMENT, Spawner, SpawnFacts
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
 from initd.unitreader import UnitReader
@@ -64,7 +68,7 @@ from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from initd.handover import Part
@@ -75,7 +79,7 @@ _SIGRTMIN = 34
 _SIGNALS = {
     _signal.SIGTERM: "TERM", _signal.SIGINT: "INT", _signal.SIGHUP: "HUP", _signal.SIGPWR: "PWR",
     _signal.SIGQUIT: "QUIT", _signal.SIGUSR1: "USR1", _signal.SIGUSR2: "USR2", _signal.SIGWINCH: "WINCH",
-} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
+} | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
 #: Where processes come and go too fast to say whether a unit has any.
@@ -90,6 +94,7 @@ BUG_PAUSE_SEC = 0.1
 #: What the manager may have to start by itself, at any time.
 ALWAYS_LOADED = (
     "rescue.target", "emergency.target", "exit.target", "poweroff.target", "reboot.target", "halt.target",
+    "soft-reboot.target",
 )
 
 
@@ -102,10 +107,13 @@ class Manager:
     """One boot. `run()` returns the exit code."""
 
     def __init__(self, options: Options, library: str) -> None:
+        self.container = limits.probe()
+        self.command = read_command(options, os.environ, self.container)
+        #: What the boot is to start.
+        self.target = options.target or self.command and self.command.target or "default.target"
         self.options = options
         self.exit: ef.Exit | None = None
         self.loop = Loop()
-        self.container = limits.probe()
         self._helper = library + "/initd/exec/pyinit-exec"
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone.
@@ -130,11 +138,9 @@ class Manager:
             gid=self.container.gid,
         )
         self.spawner = Spawner(facts, self.cgroups)
-        self.engine.world.environment = tuple(sorted(self._initial_environment(container_environment(), defaults)))
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
         self.engine.world.default_tasks_max = defaults.tasks_max
-        self._share_environment()
         self.unit_dirs = UnitDirs()
         self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict)
         self.facts = MachineFacts(
@@ -142,6 +148,12 @@ class Manager:
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
             self.units.fates_of,
             self.spawner.dynamic_users,
+        )
+        self._share_own_environment(self._own_environment())
+        self._tune()
+        self.generators = Generators(
+            self.command, container_environment(), self.facts.of_generators, self._own_environment, self._share_own_environment,
+            lambda: now().monotonic_usec, self.say,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -152,9 +164,10 @@ class Manager:
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
             self._answer, self.say, self._on_children,
         )
+        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection, self._on_end, self.bus.handlers(),
+            self._on_connection, self._on_end, self.bus.handlers() | self.mounts.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.clients, self.engine.world.surroundings)
@@ -170,6 +183,8 @@ class Manager:
     def _configure(self) -> ManagerConfig:
         """The facts of the machine, and what system.conf makes of the defaults."""
         files, problems = read_configuration()
+        if self.command is not None and self.command.configuration:
+            files = (*files, UnitText("command line", "\n".join(("[Manager]", *self.command.configuration, ""))))
         config = configure(files, machine.read_facts(self.container))
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
         settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
@@ -187,19 +202,36 @@ class Manager:
         )
         self.tell(config.diagnostics)
 
-    def _initial_environment(self, container: dict[str, str], defaults: LoadFacts) -> list[str]:
-        """What every unit gets: the manager's own few variables, DefaultEnvironment=, and of the container's those that
-        --pass-environment names."""
-        own = self.spawner.manager_environment | _variables(defaults.default_environment)
+    def _own_environment(self) -> dict[str, str]:
+        """What every unit gets: the manager's own few variables, DefaultEnvironment=, of the container's those that
+        --pass-environment names, and those of the command line."""
         passed = {
             name: value
-            for name, value in container.items()
+            for name, value in container_environment().items()
             if any(fnmatchcase(name, pattern) for pattern in self.options.pass_environment)
         }
-        return [f"{name}={value}" for name, value in (own | passed).items()]
+        return (OWN_ENVIRONMENT | _variables(self.facts.load.default_environment) | passed
+                | _variables(self.command.environment if self.command is not None else ()))
+
+    def _share_own_environment(self, own: dict[str, str]) -> None:
+        self.engine.world.own_environment = tuple(f"{name}={value}" for name, value in own.items())
+        self._share_environment()
 
     def _share_environment(self) -> None:
         self.spawner.manager_environment = _variables(self.engine.environment)
+
+    def _tune(self) -> None:
+        """What the command line says of the manager itself."""
+        command, tuning = self.command, self.engine.world.tuning
+        if command is None:
+            return
+        self._early = (*self._early, *command.problems)
+        tuning.log_target = command.log_target or tuning.log_target
+        if command.log_level is not None:
+            tuning.log_level = command.log_level
+        if command.service_watchdogs is not None:
+            tuning.service_watchdogs = command.service_watchdogs
+        self._direct_journal()
 
     # --- events in, effects out ------------------------------------------------------------------------------------
 
@@ -249,9 +281,11 @@ class Manager:
             elif isinstance(effect, ef.Reload):
                 self.reload()
             elif isinstance(effect, ef.Reexecute):
-                self.handover.ask()
+                self.generators.begin(self.handover.ask)
             elif isinstance(effect, ef.StartupFinished):
                 bootfiles.end_first_boot("/")
+                if self.container.is_pid_1:
+                    utmp.end_boot(self._is_up, now().realtime_usec)
 
     def _report_bug(self, what: str, error: Exception) -> None:
         import traceback
@@ -283,6 +317,9 @@ class Manager:
         finally:
             gc.enable()
 
+    def _is_up(self, name: str) -> bool:
+        return name in self.engine.units and self.engine.units[name].active_state.is_up
+
     def load_one(self, name: str) -> Unit:
         self.load(name)
         return self.engine.units[name]
@@ -297,12 +334,16 @@ class Manager:
         self.load(name)
         self.feed(ev.ConnectionAccepted(unit, number, name))
 
-    def reload(self) -> None:
-        """daemon-reload: every unit that is known is read again, and what those mention now."""
+    def reload(self, then: Callable[[], None] = lambda: None) -> None:
+        """daemon-reload: generators are run, then every unit that is known is read again, and what those mention now. `then`
+        hears that it is done, which may be later."""
         self.clients.tell_reloading(True)
+        self._reconfigure()
+        self.generators.begin(lambda: (self._read_again(), then()) and None)
+
+    def _read_again(self) -> None:
         world = self.engine.world
         world.boot_times = world.boot_times.replace(units_load=now())
-        self._reconfigure()
         self.unit_dirs.forget()
         definitions: dict[str, UnitDefinition] = {}
         for name in sorted(self.engine.graph.units):
@@ -340,10 +381,9 @@ class Manager:
         elif order.kind == SET_PROPERTIES:
             self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
-            self.reload()
-            caller.answer(Return())
+            self.reload(lambda: caller.answer(Return()))
         elif order.kind == "Reexecute":
-            self.handover.ask(caller)
+            self.generators.begin(lambda: self.handover.ask(caller))
         else:
             self._begin_order(order, caller)
 
@@ -374,18 +414,24 @@ class Manager:
             self.loop.unblock_signals()
             self.loop.run_once(0)
             if self.exit is None:  # no signal has come since the container's first instant
-                self._boot()
+                times = self.engine.world.boot_times
+                self.engine.world.boot_times = times.replace(generators_start=now())
+                self.generators.begin(self._boot, is_boot=True)
         while self.exit is None:
             try:
                 self._wake_up()
             except Exception as error:  # as in `_handle`: a bug costs what it touched, not the container
                 self._report_bug("a wake-up", error)
                 time.sleep(BUG_PAUSE_SEC)
-        return self._end()
+        exit_code = self._end()
+        if self.exit.verb == "soft-reboot":
+            successor.begin_anew(self._helper, self.loop, self.options.words)
+        return exit_code
 
     def _wake_up(self) -> None:
         wanted = (
             self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(),
+            self.generators.next_deadline(),
             self.journal_keeper.retry_usec,
         )
         deadlines = [each for each in wanted if each is not None]
@@ -407,11 +453,12 @@ class Manager:
         self.backlog.go_on(is_busy)
         self.control.on_deadline()
         self.bus.on_deadline()
+        self.generators.on_deadline()
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
         self.carry_out(self.engine.collect_garbage(now()))
-        if self.handover.is_due and self.exit is None and not self.killer.is_chasing:
+        if self.handover.is_due and self.exit is None and not (self.killer.is_chasing or self.generators.is_running):
             self._reexecute()
 
     def _listen_to_signals(self) -> None:
@@ -422,10 +469,15 @@ class Manager:
 
     def _prepare(self) -> None:
         problems = bootfiles.prepare_run("/")
-        _, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ))
+        wanted = self.command.machine_id if self.command is not None else ""
+        machine_id, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ), wanted)
+        self.engine.world.machine_id = self.facts.machine_id = machine_id
+        self.facts.load = self.units.facts = self.units.facts.replace(machine_id=machine_id)
+        if self.container.is_pid_1:
+            utmp.begin_boot(now().realtime_usec)
         unbound = self.journal.open()
         self.journal_keeper.start()
-        self.tell([*problems, *more, *self._early])
+        self.tell([*problems, *more, *bootfiles.missing_tools("/"), *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
         try:
@@ -443,18 +495,27 @@ class Manager:
         self.tell(bootfiles.mark_booted("/"))
 
     def _boot(self) -> None:
+        if self.exit is not None or self.engine.world.shutdown.stage is not Stage.NONE:
+            return  # the end was asked for while generators ran
         self._open_control()
         target = self._pin_target()
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
             self.engine.world.foreground = target
         world, began = self.engine.world, now()
+        world.boot_times = world.boot_times.replace(generators_finish=began)
+        self._watch_mounts()
         self.load(target, *ALWAYS_LOADED)
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
+    def _watch_mounts(self) -> None:
+        problem = self.mounts.open()
+        if problem:
+            self.say(LOG_ERR, problem)
+
     def _pin_target(self) -> str:
-        target = foreground.NAME if self.options.command else self.options.target
+        target = foreground.NAME if self.options.command else self.target
         self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
         return target
 
@@ -464,7 +525,7 @@ class Manager:
             tty = "/dev/console" if os.path.exists("/dev/console") else os.ttyname(0)
             give_up_terminal(0)
         return foreground.foreground_definition(
-            self.options.command, self.options.target, tuple(container_environment()), os.getcwd(), tty
+            self.options.command, self.target, tuple(container_environment()), os.getcwd(), tty
         )
 
     def _on_notify(self, _: int = 0) -> None:
@@ -485,6 +546,8 @@ class Manager:
                 self.journal_keeper.on_exit(is_last=self.exit is not None)
             elif pid == self.handover.trial_pid:
                 self.handover.on_trial_exit(end)
+            elif self.generators.on_exit(pid, end):
+                pass
             elif unit is not None:
                 self._reaped_units.add(unit)
                 if end.status == _signal.SIGKILL and end.code == "killed":
@@ -569,6 +632,7 @@ class Manager:
         problems += handover.restore(outside, state["parts"])
         self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
         self.clients.tell_reloading(False)
+        self._watch_mounts()
         self.handover.answer()
         self._has_more_children = True  # who died while nobody listened
 
@@ -577,6 +641,7 @@ class Manager:
     def _end(self) -> int:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
         assert self.exit is not None
+        self.generators.stop()
         bootfiles.remove_booted_marker("/")
         self.bus.close()
         self.control.close()

@@ -6,7 +6,7 @@ from initd import __version__
 from initd.core.record import Record
 
 USAGE = """\
-pyinit [OPTIONS…] [-- COMMAND…]
+pyinit [OPTIONS…] [WORDS…] [-- COMMAND…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
@@ -17,6 +17,9 @@ Run as a container's PID 1: start the units of default.target, supervise them, s
   --strict                  units of which not all is applied here do not start (X-Strict=no in [Unit] lets one)
   -h --help                 print this
   --version                 print the version
+
+WORDS are of those that systemd takes from the kernel's command line: systemd.unit=, systemd.mask=, systemd.wants=,
+systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be in $PYINIT_CMDLINE.
 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 
@@ -36,12 +39,15 @@ class UsageError(Exception):
 class Options(Record):
     """What the command line says."""
 
-    target: str = "default.target"
+    #: "": nobody has said.
+    target: str = ""
     command: tuple[str, ...] = ()
     #: Globs of container variables that every unit gets.
     pass_environment: tuple[str, ...] = ()
     shutdown_budget_usec: int = 9_000_000
     is_strict: bool = False
+    #: Words as they may stand on the kernel's command line.
+    kernel_words: tuple[str, ...] = ()
     #: The descriptor that has the state of the manager we go on for; -1: this is a boot.
     state_fd: int = -1
     #: The words as they were, for the manager that goes on for us.
@@ -75,6 +81,10 @@ def _apply(options: Options, word: str, words: object) -> Options:
         return options.replace(is_strict=True)
     name, has_value, value = word.partition("=")
     if name not in ("--unit", "--pass-environment", "--shutdown-budget"):
+        from initd.core.kernelcommand import is_kernel_word
+
+        if is_kernel_word(word):
+            return options.replace(kernel_words=(*options.kernel_words, word))
         hint = " (a command to run goes behind '--')" if not word.startswith("-") else ""
         raise UsageError(f"Unknown argument {word!r}{hint}.")
     if not has_value:

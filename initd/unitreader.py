@@ -6,10 +6,13 @@ unit of which not all would be applied is refused here.
 
 from __future__ import annotations
 
+from initd.core import mountpoint
 from initd.core.load import load_unit
-from initd.core.settings import UnitDefinition
-from initd.core.sources import Allowed, LoadFacts, UnitFiles
+from initd.core.mountpoint import MountPoint
+from initd.core.settings import DependencyEntry, UnitDefinition
+from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
 from initd.core.unit import Unit
+from initd.core.values import INFINITY
 from initd.shell import allowed
 from initd.shell.limits import ContainerLimits
 from initd.shell.unitdirs import UnitDirs
@@ -31,9 +34,42 @@ class UnitReader:
         self._helper = helper
         self._is_strict = is_strict
         self._allowed: Allowed | None = None
+        #: What is mounted, by the unit's name: a unit without a file says what it is.
+        self.mounted: dict[str, MountPoint] = {}
 
     def read(self, name: str) -> UnitDefinition:
         files = self.dirs.read(name)
+        mounted = self.mounted.get(files.name) if files.fragment is None else None
+        if mounted is not None and mounted.where != "/":
+            definition = self._read_mounted(files, mounted)
+        else:
+            definition = self._read_files(files)
+        if definition.unit.requires_mounts_for:
+            more = self._mounts_needed(definition)
+            definition = definition.replace(dependencies=(*definition.dependencies, *more)) if more else definition
+        return definition
+
+    def _read_mounted(self, files: UnitFiles, mounted: MountPoint) -> UnitDefinition:
+        """The unit of what is mounted though nobody has written a file about it. The table is newer than any reading of it."""
+        text = UnitText(mountpoint.TABLE, mountpoint.unit_text(mounted))
+        definition = load_unit(files.replace(fragment=text), self.facts)
+        # What is mounted from where is not its affair: it is there.
+        where = definition.unit.requires_mounts_for[:1]
+        definition.unit.requires_mounts_for = where
+        return definition.replace(fragment_path="", source_mtime_usec=INFINITY)
+
+    def _mounts_needed(self, definition: UnitDefinition) -> list[DependencyEntry]:
+        """Of all the mount units that RequiresMountsFor= could mean, those that are there."""
+        names = dict.fromkeys(
+            name for path in definition.unit.requires_mounts_for for name in mountpoint.units_at(path)[1:])
+        more: list[DependencyEntry] = []
+        for name in names:
+            has_file = bool(self.dirs.path_of(name)) and not self.dirs.read(name).is_masked
+            if has_file or name in self.mounted:
+                more += mountpoint.needs(definition, name, has_file)
+        return [entry for entry in more if entry not in definition.dependencies]
+
+    def _read_files(self, files: UnitFiles) -> UnitDefinition:
         definition = load_unit(files, self.facts)
         if definition.source_path:
             definition = definition.replace(source_mtime_usec=self.dirs.mtime_usec(definition.source_path))

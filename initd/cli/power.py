@@ -1,4 +1,5 @@
-"""`systemctl poweroff`, `reboot`, `halt`, `exit` end the container; `rescue`, `emergency`, `default` change its state.
+"""`systemctl poweroff`, `reboot`, `halt`, `exit` end the container; `soft-reboot` stops everything and starts it again in the
+same container (systemctl(1) of systemd 254); `rescue`, `emergency`, `default` change its state.
 
 In order by starting the target of that name; at once with --force, twice for not even a goodbye to the processes.
 """
@@ -11,7 +12,10 @@ from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
 
 #: Verb → the manager's method that does not wait for units to stop.
-_FORCED = {"poweroff": "PowerOff", "reboot": "Reboot", "halt": "Halt", "exit": "Exit"}
+_FORCED = {
+    "poweroff": ("PowerOff",), "reboot": ("Reboot",), "halt": ("Halt",), "exit": ("Exit",),
+    "soft-reboot": ("SoftReboot", "s", ""),
+}
 
 
 def end(arguments: list[str], options: Options) -> int:
@@ -27,7 +31,7 @@ def end(arguments: list[str], options: Options) -> int:
     if not options.force:
         return _start_target(bus, f"{verb}.target", "replace-irreversibly", options)
     try:
-        bus.ask(_FORCED[verb])
+        bus.ask(*_FORCED[verb])
     except BusError as problem:
         # The manager may be gone before it could answer, which is what was asked for.
         if not problem.name.endswith((".Disconnected", ".NoReply")):

@@ -136,8 +136,9 @@ def _describe(bus: Bus, unit: Shown, options: Options) -> list[str]:
     lines += _dropins(unit)
     lines.append(_line("Active", _active(unit)))
     lines += _duration(unit)
-    lines += _conditions(unit)
     lines += _triggers(bus, unit)
+    lines += _conditions(unit)
+    lines += [_line(label, unit.get(label, "")) for label in ("Where", "What") if unit.get(label, "")]
     lines += _listed("Docs", unit.get("Documentation", []))
     lines += _listens(unit)
     lines += _processes(unit)
@@ -228,6 +229,8 @@ def _active(unit: Shown) -> str:
         text = painted(text, RED) + f" (Result: {result})"
     elif sub_state and sub_state != unit.active_state:
         text += f" ({sub_state})"
+        if result not in ("success", ""):
+            text += f" (Result: {result})"
     freezer = unit.get("FreezerState", "running")
     if freezer not in ("running", ""):
         text += f" ({freezer})"

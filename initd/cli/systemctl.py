@@ -76,6 +76,7 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "poweroff": _POWER,
     "reboot": _POWER,
     "exit": _POWER,
+    "soft-reboot": _POWER,
     "default": ("power", "change_state", 0, 0),
     "rescue": ("power", "change_state", 0, 0),
     "emergency": ("power", "change_state", 0, 0),

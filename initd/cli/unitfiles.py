@@ -435,7 +435,7 @@ def synchronize_sysv(verb: str, names: list[str], options: UnitFileOptions) -> t
         if script == name or "/" in name or not os.path.exists(f"{root}/etc/init.d/{script}"):
             left.append(name)
             continue
-        is_native = UnitLinks(options.root or "/").find(name) is not None
+        is_native = UnitLinks(options.root or "/", with_generated=False).find(name) is not None
         if is_native:
             left.append(name)
             if verb == "is-enabled":

@@ -74,7 +74,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ("log-level", "[LEVEL]", "Read or set up to which level the manager logs"),
         ("log-target", "[TARGET]", "Read or set where the manager logs"),
         ("service-watchdogs", "[BOOL]", "Read or set whether watchdogs of services count"),
-        ("list-machines", "[PATTERN...]", "Refused: there are no machines below a container"),
+        ("list-machines", "[PATTERN...]", "The container itself: there are no machines below it"),
     )),
     ("The container", (
         ("default", "", "Isolate the default target"),
@@ -84,6 +84,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ("poweroff", "", "The same"),
         ("reboot", "", "The same; whoever runs the container may start it again"),
         ("exit", "[STATUS]", "The same, with this exit status"),
+        ("soft-reboot", "", "Stop everything, and start it again in the same container"),
     )),
 )
 #: Verb → the one it stands for.

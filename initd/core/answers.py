@@ -94,6 +94,8 @@ class Method(Record):
     changes: bool = False
     #: What is refused before anybody asks for rights.
     refuse: Callable[[Subject], Error | None] | None = None
+    #: It can be called, but is not in the list of what there is (Introspect()).
+    is_hidden: bool = False
 
 
 def return_nothing(values: tuple[Any, ...], view: View) -> Return:

@@ -277,6 +277,13 @@ def _exit(verb: str) -> Callable[[Subject], Answer]:
     return lambda call: Submit(ExitRequest(0, verb, None, True), return_nothing)
 
 
+def _soft_reboot(call: Subject) -> Answer:
+    """Of systemd 254: into the same root, as a container has no other."""
+    if call.args[0]:
+        return Error(DBUS + "NotSupported", "A container has one root, and cannot go on in another.")
+    return Submit(ExitRequest(0, "soft-reboot", None, True), return_nothing)
+
+
 def _environment(set_at: int | None, unset_at: int | None) -> Callable[[Subject], Answer]:
     """`set_at` and `unset_at`: which argument holds the assignments, and which the names."""
 
@@ -330,6 +337,7 @@ METHODS: tuple[Method, ...] = (
     Method("Reboot", "", "", _exit("reboot"), True),
     Method("PowerOff", "", "", _exit("poweroff"), True),
     Method("Halt", "", "", _exit("halt"), True),
+    Method("SoftReboot", "s", "", _soft_reboot, True, is_hidden=True),
     Method("SetExitCode", "y", "", lambda call: Submit(ExitCodeRequest(0, call.args[0]), return_nothing), True),
     Method("SetEnvironment", "as", "", _environment(0, None), True),
     Method("UnsetEnvironment", "as", "", _environment(None, 0), True),

@@ -44,7 +44,7 @@ NAMES: dict[str, str] = {
     "SetExitCode": "number", "LookupDynamicUserByName": "name uid", "LookupDynamicUserByUID": "uid name",
     "GetDynamicUsers": "users", "UnitNew": "id unit", "UnitRemoved": "id unit", "JobNew": "id job unit",
     "JobRemoved": "id job unit result", "StartupFinished": "firmware loader kernel initrd userspace total",
-    "Reloading": "active", "BindMount": "source destination read_only mkdir",
+    "Reloading": "active", "SoftReboot": "new_root", "BindMount": "source destination read_only mkdir",
     "MountImage": "source destination read_only mkdir options", "GetProcesses": "processes",
     "AttachProcesses": "subcgroup pids", "Start": "mode job", "Stop": "mode job", "Restart": "mode job",
     "TryRestart": "mode job", "ReloadOrRestart": "mode job", "ReloadOrTryRestart": "mode job",

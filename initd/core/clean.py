@@ -1,12 +1,12 @@
 """`systemctl clean`: may a unit's directories be removed now, and what does each type of unit do about it? (systemctl(1))
 
-Services and sockets have a state for it (`cleaning`), in which a process of theirs removes the directories. Of a timer it
-is one file, which is gone at once. As systemd 252 answers: tests/conformance/services, `clean-…`.
+Services, sockets and mounts have a state for it (`cleaning`), in which a process of theirs removes the directories. Of a
+timer it is one file, which is gone at once. As systemd 252 answers: tests/conformance/services, `clean-…`.
 """
 
 from __future__ import annotations
 
-from initd.core import clean_plan, socket, timer
+from initd.core import clean_plan, mount, socket, timer
 from initd.core.effects import RemoveFiles, Reply
 from initd.core.events import CleanRequest
 from initd.core.service_enter import enter_cleaning
@@ -21,6 +21,12 @@ _ERROR = "org.freedesktop.systemd1."
 _DBUS = "org.freedesktop.DBus.Error."
 
 
+#: Types that have a state for it.
+_ENTER_CLEANING = {
+    UnitType.SERVICE: enter_cleaning, UnitType.SOCKET: socket.enter_cleaning, UnitType.MOUNT: mount.enter_cleaning,
+}
+
+
 def on_clean_request(world: World, event: CleanRequest, turn: Turn) -> None:
     unit = world.graph.get(event.unit)
     assert unit is not None  # the API has loaded it
@@ -33,7 +39,7 @@ def on_clean_request(world: World, event: CleanRequest, turn: Turn) -> None:
         turn.ask(RemoveFiles(unit.name, (timer.stamp_path(unit),)))
     else:
         paths = clean_plan.directories(unit.definition.exec or ExecSettings(), words)
-        (enter_cleaning if unit.type is UnitType.SERVICE else socket.enter_cleaning)(unit, paths, turn)
+        _ENTER_CLEANING[unit.type](unit, paths, turn)
     turn.ask(Reply(event.request))
 
 

@@ -18,7 +18,7 @@ PROGRAM = "/bin/rm"
 #: systemd's words, in its order.
 WORDS = ("runtime", "state", "cache", "logs", "configuration")
 #: Types that keep something.
-TYPES = frozenset((UnitType.SERVICE, UnitType.SOCKET, UnitType.MOUNT, UnitType.SWAP, UnitType.TIMER))
+TYPES = frozenset((UnitType.SERVICE, UnitType.SOCKET, UnitType.MOUNT, UnitType.TIMER))
 
 
 def cleanable(unit: Unit) -> list[str]:

@@ -123,7 +123,7 @@ PATH_PROPERTIES = (
 
 # --- mount, automount, swap -----------------------------------------------------------------------------------------
 
-_MOUNTS = "a container may not mount"
+_MOUNTS = "automount points are not set up"
 _timeout = parsers.seconds(zero=INFINITY)
 
 

@@ -94,6 +94,21 @@ class UnwatchPaths(Effect):
     unit: str
 
 
+class PrepareMount(Effect):
+    """Make what something is to be mounted on, and with `source` what is to be seen there. Answered by MountPrepared."""
+
+    unit: str
+    where: str
+    source: str
+    mode: int
+
+
+class ReadMounts(Effect):
+    """mount(8) or umount(8) has ended: what is mounted now? Answered by MountsRead."""
+
+    unit: str
+
+
 class ReadTimerStamp(Effect):
     """When the timer last elapsed, in this container or in the one before; answered by TimerStampRead. Where there is no
     such file, it is made."""
@@ -340,7 +355,8 @@ class KillEverything(Effect):
 
 
 class Exit(Effect):
-    """Flush the journal and end the manager with this status. Nothing follows. `verb` is exit, poweroff, reboot or halt."""
+    """Flush the journal and end the manager with this status. Nothing follows. `verb` is exit, poweroff, reboot or halt; with
+    soft-reboot another manager begins anew in its place."""
 
     exit_code: int
     verb: str

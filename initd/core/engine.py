@@ -12,7 +12,7 @@ everything ends in `shutdown`.
 
 from __future__ import annotations
 
-from initd.core import clean, consequences, machines, requests, running, target, timer
+from initd.core import clean, consequences, machines, mount, requests, running, target, timer
 from initd.core import events as ev
 from initd.core.effects import (
     Effect,
@@ -64,7 +64,7 @@ _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 _ANSWERS = (
     ev.SpawnDone, ev.SpawnFailed, ev.ProcessesKilled, ev.ProcessesListed, ev.PidFileRead, ev.ConditionsChecked,
     ev.TimerStampRead, ev.SocketsOpened, ev.PathsChecked, ev.BusOwnerFound,
-    ev.ScopeMade, ev.ProcessesAttached,
+    ev.ScopeMade, ev.ProcessesAttached, ev.MountPrepared, ev.MountsRead,
 )
 _HEARD_TO_THE_LAST = (ev.SignalReceived, ev.ProcessesKilled, ev.Tick, ev.UnitsLoaded)
 
@@ -380,6 +380,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Engine, ev.Event, Turn], None]] = {
     ev.SignalReceived: Engine._on_signal,  # type: ignore[dict-item]
     ev.UnitsLoaded: Engine._on_units_loaded,  # type: ignore[dict-item]
     ev.ConditionsChecked: _on_world(running.on_conditions_checked),  # type: ignore[arg-type]
+    ev.MountsRead: _on_world(mount.on_mounts_read),  # type: ignore[arg-type]
     ev.BusNameChanged: Engine._on_bus_name_changed,  # type: ignore[dict-item]
     ev.ProcessesKilled: Engine._on_processes_killed,  # type: ignore[dict-item]
     ev.JobRequest: _on_world(requests.on_job_request),  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ an effect say which one.
 
 from __future__ import annotations
 
+from initd.core.mountpoint import MountPoint
 from initd.core.record import Record
 from initd.core.states import ExecPhase, JobMode, JobType, KillWho
 from initd.core.values import Diagnostic, OfferedFd, PidRef, ProcessEnd, ProcessInfo
@@ -129,6 +130,21 @@ class PathTouched(Event):
 
     unit: str
     changed: str
+
+
+class MountPrepared(Event):
+    """Answers `PrepareMount`. `problems`: (priority, text) of what was found on the way; `failure` why nothing can be
+    mounted there, or ""."""
+
+    unit: str
+    problems: tuple[tuple[int, str], ...] = ()
+    failure: str = ""
+
+
+class MountsRead(Event):
+    """What is mounted now, one for each place: it has changed, or `ReadMounts` has asked."""
+
+    mounts: tuple[MountPoint, ...]
 
 
 class TimerStampRead(Event):

@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_NICE, _SYS_RESOURCE, _SYS_TTY_CONFIG = 6, 7, 8, 18, 23, 24, 26
+_SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_ADMIN, _SYS_NICE, _SYS_RESOURCE, _SYS_TTY_CONFIG = 6, 7, 8, 18, 21, 23, 24, 26
 _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
 #: Sections of unit types that the manager does not run: none of their directives has an effect.
 NOT_RUN = {
-    "Mount": "mount units are not run yet: what a container mounts is there before it starts",
-    "Automount": "a container may not mount",
+    "Automount": "automount points are not set up: they need /dev/autofs, which containers do not have by default",
     "Swap": "swap is the host's",
 }
 #: Groups where a value that is the default is the same as no directive at all.
@@ -227,6 +226,7 @@ _RULES: dict[tuple[Group, str], Rule] = {
     (Group.EXEC, "io_scheduling_class"): _needs(
         _SYS_NICE, Fate.IGNORED, "realtime needs ", lambda io_class: io_class == _IO_REALTIME),
     (Group.EXEC, "tty_vhangup"): _needs(_SYS_TTY_CONFIG, Fate.IGNORED, "needs ", bool),
+    (Group.SPECIFIC, "what"): _needs(_SYS_ADMIN, Fate.DEGRADED, "needs ", bool),
     (Group.EXEC, "personality"): Rule("what this machine can pretend to be", _judge_personality),
     (Group.EXEC, "standard_output"): Rule("kmsg is as journal", _judge_output),
     (Group.EXEC, "standard_error"): Rule("kmsg is as journal", _judge_output),

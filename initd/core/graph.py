@@ -61,6 +61,12 @@ class Graph:
         self._unsettled.add(known.name)
         return known
 
+    def add_dependency(self, unit: Unit, entry: DependencyEntry) -> None:
+        """One more than the unit's files say: it follows from what else is there."""
+        if entry not in unit.definition.dependencies:
+            unit.definition = unit.definition.replace(dependencies=(*unit.definition.dependencies, entry))
+            self._connect(unit, entry)
+
     def reserve(self, numbers: dict[str, int], next_number: int) -> None:
         """Units of these names get these numbers when they are added; all others, numbers from `next_number` on."""
         self._reserved = dict(numbers)

@@ -2,7 +2,8 @@
 
 Source: the sections "Automatic Dependencies" of systemd.service(5), systemd.socket(5), … and systemd.exec(5), tried
 against a real systemd 252 in a container: there it has no device units, and leaves out the dependencies on them. What
-depends on other units being there (a target after what it wants, the mount units below a path) is `core.graph`'s work.
+depends on other units being there (a target after what it wants, the mount units above a path) is the work of `core.graph` and
+`core.mountpoint`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from initd.core import unitname
 from initd.core.completion import is_api_mount, runs_processes
 from initd.core.dependency import Dependency
+from initd.core.mountpoint import NETWORK_TYPES
 from initd.core.settings import (
     AutomountSettings,
     CgroupSettings,
@@ -37,9 +39,6 @@ _BEFORE_TARGET = {
 }
 _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitType.SCOPE}
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
-_NETWORK_FILE_SYSTEMS = frozenset(
-    "afs ceph cifs smb3 smbfs sshfs ncpfs ncp nfs nfs4 gfs gfs2 glusterfs pvfs2 ocfs2 lustre davfs".split()
-)
 
 
 def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
@@ -81,13 +80,6 @@ class _Found:
 _SHARED: dict[tuple[Dependency, str], DependencyEntry] = {}
 
 
-def mount_names(path: str) -> tuple[str, ...]:
-    """The mount units that could be at or above a path, the root first. Which of them exist, the graph knows."""
-    parts = [part for part in path.split("/") if part]
-    paths = ["/"] + ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return tuple(unitname.path_to_unit(item, "mount") for item in paths)
-
-
 # --- by type ------------------------------------------------------------------------------------------------------
 
 
@@ -116,8 +108,8 @@ def _add_mount_default(found: _Found, mount: MountSettings) -> None:
     if is_api_mount(mount.where):
         return
     options = mount.options.split(",") if mount.options else []
-    is_network = mount.type in _NETWORK_FILE_SYSTEMS or mount.type.startswith("fuse.") and \
-        mount.type[5:] in _NETWORK_FILE_SYSTEMS or "_netdev" in options
+    is_network = mount.type in NETWORK_TYPES or mount.type.startswith("fuse.") and \
+        mount.type[5:] in NETWORK_TYPES or "_netdev" in options
     if is_network:
         found.default(_AFTER, "remote-fs-pre.target", "network.target", "network-online.target")
         found.default(_WANTS, "network-online.target")

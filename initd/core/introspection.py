@@ -36,9 +36,9 @@ def document(interfaces: Iterable[Shown], children: Iterable[str]) -> str:
     lines = [_DOCTYPE + "<node>"]
     for name, methods, rows in interfaces:
         lines.append(f' <interface name="{name}">')
-        lines += [_method(method) for method in methods]
+        lines += [_method(method) for method in methods if not method.is_hidden]
         lines += [_signal(member, signature) for member, signature in SIGNALS.get(name, ())]
-        lines += [_property(row) for row in rows]
+        lines += [_property(row) for row in rows if not row.is_hidden]
         lines.append(" </interface>")
     lines += [f' <node name="{child}"/>' for child in children]
     return "\n".join([*lines, "</node>\n"])

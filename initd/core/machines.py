@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initd.core import events as ev
-from initd.core import path, scope, service, socket, target, timer, unsupported
+from initd.core import mount, path, scope, service, socket, target, timer, unsupported
 from initd.core.settings import UnitDefinition
 from initd.core.states import UnitType
 from initd.core.turn import Outcome, Turn
@@ -31,19 +31,20 @@ if TYPE_CHECKING:
 
 KINDS: dict[UnitType, Kind] = {
     UnitType.SERVICE: service, UnitType.TARGET: target, UnitType.SLICE: target, UnitType.SOCKET: socket,
-    UnitType.TIMER: timer, UnitType.PATH: path, UnitType.SCOPE: scope,
+    UnitType.TIMER: timer, UnitType.PATH: path, UnitType.SCOPE: scope, UnitType.MOUNT: mount,
 }
 TRIGGERS: dict[UnitType, Trigger] = {UnitType.SOCKET: socket, UnitType.TIMER: timer, UnitType.PATH: path}
 
 #: Types with a clock of their own.
 ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
     UnitType.SERVICE: service.on_deadline, UnitType.TIMER: timer.on_deadline,
-    UnitType.SOCKET: socket.on_deadline, UnitType.SCOPE: scope.on_deadline,
+    UnitType.SOCKET: socket.on_deadline, UnitType.SCOPE: scope.on_deadline, UnitType.MOUNT: mount.on_deadline,
 }
 
 #: Types that have processes, and hear of them.
 ON_PROCESS: dict[UnitType, Callable[[Unit, ev.Event, Turn], None]] = {
     UnitType.SERVICE: service.on_event, UnitType.SOCKET: socket.on_cleaner, UnitType.SCOPE: scope.on_event,
+    UnitType.MOUNT: mount.on_event,
 }
 
 #: What a unit does when its state was read back by a new manager (`snapshot`).
@@ -56,6 +57,7 @@ ON_EVENT: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn]
     ev.TimerStampRead: (UnitType.TIMER, timer.on_stamp_read),
     ev.PathsChecked: (UnitType.PATH, path.on_checked),
     ev.PathTouched: (UnitType.PATH, path.on_touched),
+    ev.MountPrepared: (UnitType.MOUNT, mount.on_prepared),
     ev.ScopeMade: (UnitType.SCOPE, scope.on_made),
     ev.ProcessesAttached: (UnitType.SCOPE, scope.on_attached),
     ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),

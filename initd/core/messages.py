@@ -47,6 +47,13 @@ _START_RESULT = {
 }
 
 
+#: What some types have words of their own for.
+_START_RESULT_OF = {
+    (UnitType.MOUNT, JobResult.FAILED): "Failed to mount {}.", (UnitType.MOUNT, JobResult.TIMEOUT): "Timed out mounting {}.",
+    (UnitType.AUTOMOUNT, JobResult.FAILED): "Failed to set up automount {}.",
+}
+
+
 def title(unit: Unit) -> str:
     """What a log line calls the unit: "name - description", or the name alone where there is no description."""
     description = unit.settings.description
@@ -55,12 +62,12 @@ def title(unit: Unit) -> str:
 
 def begun(unit: Unit, job_type: JobType) -> tuple[str, str] | None:
     """(text, message id) for a job that starts to run, None where systemd says nothing."""
-    if unit.type is not UnitType.SERVICE:
+    if unit.type not in (UnitType.SERVICE, UnitType.MOUNT):
         return None
     if job_type is JobType.START:
-        return f"Starting {title(unit)}...", ID_STARTING
+        return f"{'Mounting' if unit.type is UnitType.MOUNT else 'Starting'} {title(unit)}...", ID_STARTING
     if job_type in (JobType.STOP, JobType.RESTART):
-        return f"Stopping {title(unit)}...", ID_STOPPING
+        return f"{'Unmounting' if unit.type is UnitType.MOUNT else 'Stopping'} {title(unit)}...", ID_STOPPING
     if job_type is JobType.RELOAD:
         return f"Reloading {title(unit)}...", ID_RELOADING
     return None
@@ -73,15 +80,18 @@ def ended(unit: Unit, job_type: JobType, result: JobResult) -> tuple[int, str, s
     if job_type is JobType.START:
         if done:
             return LOG_INFO, _started_format(unit).format(name), ID_STARTED
-        text = _START_RESULT.get(result)
-        priority = LOG_WARNING if result in (JobResult.DEPENDENCY, JobResult.ASSERT) else LOG_ERR
+        text = _START_RESULT_OF.get((unit.type, result)) or _START_RESULT.get(result)
+        is_warning = result in (JobResult.DEPENDENCY, JobResult.ASSERT, JobResult.UNSUPPORTED)
+        priority = LOG_WARNING if is_warning else LOG_ERR
         return (priority, text.format(name), ID_FAILED) if text else None
     if job_type in (JobType.STOP, JobType.RESTART):
         if done:
             return LOG_INFO, _STOPPED.get(unit.type, "Stopped {}.").format(name), ID_STOPPED
+        is_mount = unit.type is UnitType.MOUNT
         if result is JobResult.FAILED:
-            return LOG_ERR, f"Stopped (with error) {name}.", ID_STOPPED
-        return (LOG_ERR, f"Timed out stopping {name}.", ID_STOPPED) if result is JobResult.TIMEOUT else None
+            return LOG_ERR, f"{'Failed unmounting' if is_mount else 'Stopped (with error)'} {name}.", ID_STOPPED
+        doing = "unmounting" if is_mount else "stopping"
+        return (LOG_ERR, f"Timed out {doing} {name}.", ID_STOPPED) if result is JobResult.TIMEOUT else None
     if job_type is JobType.RELOAD:
         if done:
             return LOG_INFO, f"Reloaded {name}.", ID_RELOADED

@@ -53,6 +53,8 @@ class Row(Record):
     emits: str = CONST
     #: Sets it: takes the new value, which fits the signature. None: it cannot be set.
     set: Callable[[Any], Answer] | None = None
+    #: It can be asked for, but is not in the list of what there is (Introspect()).
+    is_hidden: bool = False
 
 
 def interface_of(kind: UnitType) -> str:
@@ -374,6 +376,37 @@ def _last_run(record: ProcessRecord | None) -> tuple[int, int, int, int, int, in
     return (_realtime(start), _monotonic(start), _realtime(end), _monotonic(end), record.pid, *_end(record))
 
 
+# --- mounts ---------------------------------------------------------------------------------------------------------
+
+
+def _mounted(field: str) -> Get:
+    """What is mounted there, or what would be."""
+
+    def get(unit: Unit, view: View) -> str:
+        mounted = getattr(unit.machine, "mounted", None)
+        is_up = mounted is not None and unit.active_state is not ActiveState.INACTIVE
+        return str(getattr(mounted if is_up else unit.definition.specific, field, ""))
+
+    return get
+
+
+def _run(phase: ExecPhase) -> Get:
+    """The command that was run last, and what became of it."""
+
+    def get(unit: Unit, view: View) -> list[tuple[Any, ...]]:
+        command, record = getattr(unit.machine, "runs", {}).get(phase, (None, None))
+        return [(command.path, list(command.argv), False, *_last_run(record))] if command is not None else []
+
+    return get
+
+
+_MOUNT: tuple[Row, ...] = (
+    *(Row(name, "s", _mounted(name.lower()), CHANGES) for name in ("What", "Options", "Type")),
+    *(Row(phase.value, "a(sasbttttuii)", _run(phase), INVALIDATES, is_hidden=True)
+      for phase in (ExecPhase.MOUNT, ExecPhase.UNMOUNT, ExecPhase.REMOUNT)),
+)
+
+
 # --- all of them together -------------------------------------------------------------------------------------------
 
 
@@ -383,7 +416,6 @@ _TOLD: dict[str, str] = {
 }
 #: What the kernel knows of mounts and swaps.
 _TOLD_BY_TYPE = {
-    UnitType.MOUNT: dict.fromkeys(("What", "Options", "Type"), CHANGES),
     UnitType.SWAP: dict.fromkeys(("What", "Priority", "Options"), CHANGES),
 }
 
@@ -440,7 +472,8 @@ def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], 
     return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)
 
 
-_OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER, UnitType.SCOPE: _SCOPE}
+_OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER, UnitType.SCOPE: _SCOPE,
+        UnitType.MOUNT: _MOUNT}
 _WITH_RESULT = WITH_KILL | {UnitType.TIMER, UnitType.PATH, UnitType.AUTOMOUNT}
 _tables: dict[UnitType, dict[str, tuple[Row, ...]]] = {}
 

@@ -107,14 +107,14 @@ def on_kill_request(world: World, event: KillRequest, turn: Turn) -> None:
         return
     machine = unit.machine if isinstance(unit.machine, ServiceMachine) else None
     main = machine.main_pid if machine is not None else 0
-    control = machine.control_pid if machine is not None else 0
+    control = getattr(unit.machine, "control_pid", 0)
     who = event.who
     wants_main = who in (KillWho.MAIN, KillWho.MAIN_FAIL)
     wants_control = who in (KillWho.CONTROL, KillWho.CONTROL_FAIL)
     if (wants_main and not main) or (wants_control and not control):
         word = "main" if wants_main else "control"
-        text = f"{unit.type.value} units have no {word} processes" if unit.type is UnitType.SCOPE else (
-            f"No {word} process to kill")
+        has_any = machine is not None or wants_control and unit.type is not UnitType.SCOPE
+        text = f"No {word} process to kill" if has_any else f"{unit.type.value} units have no {word} processes"
         refuse(event.request, Refusal(_ERROR + "NoSuchProcess", text), turn)
         return
     everyone = not wants_main and not wants_control
@@ -208,7 +208,8 @@ def on_tuning_request(world: World, event: TuningRequest, turn: Turn) -> None:
 
 
 def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) -> None:
-    """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1))."""
+    """`systemctl set-environment`, `unset-environment`: what later services inherit (systemctl(1)). The manager's own variables
+    can be covered, and not be taken away."""
     if not all(_is_assignment(text) or _is_assignment(text + "=") for text in event.names_to_unset):
         error = "org.freedesktop.DBus.Error.InvalidArgs"
         refuse(event.request, Refusal(error, "Invalid environment variable names or assignments"), turn)
@@ -217,13 +218,13 @@ def on_environment_request(world: World, event: EnvironmentRequest, turn: Turn) 
         error = "org.freedesktop.DBus.Error.InvalidArgs"
         refuse(event.request, Refusal(error, "Invalid environment assignments"), turn)
         return
-    known = _by_name(world.environment)
+    known = _by_name(world.client_environment)
     for name in event.names_to_unset:
         wanted = name.split("=", 1)
         if len(wanted) == 1 or known.get(wanted[0]) == wanted[1]:
             known.pop(wanted[0], None)
     known |= _by_name(event.assignments)
-    world.environment = tuple(f"{name}={known[name]}" for name in sorted(known))
+    world.client_environment = tuple(f"{name}={known[name]}" for name in sorted(known))
     turn.ask(Reply(event.request))
 
 

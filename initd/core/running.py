@@ -6,7 +6,7 @@ between, which is the shell's to do, so that a start may wait for an answer firs
 
 from __future__ import annotations
 
-from initd.core import machines, service
+from initd.core import machines, mount, service
 from initd.core.conditions import spell, verdict
 from initd.core.deadlines import job_deadline
 from initd.core.dependency import Dependency, Facet
@@ -82,7 +82,8 @@ def _start_now(world: World, unit: Unit, turn: Turn) -> Outcome | JobResult:
         if unit.type is UnitType.SERVICE:
             _announce(unit, JobType.START, turn)
         return machines.of(unit).start(unit, world, turn)
-    return service.start(unit, world, turn) if unit.type is UnitType.SERVICE else Outcome.BEGUN
+    has_processes = unit.type in (UnitType.SERVICE, UnitType.MOUNT)
+    return machines.of(unit).start(unit, world, turn) if has_processes else Outcome.BEGUN
 
 
 def _begin_stop(world: World, unit: Unit, job: Job, turn: Turn) -> Outcome:
@@ -102,6 +103,8 @@ def _begin_reload(world: World, unit: Unit, turn: Turn) -> Outcome | JobResult:
     if state is not ActiveState.ACTIVE:
         turn.log(unit, LOG_WARNING, "Unit cannot be reloaded because it is inactive.")
         return JobResult.INVALID
+    if unit.type is UnitType.MOUNT:
+        return mount.reload(unit, turn)
     if unit.type is not UnitType.SERVICE or not service.can_reload(unit):
         return Outcome.ALREADY  # only its PropagatesReloadTo= mattered
     _announce(unit, JobType.RELOAD, turn)

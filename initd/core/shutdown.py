@@ -32,12 +32,15 @@ TARGET_OF = {
     "reboot": "reboot.target",
     "halt": "halt.target",
     "kexec": "reboot.target",
+    "soft-reboot": "soft-reboot.target",
 }
 
 #: Emergency action → (verb, how far at once).
 ACTIONS: dict[EmergencyAction, tuple[str, Stage]] = {
     EmergencyAction.EXIT: ("exit", Stage.STOPPING),
     EmergencyAction.EXIT_FORCE: ("exit", Stage.TERMINATING),
+    EmergencyAction.SOFT_REBOOT: ("soft-reboot", Stage.STOPPING),
+    EmergencyAction.SOFT_REBOOT_FORCE: ("soft-reboot", Stage.TERMINATING),
     EmergencyAction.POWEROFF: ("poweroff", Stage.STOPPING),
     EmergencyAction.POWEROFF_FORCE: ("poweroff", Stage.TERMINATING),
     EmergencyAction.POWEROFF_IMMEDIATE: ("poweroff", Stage.KILLING),
@@ -46,7 +49,8 @@ ACTIONS: dict[EmergencyAction, tuple[str, Stage]] = {
     EmergencyAction.REBOOT_IMMEDIATE: ("reboot", Stage.KILLING),
 }
 
-#: Signal → verb; the RTMIN ones as systemd(1), SIGNALS. SIGTERM ends us, which systemd's does not (it re-executes).
+#: Signal → verb; the RTMIN ones as systemd(1), SIGNALS (+7 and +17: of 254). SIGTERM ends us, which systemd's does not (it
+#: re-executes).
 VERB_OF_SIGNAL = {
     "TERM": "poweroff",
     "INT": "poweroff",
@@ -54,12 +58,14 @@ VERB_OF_SIGNAL = {
     "RTMIN+3": "halt",
     "RTMIN+4": "poweroff",
     "RTMIN+5": "reboot",
+    "RTMIN+7": "soft-reboot",
     "RTMIN+13": "halt",
     "RTMIN+14": "poweroff",
     "RTMIN+15": "reboot",
+    "RTMIN+17": "soft-reboot",
 }
 #: Those of them that skip stopping units in order.
-FORCING_SIGNALS = ("RTMIN+13", "RTMIN+14", "RTMIN+15")
+FORCING_SIGNALS = ("RTMIN+13", "RTMIN+14", "RTMIN+15", "RTMIN+17")
 
 #: How long SIGTERM may take in the last stage before SIGKILL, where the budget leaves that much.
 TERMINATE_USEC = 2 * USEC_PER_SEC

@@ -12,6 +12,8 @@ from initd.core import (
     cgroup_attributes,
     dependency,
     job,
+    mount_record,
+    mountpoint,
     path,
     ratelimit,
     scope,
@@ -40,14 +42,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MODULES = (
-    busnames, cgroup_attributes, dependency, job, path, ratelimit, scope, service_record, settings, settings_exec, shutdown,
-    socket, states, timer, values, world,
+    busnames, cgroup_attributes, dependency, job, mount_record, mountpoint, path, ratelimit, scope, service_record,
+    settings, settings_exec, shutdown, socket, states, timer, values, world,
 )
 #: Of a unit, what its files say, or what is told apart from the rest.
 _NOT_SAVED = frozenset(("name", "names", "type", "number", "definition", "dependencies", "machine"))
 _OF_WORLD = (
-    "environment", "boot_times", "is_booting", "foreground", "was_exit_code_set", "standing", "may_hold_garbage",
-    "is_idle_released", "seed", "invocations", "drawn",
+    "own_environment", "client_environment", "boot_times", "is_booting", "foreground", "was_exit_code_set", "standing",
+    "may_hold_garbage", "is_idle_released", "seed", "invocations", "drawn",
 )
 
 

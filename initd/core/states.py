@@ -99,8 +99,18 @@ class SliceState(Enum):
 
 class MountState(Enum):
     DEAD = "dead"
+    MOUNTING = "mounting"
+    #: It is mounted; mount(8) has not ended yet.
+    MOUNTING_DONE = "mounting-done"
     MOUNTED = "mounted"
+    REMOUNTING = "remounting"
+    REMOUNTING_SIGTERM = "remounting-sigterm"
+    REMOUNTING_SIGKILL = "remounting-sigkill"
+    UNMOUNTING = "unmounting"
+    UNMOUNTING_SIGTERM = "unmounting-sigterm"
+    UNMOUNTING_SIGKILL = "unmounting-sigkill"
     FAILED = "failed"
+    CLEANING = "cleaning"
 
 
 class ServiceType(Enum):
@@ -188,6 +198,9 @@ class EmergencyAction(Enum):
     POWEROFF_IMMEDIATE = "poweroff-immediate"
     EXIT = "exit"
     EXIT_FORCE = "exit-force"
+    #: Of systemd 254: everything is stopped and started again, the container stays.
+    SOFT_REBOOT = "soft-reboot"
+    SOFT_REBOOT_FORCE = "soft-reboot-force"
 
 
 class CollectMode(Enum):
@@ -251,8 +264,11 @@ class ExecPhase(Enum):
     RELOAD = "ExecReload"
     STOP = "ExecStop"
     STOP_POST = "ExecStopPost"
-    #: Not a line of a file: the process that removes what `systemctl clean` names.
+    #: Not a line of a file: the process that removes what `systemctl clean` names, and those of mount units.
     CLEAN = "clean"
+    MOUNT = "ExecMount"
+    UNMOUNT = "ExecUnmount"
+    REMOUNT = "ExecRemount"
 
 
 class ManagerState(Enum):

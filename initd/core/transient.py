@@ -33,7 +33,9 @@ _HEAD_OF_DROPIN = (
     "# or an equivalent operation. Do not edit.\n"
 )
 #: Types whose units are made so.
-_TYPES = frozenset((UnitType.SERVICE, UnitType.TIMER, UnitType.PATH, UnitType.SOCKET, UnitType.SLICE, UnitType.SCOPE))
+_TYPES = frozenset((
+    UnitType.SERVICE, UnitType.TIMER, UnitType.PATH, UnitType.SOCKET, UnitType.SLICE, UnitType.SCOPE, UnitType.MOUNT,
+))
 #: Of what can be set at all, this can be while the unit is there, beside Description.
 _FIXED = frozenset(("slice", "delegate", "delegate_controllers", "disable_controllers"))
 #: About the connection and the processes, and not about the unit.

@@ -159,7 +159,7 @@ _TOLD = (Trouble.MASKED_IGNORED, Trouble.AUXILIARY_IGNORED, Trouble.NO_DESTINATI
 _BUS = {
     Trouble.NOT_FOUND: ("org.freedesktop.systemd1.NoSuchUnit", "Unit file {unit} does not exist."),
     Trouble.MASKED: ("org.freedesktop.systemd1.UnitMasked", "Unit file {path} is masked."),
-    Trouble.GENERATED: ("org.freedesktop.systemd1.UnitGenerated", "Unit file {path} is transient or generated."),
+    Trouble.GENERATED: ("org.freedesktop.systemd1.UnitGenerated", "Unit {path} is transient or generated."),
     Trouble.LINKED: ("org.freedesktop.systemd1.UnitLinked", "Unit file {unit} is a linked unit file."),
     Trouble.EXISTS: ("org.freedesktop.systemd1.UnitExists", "File {path} already exists."),
     Trouble.EXISTS_AS_LINK: (

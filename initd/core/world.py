@@ -60,6 +60,8 @@ class BootTimes(Record):
 
     begin: Now
     finish: Now | None = None
+    generators_start: Now | None = None
+    generators_finish: Now | None = None
     #: The boot's own reading of units, begun and done, and when units were last read anew.
     units_load_start: Now | None = None
     units_load_finish: Now | None = None
@@ -78,7 +80,8 @@ class World:
         "standing",
         "may_hold_garbage",
         "is_idle_released",
-        "environment",
+        "own_environment",
+        "client_environment",
         "boot_times",
         "is_booting",
         "foreground",
@@ -103,8 +106,10 @@ class World:
         self.may_hold_garbage = False
         #: Type=idle services were told to go on.
         self.is_idle_released = False
-        #: `systemctl show-environment`: "NAME=value", sorted.
-        self.environment: tuple[str, ...] = ()
+        #: The manager's own variables, those of environment generators among them; and what clients have set, which comes
+        #: before those and may be taken back. "NAME=value" each.
+        self.own_environment: tuple[str, ...] = ()
+        self.client_environment: tuple[str, ...] = ()
         self.boot_times = BootTimes(now)
         #: The boot's first transaction is in the queue.
         self.is_booting = False
@@ -120,6 +125,12 @@ class World:
         self.seed = seed
         self.invocations = 0
         self.drawn = 0
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """`systemctl show-environment`: "NAME=value", sorted."""
+        merged = {text.partition("=")[0]: text for text in (*self.own_environment, *self.client_environment)}
+        return tuple(merged[name] for name in sorted(merged))
 
     def next_invocation_id(self) -> str:
         """32 hex digits, never the same twice for one seed (an odd multiplier permutes the 128-bit numbers)."""

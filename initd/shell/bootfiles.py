@@ -29,6 +29,10 @@ _LAYOUT = (
 #: Marks of a container's runtime, kept even where they are plain files.
 _KEPT = (".containerenv", "host", "secrets")
 
+_TOOLS = {
+    "systemd-sysusers": "users and groups of sysusers.d are not made",
+    "systemd-tmpfiles": "files and directories of tmpfiles.d are neither made nor cleaned up",
+}
 _MARKER = "/run/systemd/system"
 _FIRST_BOOT = "/run/systemd/first-boot"
 
@@ -59,21 +63,23 @@ def prepare_run(root: str = "/") -> list[Diagnostic]:
     return problems
 
 
-def ensure_machine_id(root: str, environment: Mapping[str, str]) -> tuple[str, list[Diagnostic], bool]:
+def ensure_machine_id(
+    root: str, environment: Mapping[str, str], wanted: str = ""
+) -> tuple[str, list[Diagnostic], bool]:
     """The machine's id, made and written down if there was none; what went wrong; and whether this is a first boot.
 
     By machine-id(5): a missing file or "uninitialized" means a first boot, an empty one does not. The id is that of
-    D-Bus, $container_uuid, or random.
+    D-Bus, $container_uuid, or random; `wanted` comes before all of them, and before what is in the file.
     """
     root = root.rstrip("/")
     path = root + "/etc/machine-id"
     text = _read(path)
     known = _as_id(text or "")
-    if known:
+    if known and wanted in ("", known):
         return known, [], False
     problems: list[Diagnostic] = []
-    is_first_boot = text is None or text.strip() == "uninitialized"
-    machine_id = (
+    is_new = text is None or text.strip() == "uninitialized"
+    machine_id = wanted or (
         _as_id(_read(root + "/var/lib/dbus/machine-id") or "")
         or _as_id(environment.get("container_uuid", ""))
         or _random_id()
@@ -83,14 +89,28 @@ def ensure_machine_id(root: str, environment: Mapping[str, str]) -> tuple[str, l
         place = "/run/machine-id" if _write(root + "/run/machine-id", machine_id + "\n", 0o444, problems) else "no file"
         problems += [each.replace(priority=LOG_NOTICE, text=f"{each.text}; the machine id is in {place}")
                      for each in refusals]
-    if is_first_boot:
+    if is_new:
         _write(root + _FIRST_BOOT, "", 0o644, problems)
-    return machine_id, problems, is_first_boot
+    return machine_id, problems, is_new
+
+
+def is_first_boot(root: str = "/") -> bool:
+    """Whether this boot is still under way, and was the first (ConditionFirstBoot=)."""
+    return os.path.exists(root.rstrip("/") + _FIRST_BOOT)
 
 
 def end_first_boot(root: str = "/") -> None:
     """The boot has come to its end: ConditionFirstBoot= does not hold any more."""
     _unlink(root.rstrip("/") + _FIRST_BOOT)
+
+
+def missing_tools(root: str = "/") -> list[Diagnostic]:
+    """What this boot will not do, as nobody has installed who does it."""
+    return [
+        Diagnostic(LOG_NOTICE, tool, 0, f"is not installed: {what} (Debian: systemd-standalone-{tool.rpartition('-')[2]})")
+        for tool, what in _TOOLS.items()
+        if not any(os.access(f"{root.rstrip('/')}/{directory}/{tool}", os.X_OK) for directory in ("bin", "usr/bin"))
+    ]
 
 
 def mark_booted(root: str = "/") -> list[Diagnostic]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from initd import FEATURES, SYSTEMD_VERSION, __version__
+from initd.core import generation
 from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
 from initd.core.view import Usage
-from initd.shell import unitlinks, users
+from initd.shell import bootfiles, unitlinks, users
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
@@ -56,6 +57,11 @@ class MachineFacts:
         self._dirs = dirs
         self._fates = fates
         self._dynamic = dynamic or users.DynamicUsers()
+
+    def of_generators(self) -> dict[str, str]:
+        """What generators are told of where they run."""
+        found = read_virtualization()
+        return generation.context(found.container, found.vm, self.architecture, bootfiles.is_first_boot())
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
         found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from initd.shell.cgroup import Cgroups
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: The variables that the manager has of itself.
+OWN_ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": DEFAULT_PATH}
 
 #: DefaultLimitNOFILE= and DefaultLimitMEMLOCK= of systemd 252; the hard limit of the container may be lower.
 DEFAULT_LIMITS = {"nofile": (1024, 524288), "memlock": (8388608, 8388608)}
@@ -177,7 +179,7 @@ class Spawner:
         self.facts = facts
         self.cgroups = cgroups
         self.dynamic_users = users.DynamicUsers()
-        self.manager_environment: dict[str, str] = {"LANG": "C.UTF-8", "PATH": DEFAULT_PATH}
+        self.manager_environment = dict(OWN_ENVIRONMENT)
         self.spaces = Spaces()
         self._idle_reader: OwnedFd | None = None
         self._idle_writer: OwnedFd | None = None

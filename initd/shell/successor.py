@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable, NoReturn
 
+    from initd.shell.loop import Loop
+
 #: What a manager is started with that is only to see whether it could begin.
 TRIAL = "--trial"
 
@@ -31,6 +33,13 @@ def execute(program: str, option: str, arguments: Iterable[str], state: Any, fds
         keep_to_ourselves(kept)
         memory_file.close()
         raise
+    raise AssertionError("execv returns only by an error")
+
+
+def begin_anew(program: str, loop: Loop, arguments: Iterable[str]) -> NoReturn:
+    """Become `program` as it was when the container started: nothing is handed on. A signal that comes meanwhile is its."""
+    loop.block_signals()
+    os.execv(program, ["pyinit", *arguments])
     raise AssertionError("execv returns only by an error")
 
 

@@ -37,6 +37,8 @@ SEARCH_PATH = (
     "/usr/lib/systemd/system",
     "/run/systemd/generator.late",
 )
+#: The same without what generators have made.
+NATIVE_PATH = tuple(path for path in SEARCH_PATH if not path.startswith("/run/systemd/generator"))
 _SUBDIRS = (".d", ".wants", ".requires", ".upholds")
 _LINK_DIRS = ((".wants", Dependency.WANTS), (".requires", Dependency.REQUIRES), (".upholds", Dependency.UPHOLDS))
 #: How many links lead to a unit at most, as in systemd.

@@ -14,7 +14,7 @@ from initd.core.presets import Rule, parse_presets, preset_of
 from initd.core.states import UnitFileState
 from initd.core.unitfiles import Impossible, Link, LinkChange, Note, Occupant, Origin, Plan, Trouble, UnitFile
 from initd.core.values import Diagnostic
-from initd.shell.unitdirs import SEARCH_PATH, UnitDirs
+from initd.shell.unitdirs import NATIVE_PATH, SEARCH_PATH, UnitDirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ _PRESET_PARENTS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/u
 
 
 class UnitLinks:
-    """`core.unitfiles.UnitFilesView` of the system's units, or with `is_global` of the users'."""
+    """`core.unitfiles.UnitFilesView` of the system's units, or with `is_global` of the users'; `with_generated`: those that
+    generators have made, too."""
 
-    def __init__(self, root: str = "/", is_global: bool = False) -> None:
+    def __init__(self, root: str = "/", is_global: bool = False, with_generated: bool = True) -> None:
         self.root = root.rstrip("/")
         self.kind = "user" if is_global else "system"
-        self.search_path: tuple[str, ...] = USER_SEARCH_PATH if is_global else SEARCH_PATH
+        self.search_path: tuple[str, ...] = USER_SEARCH_PATH if is_global else SEARCH_PATH if with_generated else NATIVE_PATH
         self.config_directory = f"/etc/systemd/{self.kind}"
         self.runtime_directory = f"/run/systemd/{self.kind}"
         self._dirs = UnitDirs(root, self.search_path)

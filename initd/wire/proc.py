@@ -117,6 +117,15 @@ class Mount(Record):
     type: str
     is_read_only: bool
     super_options: tuple[str, ...]
+    source: str = ""
+    options: tuple[str, ...] = ()
+
+    @property
+    def all_options(self) -> str:
+        """Those of the mount and those of the file system, as mount(8) lists them: read-only is what one of them is."""
+        is_read_only = "ro" in self.options or "ro" in self.super_options
+        words = [word for word in (*self.options, *self.super_options) if word not in ("ro", "rw", "")]
+        return ",".join(("ro" if is_read_only else "rw", *words))
 
 
 def parse_mounts(data: bytes) -> list[Mount]:
@@ -128,7 +137,10 @@ def parse_mounts(data: bytes) -> list[Mount]:
             continue
         options = left[5].split(",")
         mounts.append(
-            Mount(_unescape(left[3]), _unescape(left[4]), right[0], "ro" in options, tuple(right[2].split(",")))
+            Mount(
+                _unescape(left[3]), _unescape(left[4]), right[0], "ro" in options, tuple(_unescape(right[2]).split(",")),
+                _unescape(right[1]), tuple(options),
+            )
         )
     return mounts
 

@@ -19,7 +19,8 @@ def test_services_targets_and_slices_have_machines_of_their_own():
     assert isinstance(made("a.target"), SimpleMachine) and isinstance(made("a.slice"), SimpleMachine)
 
 
-_RUN = {UnitType.SERVICE, UnitType.TARGET, UnitType.SLICE, UnitType.TIMER, UnitType.SOCKET, UnitType.PATH, UnitType.SCOPE}
+_RUN = {UnitType.SERVICE, UnitType.TARGET, UnitType.SLICE, UnitType.TIMER, UnitType.SOCKET, UnitType.PATH, UnitType.SCOPE,
+        UnitType.MOUNT}
 
 
 @pytest.mark.parametrize("kind", sorted(set(UnitType) - _RUN,

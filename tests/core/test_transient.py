@@ -38,6 +38,15 @@ def test_a_new_unit_and_those_with_it_become_files(manager):
         ["[Timer]", "AccuracySec=1s"], ["[Service]", "ExecStart=", 'ExecStart="/bin/true"']]
 
 
+def test_a_mount_is_made_of_its_properties(manager):
+    properties = [("What", ("s", "tmpfs")), ("Where", ("s", "/mnt/a")), ("Type", ("s", "tmpfs")), ("Options", ("s", "size=1m")),
+                  ("LazyUnmount", ("b", True))]
+    found = _start(manager, "mnt-a.mount", properties)
+    assert isinstance(found, Order) and found.kind == START_TRANSIENT
+    assert found.args[0][0].text.splitlines()[1:] == [
+        "[Mount]", "What=tmpfs", "Where=/mnt/a", "Type=tmpfs", "Options=size=1m", "LazyUnmount=yes"]
+
+
 @pytest.mark.parametrize(("given", "name", "text"), [
     ({"name": "there.service"}, "UnitExists", "Unit there.service was already loaded or has a fragment file."),
     ({"name": "../x.service"}, "InvalidArgs", "Unit name ../x.service is not valid."),

@@ -19,8 +19,8 @@ from initd.core import (
     conditions,
     exitstatus,
     fates,
-    implied,
     install,
+    mountpoint,
     objectpath,
     presets,
     signals,
@@ -126,7 +126,7 @@ def check_names(definition: UnitDefinition) -> None:
         assert unitname.is_valid(entry.unit), entry
         assert entry.unit not in definition.names, entry
     for path in definition.unit.requires_mounts_for:
-        implied.mount_names(path)
+        mountpoint.units_at(path)
 
 
 def command_line(text: str) -> None:

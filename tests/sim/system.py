@@ -16,6 +16,7 @@ from initd.core import events as ev
 from initd.core.dependency import Dependency
 from initd.core.engine import Engine
 from initd.core.events import Event
+from initd.core.mountpoint import MountPoint
 from initd.core.order import compare_order
 from initd.core.snapshot import Saved
 from initd.core.states import ActiveState, ExecPhase, JobResult, JobState, JobType, ServiceType
@@ -83,6 +84,8 @@ class FakeSystem:
         self.pid_files: dict[str, int] = {}
         #: Path → realtime.
         self.stamps: dict[str, int] = {}
+        #: What is mounted, by its place.
+        self.mounts: dict[str, MountPoint] = {}
         #: Name of the bus → pid.
         self.names: dict[str, int] = {}
         self.behaviours: dict[tuple[str, ExecPhase], list[Behaviour]] = {}
@@ -147,6 +150,8 @@ class FakeSystem:
         heapq.heappush(self.queue, (usec, self.order, event))
 
     def _deliver(self, event: Event) -> None:
+        if isinstance(event, ev.MountsRead):
+            event = ev.MountsRead(tuple(self.mounts.values()))  # it is read when it is heard of
         effects = self.engine.handle(event, self.now)
         for effect in effects:
             self._perform(effect)
@@ -200,6 +205,10 @@ class FakeSystem:
                 for process in self.processes.values() if process.alive and process.unit == effect.unit
             )
             self._push(self.usec, ev.ProcessesListed(effect.unit, infos))
+        elif isinstance(effect, ef.PrepareMount):
+            self._push(self.usec, ev.MountPrepared(effect.unit))
+        elif isinstance(effect, ef.ReadMounts):
+            self._push(self.usec, ev.MountsRead(()))
         elif isinstance(effect, ef.FindBusOwner):
             owner = self.processes.get(int(effect.owner.removeprefix(":1.")))
             found = PidRef(owner.pid) if owner is not None and owner.alive else None
@@ -299,8 +308,20 @@ class FakeSystem:
                 if path:
                     self.pid_files[path] = child
 
+    def mount(self, where: str, what: str = "tmpfs") -> None:
+        """The kernel's table changes."""
+        self.mounts[where] = MountPoint(where, what, "tmpfs", "rw")
+        self._push(self.usec, ev.MountsRead(()))
+
+    def unmount(self, where: str) -> None:
+        if self.mounts.pop(where, None) is not None:
+            self._push(self.usec, ev.MountsRead(()))
+
     def _end(self, process: Process, end: ProcessEnd) -> None:
         process.alive = False
+        if end == ProcessEnd("exited", 0) and process.phase in (ExecPhase.MOUNT, ExecPhase.UNMOUNT):
+            where = getattr(self.engine.units[process.unit].definition.specific, "where", "")
+            self.mount(where) if process.phase is ExecPhase.MOUNT else self.unmount(where)
         self.reaped += 1
         self._push(self.usec, ev.ProcessExited(process.unit, process.pid, end))
         for name in [name for name, pid in self.names.items() if pid == process.pid]:

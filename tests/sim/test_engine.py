@@ -552,8 +552,8 @@ def test_reload_keeps_what_runs_and_forgets_what_is_gone() -> None:
 
 
 def test_unsupported_types_fail_their_job_and_nothing_else() -> None:
-    device = unloaded("x.mount").replace(load_state=LoadState.LOADED, type=UnitType.MOUNT)
-    system = boot(target("t.target", wants=["x.mount", A]), device, service(A))
+    swap = unloaded("x.swap").replace(load_state=LoadState.LOADED, type=UnitType.SWAP)
+    system = boot(target("t.target", wants=["x.swap", A]), swap, service(A))
     system.send(ev.Boot("t.target"))
     run(system)
-    assert ("x.mount", JobResult.UNSUPPORTED) in system.results and system.state(A) == ("active", "running")
+    assert ("x.swap", JobResult.UNSUPPORTED) in system.results and system.state(A) == ("active", "running")

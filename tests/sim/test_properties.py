@@ -93,9 +93,13 @@ def behaviour(rng: Random) -> Behaviour:
     )
 
 
+#: Those of services.
+PHASES = tuple(phase for phase in ExecPhase if "ount" not in phase.value)
+
+
 def programs(rng: Random) -> dict[tuple[str, ExecPhase], list[Behaviour]]:
     return {
-        (rng.choice(NAMES), rng.choice(tuple(ExecPhase))): [behaviour(rng) for _ in range(rng.randint(1, 3))]
+        (rng.choice(NAMES), rng.choice(PHASES)): [behaviour(rng) for _ in range(rng.randint(1, 3))]
         for _ in range(rng.randint(0, 8))
     }
 

@@ -7,12 +7,14 @@ from initd.core.settings import (
     DependencyEntry,
     ExecSettings,
     KillSettings,
+    MountSettings,
     ServiceSettings,
     TimerSettings,
     UnitDefinition,
     UnitSettings,
 )
 from initd.core.states import EmergencyAction, LoadState, ServiceType, UnitType
+from initd.core.unitname import path_to_unit
 from initd.core.values import ExecCommand
 
 _KINDS = {kind.value.lower(): kind for kind in Dependency} | {
@@ -40,6 +42,23 @@ def service(name: str, defaults: bool = True, **words: object) -> UnitDefinition
     return UnitDefinition(
         name, UnitType.SERVICE, LoadState.LOADED, (name,), dependencies=dependencies, unit=unit, specific=specific,
         exec=execution, kill=kill,
+    )
+
+
+def mount(where: str, defaults: bool = True, **words: object) -> UnitDefinition:
+    """A tmpfs. Keywords are dependencies, or fields of [Mount] or of [Unit]."""
+    groups = (MountSettings(), UnitSettings())
+    specific, unit = groups
+    specific.what, specific.where, specific.type = "tmpfs", where, "tmpfs"
+    dependencies = _dependencies(words, defaults)
+    for word, value in words.items():
+        owner = next((group for group in groups if hasattr(type(group), word)), None)
+        assert owner is not None, word
+        setattr(owner, word, value)
+    name = path_to_unit(where, "mount")
+    return UnitDefinition(
+        name, UnitType.MOUNT, LoadState.LOADED, (name,), fragment_path=f"/etc/systemd/system/{name}", dependencies=dependencies,
+        unit=unit, specific=specific, exec=ExecSettings(), kill=KillSettings(),
     )
 
 

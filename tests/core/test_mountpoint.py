@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from initd.core.dependency import Dependency
+from initd.core.load import LoadFacts, load_unit
+from initd.core.mountpoint import TABLE, MountPoint, needs, unit_text, units_at
+from initd.core.settings import DependencyEntry
+from initd.core.sources import UnitFiles, UnitText
+from initd.core.states import LoadState
+
+
+def loaded(name, text, path="/etc/systemd/system/x"):
+    return load_unit(UnitFiles(name, (name,), UnitText(path, text)), LoadFacts())
+
+
+@pytest.mark.parametrize("where, kind, expected", [
+    ("/", "overlay", True), ("/etc/hosts", "ext4", True), ("/proc", "proc", False), ("/proc/bus", "proc", True),
+    ("/run", "tmpfs", False), ("/run/lock", "tmpfs", False), ("/run/lock/x", "tmpfs", True), ("/run/host/x", "tmpfs", False),
+    ("/sys/fs/cgroup/a/b", "cgroup", False), ("/dev/pts", "devpts", False), ("/dev/mqueue", "mqueue", True),
+    ("/srv", "autofs", False), ("/proc/sys", "proc", False), ("/proc/sys/net", "tmpfs", True),
+])
+def test_what_has_a_unit(where, kind, expected):
+    """As tried with systemd 252, mount by mount."""
+    assert MountPoint(where, "x", kind, "rw").has_unit is expected
+
+
+@pytest.mark.parametrize("where, name", [("/", "-.mount"), ("/mnt/a b", "mnt-a\\x20b.mount"), ("/a-b", "a\\x2db.mount")])
+def test_names(where, name):
+    assert MountPoint(where, "x", "y", "rw").unit == name
+
+
+@pytest.mark.parametrize("what", ["tmpfs", "/dev/vda", "50%", "a\\", "a=b # c", "host:/x", "with blank", "ä"])
+@pytest.mark.parametrize("where", ["/mnt/a", "/mnt/a b%i", "/mnt/\"q'"])
+def test_made_up_unit_means_what_is_mounted(what, where):
+    point = MountPoint(where, what, "tmpfs", "rw,size=50%")
+    definition = loaded(point.unit, unit_text(point), TABLE)
+    assert definition.load_state is LoadState.LOADED and not definition.diagnostics
+    settings = definition.specific
+    assert (settings.what, settings.where, settings.type, settings.options) == (
+        what.rstrip("\\"), where, "tmpfs", "rw,size=50%")
+    assert definition.unit.description == where and definition.source_path == TABLE
+
+
+def test_a_place_that_no_line_can_say_has_a_unit_that_is_refused():
+    point = MountPoint("/mnt/a\nWhat=evil", "x", "tmpfs", "rw")
+    definition = loaded(point.unit, unit_text(point), TABLE)
+    assert definition.load_state is LoadState.BAD_SETTING and definition.specific.what == "x"
+
+
+def test_units_at_a_path():
+    assert units_at("/") == ("-.mount",)
+    assert units_at("/a/b-c/") == ("-.mount", "a.mount", "a-b\\x2dc.mount")
+
+
+def test_what_requires_mounts_for_comes_to():
+    service = loaded("a.service", "[Unit]\nRequiresMountsFor=/srv/x/y\n[Service]\nExecStart=/bin/true\n")
+    after = DependencyEntry(Dependency.AFTER, "srv-x.mount", "implicit")
+    assert needs(service, "srv-x.mount", False) == (after,)
+    assert needs(service, "srv-x.mount", True) == (after, DependencyEntry(Dependency.REQUIRES, "srv-x.mount", "implicit"))
+    assert needs(service, "srv-z.mount", True) == ()
+
+
+def test_a_mount_does_not_need_itself():
+    own = loaded("srv-x.mount", "[Unit]\nRequiresMountsFor=/srv/x\n[Mount]\nWhat=a\nWhere=/srv/x\n")
+    assert needs(own, "srv-x.mount", True) == () and needs(own, "srv.mount", True)
