@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,6 +49,10 @@ docs: $(VENV)/ready
 # How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
 escape: tools
 	$(PYTHON) tests/container/escape.py --tries 200 --write
+
+# The journal killed 200 times while services write; what became of their lines goes into tests/container/journal_kills.tsv.
+journal-kills: tools
+	$(PYTHON) tests/container/journal_kills.py --kills 200 --write
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

@@ -1,17 +1,18 @@
 """The journal's process runs for as long as the manager does, and hears what the manager has to say.
 
-One that ends is started again at once; one that ends again and again is left alone for a while in between.
+One that ends is started again at once, as services wait for it; with one that ends again and again there are pauses.
 """
 
 from __future__ import annotations
 
 import os
+from _signal import SIGKILL
 
 from initd.core.effects import Log
 from initd.core.ratelimit import RateLimit
-from initd.core.values import LOG_WARNING
+from initd.core.values import LOG_WARNING, ProcessEnd
 from initd.shell.clock import now
-from initd.shell.loop import RANK_LAST, WRITE
+from initd.shell.loop import RANK_LAST, READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from initd.shell.kill import Killer
     from initd.shell.loop import Loop
 
-#: So many starts in so much time, and then none for a while.
-_STARTS, _INTERVAL_USEC = 5, 10_000_000
-_PAUSE_USEC = 5_000_000
+#: So many deaths in so much time are followed by another start at once.
+_DEATHS, _INTERVAL_USEC = 20, 10_000_000
+#: Then there is a pause: a short one behind a journal that reads, or is killed, and a long one where none comes to read.
+_PAUSE_USEC, _LONG_PAUSE_USEC = 100_000, 5_000_000
 
 
 class JournalKeeper:
@@ -31,7 +33,7 @@ class JournalKeeper:
         self._loop = loop
         self._journal = journal
         self._killer = killer
-        self._starts = RateLimit()
+        self._deaths = RateLimit()
         self._is_watching = False
         #: When to try again, on the monotonic clock.
         self.retry_usec: int | None = None
@@ -46,19 +48,38 @@ class JournalKeeper:
             self._loop.remove(journal.fileno())
         self._is_watching = wants
 
+    def begin(self) -> None:
+        """The sockets are open."""
+        self._hear()
+        self.start()
+
+    def go_on(self) -> None:
+        """Another manager has kept it up to now."""
+        self._hear()
+        if not self._journal.pid:  # it was to be started again
+            self.retry_usec = now().monotonic_usec
+        self.spare()
+
+    def end(self) -> None:
+        """Nobody else is left: it is to write out what it has."""
+        if not self._journal.pid:  # it was to be started again: streams hold what services said last
+            self.start()
+        self._journal.flush()
+        self._journal.stop()
+
+    def _hear(self) -> None:
+        if self._journal.streams.fileno() >= 0:
+            self._loop.add(self._journal.streams.fileno(), READ, self._journal.hear, RANK_LAST)
+
     def start(self) -> None:
         self.retry_usec = None
         if self._journal.fileno() < 0:
-            return
-        now_usec = now().monotonic_usec
-        if not self._starts.is_within(_INTERVAL_USEC, _STARTS, now_usec):
-            self.retry_usec = now_usec + _PAUSE_USEC
             return
         try:
             self._journal.start()
         except OSError as error:
             self._journal.pid = 0
-            self.retry_usec = now_usec + _PAUSE_USEC
+            self.retry_usec = now().monotonic_usec + _LONG_PAUSE_USEC
             os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
         self.spare()
 
@@ -70,9 +91,16 @@ class JournalKeeper:
         if self.retry_usec is not None and self.retry_usec <= now().monotonic_usec:
             self.start()
 
-    def on_exit(self, is_last: bool) -> None:
+    def on_exit(self, end: ProcessEnd, is_last: bool) -> None:
         """The process is gone; it `is_last` where everything ends."""
         self._journal.pid = 0
-        if not is_last:
-            self._journal.write(Log(LOG_WARNING, "", "The journal process ended, starting it again."))
+        if is_last:
+            return
+        self._journal.write(Log(LOG_WARNING, "", "The journal process ended, starting it again."))
+        self._journal.streams.hear_all()
+        now_usec = now().monotonic_usec
+        if self._deaths.is_within(_INTERVAL_USEC, _DEATHS, now_usec):
             self.start()
+        else:
+            is_short = self._journal.streams.is_ready or end == ProcessEnd("killed", SIGKILL)
+            self.retry_usec = now_usec + (_PAUSE_USEC if is_short else _LONG_PAUSE_USEC)

@@ -476,7 +476,7 @@ class Manager:
         if self.container.is_pid_1:
             utmp.begin_boot(now().realtime_usec)
         unbound = self.journal.open()
-        self.journal_keeper.start()
+        self.journal_keeper.begin()
         self.tell([*problems, *more, *bootfiles.missing_tools("/"), *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
@@ -543,7 +543,7 @@ class Manager:
         dead = list(reap(self.tracker, self._on_notify))
         for pid, end, unit in dead:
             if pid == self.journal.pid:
-                self.journal_keeper.on_exit(is_last=self.exit is not None)
+                self.journal_keeper.on_exit(end, is_last=self.exit is not None)
             elif pid == self.handover.trial_pid:
                 self.handover.on_trial_exit(end)
             elif self.generators.on_exit(pid, end):
@@ -622,7 +622,7 @@ class Manager:
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, state["parts"])
-        self.journal_keeper.spare()
+        self.journal_keeper.go_on()
         self._pin_target()
         self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))
         self.load()
@@ -648,9 +648,8 @@ class Manager:
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())
             self.notify.close()
-        self.journal.flush()
-        self.journal.stop()
-        deadline = now().monotonic_usec + 1_000_000
+        self.journal_keeper.end()
+        deadline = self.engine.world.shutdown.last_words_end_usec(now().monotonic_usec)
         while self.journal.pid and now().monotonic_usec < deadline:
             self.loop.run_once(deadline - now().monotonic_usec)
         for text in self.journal.take_kept():

@@ -22,6 +22,7 @@ from initd.core.directive import (
     shows,
     shows_fact,
 )
+from initd.core.logfilter import compile_pattern
 from initd.core.settings_exec import inherits_nothing, is_credential_name
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
@@ -301,6 +302,18 @@ def _log_extra_fields(context: Context, text: str) -> tuple[bytes, ...]:
     return tuple(out)
 
 
+def _log_filter_pattern(context: Context, text: str) -> tuple[str, ...]:
+    """One, with its tilde. Nothing is expanded in it (systemd 253)."""
+    pattern = text.removeprefix("~")
+    try:
+        if not pattern:
+            raise ValueError("there is nothing behind the tilde")
+        compile_pattern(pattern)
+    except ValueError as error:
+        raise BadValue(f"Bad pattern \"{pattern}\": {error}, ignoring.") from None
+    return (text,)
+
+
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 FACILITIES = (
     "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp 12 13 14 15 "
@@ -370,7 +383,6 @@ def _load_credential(context: Context, text: str) -> tuple[tuple[str, str], ...]
 # --- the table ------------------------------------------------------------------------------------------------------
 
 _NEEDS_PAM = "there is no PAM session here"
-_ALL_LOGGED = "the journal keeps every line, whatever it says"
 
 
 def _exec(key: str, field: str, parse: Callable[..., Any], signature: str, merge: Merge = Merge.REPLACE,
@@ -431,8 +443,8 @@ EXEC: tuple[Directive, ...] = (
           property_name="LogRateLimitIntervalUSec"),
     _exec("LogRateLimitBurst", "log_rate_limit_burst", parsers.unsigned, "u"),
     _exec("LogExtraFields", "log_extra_fields", _log_extra_fields, "aay", Merge.APPEND),
-    _exec("LogFilterPatterns", "log_filter_patterns", parsers.expanded_words, "", Merge.APPEND, fate=Fate.IGNORED,
-          reason=_ALL_LOGGED),
+    # Of systemd 253.
+    _exec("LogFilterPatterns", "log_filter_patterns", _log_filter_pattern, "", Merge.APPEND),
     _exec("LogNamespace", "log_namespace", _log_namespace, "s", _RESET, fate=Fate.DEGRADED,
           reason="there is one journal, for all units: this one waits for sockets of another, and does not start"),
     _exec("NoNewPrivileges", "no_new_privileges", parsers.boolean, "b"),

@@ -73,12 +73,15 @@ TERMINATE_USEC = 2 * USEC_PER_SEC
 POLL_USEC = 50 * USEC_PER_MSEC
 #: What SIGKILL gets to take effect.
 KILL_USEC = 500 * USEC_PER_MSEC
+#: How long the journal gets to write out what it has, at least, and where nobody has set a budget.
+LAST_WORDS_USEC, LONG_LAST_WORDS_USEC = USEC_PER_SEC, 5 * USEC_PER_SEC
 
 
 class Shutdown:
     """The record of a shutdown. Plain fields."""
 
-    __slots__ = ("stage", "verb", "exit_code", "budget_usec", "budget_end_usec", "stage_end_usec", "poll_usec")
+    __slots__ = ("stage", "verb", "exit_code", "budget_usec", "budget_end_usec", "stage_end_usec", "poll_usec",
+                 "given_end_usec")
 
     def __init__(self, budget_usec: int) -> None:
         self.stage = Stage.NONE
@@ -88,6 +91,8 @@ class Shutdown:
         self.budget_end_usec = INFINITY
         self.stage_end_usec = INFINITY
         self.poll_usec = INFINITY
+        #: When the runtime loses patience, whatever stage this is.
+        self.given_end_usec = INFINITY
 
     @property
     def deadline_usec(self) -> int:
@@ -95,10 +100,16 @@ class Shutdown:
 
     def start_budget(self, now_usec: int) -> None:
         self.budget_end_usec = min(self.budget_end_usec, now_usec + self.budget_usec)
+        self.given_end_usec = self.budget_end_usec
 
     def end_budget(self, now_usec: int) -> None:
         """A second SIGTERM: no more patience."""
-        self.budget_end_usec = now_usec
+        self.budget_end_usec = self.given_end_usec = now_usec
+
+    def last_words_end_usec(self, now_usec: int) -> int:
+        """Until when the journal may write what it has, once everything else is over."""
+        given_usec = self.given_end_usec if self.given_end_usec < INFINITY else now_usec + LONG_LAST_WORDS_USEC
+        return max(given_usec, now_usec + LAST_WORDS_USEC)
 
     def enter_terminating(self, now_usec: int) -> list[Effect]:
         if self.stage in (Stage.TERMINATING, Stage.KILLING, Stage.OVER):

@@ -41,6 +41,8 @@ class Config(Record):
     to_console: bool = True
     level_syslog: int = 7
     to_syslog: bool = True
+    level_wall: int = 0
+    to_wall: bool = True
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -104,6 +106,8 @@ KEYS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "MaxLevelStore": ("level_store", "", _level),
     "MaxLevelConsole": ("level_console", "", _level),
     "MaxLevelSyslog": ("level_syslog", "", _level),
+    "MaxLevelWall": ("level_wall", "", _level),
+    "ForwardToWall": ("to_wall", "", _boolean),
     "ForwardToConsole": ("to_console", "", _boolean),
     "ForwardToSyslog": ("to_syslog", "", _boolean),
 }
@@ -127,8 +131,6 @@ WITHOUT_EFFECT = {
     "SplitMode": "there is one journal for all users",
     "ForwardToKMsg": "a container has no kernel log of its own",
     "MaxLevelKMsg": "a container has no kernel log of its own",
-    "ForwardToWall": "nobody is logged in to a container",
-    "MaxLevelWall": "nobody is logged in to a container",
     "ReadKMsg": "a container has no kernel log of its own",
     "Audit": "the kernel's audit is the host's",
     "TTYPath": "the container's stdout is its console",

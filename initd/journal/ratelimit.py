@@ -6,6 +6,13 @@ journald.conf(5), RateLimitIntervalSec=, and systemd.exec(5), LogRateLimitInterv
 from __future__ import annotations
 
 
+def with_room(burst: int, available: int) -> int:
+    """A burst where that many bytes are free for the journal: more of them may come (journald.conf(5), Table 1; the steps
+    in between were seen on systemd 252)."""
+    room = max(available.bit_length() - 1, 20)
+    return burst * (room - 16) // 4
+
+
 class _Meter:
     __slots__ = ("begun_usec", "passed", "suppressed")
 

@@ -16,17 +16,21 @@ from time import clock_gettime_ns
 
 from initd.core.record import Record
 from initd.journal.datagram import UNKNOWN, printable, take_native, take_syslog
+from initd.journal.keeper import Keeper
 from initd.journal.report import report
 from initd.journal.segment import encode_fields
 from initd.journal.sender import Sender, Senders
 from initd.journal.sink import Sink, Source
 from initd.journal.stream import LINE_MAX, LineCutter, messages
 from initd.wire.journal import StreamHeader, decode_header
+from initd.wire.keeping import NAME_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Iterator
+
+    from initd.journal.keeper import Line
 
     Ancillary = list[tuple[int, int, bytes]]
 
@@ -36,6 +40,10 @@ _READ_SIZE = 64 * 1024
 #: More than a stream socket holds by default (net.core.wmem_default, 212992): one turn takes all that was there.
 _STREAM_TURN = 256 * 1024
 _DATAGRAMS_A_TURN = 64
+#: So many turns take what a socket of datagrams may hold where the kernel is told to hold many (512, as systemd has it).
+_CATCH_UP_TURNS = 9
+#: More than a header may have: enough to see that it is too long.
+_HEADER_SIZE = 4 * 1024 + 1
 #: The largest datagram read, and the largest memfd: entries beyond that are dropped, and it is said.
 _ENTRY_MAX = 16 * 1024 * 1024
 _NOTHING_SAID: Ancillary = []
@@ -56,8 +64,10 @@ NOBODY = Credentials(0, 65534, 65534)
 class Stream:
     """One connection to the `stdout` socket. Owns its socket."""
 
-    def __init__(self, sock: _socket.socket, senders: Senders, line_max: int) -> None:
+    def __init__(self, sock: _socket.socket, senders: Senders, line_max: int, keeper: Keeper, name: bytes = b"") -> None:
+        """`name`: it is not new, another journal had it."""
         self.sock = sock
+        self.name = name or os.urandom(NAME_SIZE)
         self.peer = Credentials(*_CREDENTIALS.unpack(
             sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)))
         self.header: StreamHeader | None = None
@@ -67,6 +77,12 @@ class Stream:
         self.writer = self.peer
         self.is_open = True
         self._senders = senders
+        self._keeper = keeper
+
+    @property
+    def is_strangers(self) -> bool:
+        """Anybody may connect; only who runs as the manager does (or root) may speak for a unit."""
+        return self.peer.uid not in (0, os.geteuid())
 
     def read(self, sink: Sink) -> None:
         """Everything until the socket is empty or this turn's share is used up.
@@ -74,6 +90,10 @@ class Stream:
         Lines that were written one by one come in small pieces. They are put together first: what is done to a piece
         costs more than what is done to its lines.
         """
+        if self.header is None:
+            self.read_header()
+            if self.header is None:
+                return
         pieces: list[bytes] = []
         size, writer = 0, _NOTHING_SAID
         for data, ancillary in self._pieces():
@@ -109,10 +129,6 @@ class Stream:
         self._pass_on(self.cutter.finish(), b"eof", sink)
 
     def _take(self, data: bytes, writer: Credentials, sink: Sink) -> None:
-        if self.header is None:
-            data = self._read_header(data)
-            if self.header is None:
-                return
         if writer.pid:
             if writer.pid != self.writer.pid:
                 self._pass_on(self.cutter.finish(), b"pid-change", sink)
@@ -131,30 +147,62 @@ class Stream:
     def _sender(self) -> Sender:
         return self._senders.of(*self.writer, self.unit, clock_gettime_ns(_CLOCK_MONOTONIC) // 1000)
 
-    def _read_header(self, data: bytes) -> bytes:
-        """Bytes behind the header, once it is complete. A header that makes no sense ends the connection."""
+    def read_header(self) -> None:
+        """Takes it from the socket when the keeper has it, and not before. One that makes no sense ends the connection."""
+        begun = self.cutter.rest
         try:
-            decoded = decode_header(self.cutter.rest + data)
+            data = self.sock.recv(_HEADER_SIZE, _socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self.is_open = bool(data)
+        try:
+            decoded = decode_header(begun + data)
         except ValueError as error:
             report(f"stream of process {self.peer.pid} dropped: {error}")
+            self.sock.recv(_HEADER_SIZE)
+            self.sock.shutdown(_socket.SHUT_RDWR)  # the connection, not our descriptor alone
             self.cutter.rest = b""
             self.is_open = False
-            return b""
-        if decoded is None:
-            self.cutter.rest += data
-            return b""
-        self.header, rest = decoded
+            return
+        length = len(begun) + len(data) - (len(decoded[1]) if decoded else 0)
+        text = (begun + data)[:length]
+        if decoded:
+            self._keeper.change(self.name, text)
+            self.sock.recv(length - len(begun))
+            self._begin(decoded[0])
+        elif data:
+            self.cutter.rest = begun + self.sock.recv(len(data))
+            self._keeper.change(self.name, text)
+
+    def _begin(self, header: StreamHeader) -> None:
+        self.header = header
         self.cutter.rest = b""
-        # Anybody may connect; only who runs as the manager does (or root) may speak for a unit.
-        self.unit = self.header.unit if self.peer.uid in (0, os.geteuid()) else ""
-        identifier = os.fsencode(self.header.identifier)
-        facility = self.header.priority >> 3
-        fields = [(b"_TRANSPORT", b"stdout"), (b"_STREAM_ID", os.urandom(16).hex().encode())]
+        self.unit = header.unit if not self.is_strangers else ""
+        identifier = os.fsencode(header.identifier)
+        facility = header.priority >> 3
+        fields = [(b"_TRANSPORT", b"stdout"), (b"_STREAM_ID", self.name.hex().encode())]
         fields += [(b"SYSLOG_IDENTIFIER", identifier)] if identifier else []
         fields += [(b"SYSLOG_FACILITY", b"%d" % facility)] if facility else []
-        name = printable(self.unit or self.header.identifier) or printable(self._sender().command) or UNKNOWN
-        self.source = Source(encode_fields(fields), name, identifier, facility)
-        return rest
+        name = printable(self.unit or header.identifier) or printable(self._sender().command) or UNKNOWN
+        self.source = Source(encode_fields(fields), name, identifier, facility, header.forward_to_console)
+
+    def go_on(self, state: bytes) -> None:
+        """Another journal had it, and has told that much of its header."""
+        try:
+            decoded = decode_header(state)
+        except ValueError:
+            decoded = None
+        if decoded is None:
+            self.cutter.rest = state
+            return
+        try:
+            if self.sock.recv(len(state), _socket.MSG_PEEK) == state:
+                self.sock.recv(len(state))  # it was told, and then there was no time to take it
+        except OSError:
+            pass  # there is nothing to read, or not any more: `read` will see
+        self._begin(decoded[0])
 
 
 class Receiver:
@@ -170,13 +218,40 @@ class Receiver:
         self.datagrams = [(sockets[name], take) for name, take in (("dev-log", take_syslog), ("socket", take_native))
                           if name in sockets]
         self.poller = epoll()
-        self.others: set[int] = set()
+        self.keeper = Keeper(sockets.pop("keeper", None), self.poller)
+        self.others: set[int] = {self.keeper.fileno()}
         for sock in sockets.values():
             sock.setblocking(False)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
         for sock, _ in self.datagrams:
             self.poller.register(sock.fileno(), EPOLLIN)
         self._accept_again()
+
+    def adopt(self, streams: list[tuple[int, bytes, bytes]]) -> None:
+        """Go on with what another journal had: descriptors, which are ours from now on, names and states."""
+        for fd, name, state in streams:
+            stream = self._add(fd, name)
+            self.keeper.count(name, stream.is_strangers)
+            stream.go_on(state)
+
+    def go_on_with(self, lines: list[Line]) -> None:
+        """What another journal had read of lines that were not finished."""
+        streams = {stream.name: stream for stream in self.streams.values()}
+        for name, writer, begun in lines:
+            if name in streams and streams[name].header is not None:
+                streams[name].writer, streams[name].cutter.rest = Credentials(*writer), begun
+
+    @property
+    def unfinished(self) -> list[Line]:
+        return [(stream.name, tuple(stream.writer), stream.cutter.rest) for stream in self.streams.values()
+                if stream.cutter.rest and stream.header is not None]
+
+    def _add(self, fd: int, name: bytes = b"") -> Stream:
+        sock = _socket.socket(fileno=fd)
+        sock.setblocking(False)
+        stream = self.streams[fd] = Stream(sock, self.senders, self.line_max, self.keeper, name)
+        self.poller.register(fd, EPOLLIN)
+        return stream
 
     def watch(self, fd: int) -> None:
         """Wake up for a descriptor that is somebody else's."""
@@ -200,6 +275,7 @@ class Receiver:
         for take, sender, data in taken:
             take(self.sink, sender, data)
         self.sink.flush()
+        self.keeper.flush()
 
     def drain(self) -> None:
         """No client is left: take what they left behind, unfinished lines as well."""
@@ -210,10 +286,15 @@ class Receiver:
         self.sink.flush()
 
     def catch_up(self) -> None:
-        """Take what had been written when this was called, at least as far as sockets hold it."""
-        for _ in range(2):
-            if ready := {fd for fd, _ in self.poller.poll(0)} - self.others:
-                self.turn(ready)
+        """Take what had been written when this was called, at least as far as sockets hold it.
+
+        One turn takes all that a stream holds, and accepts who waits; a socket of datagrams may hold some turns' worth.
+        """
+        for round in range(_CATCH_UP_TURNS):
+            ready = {fd for fd, _ in self.poller.poll(0)} - self.others
+            if not ready or round >= 2 and not any(sock.fileno() in ready for sock, _ in self.datagrams):
+                break
+            self.turn(ready)
 
     def wait(self, timeout_sec: float = -1) -> set[int]:
         """What is ready; of other things than ours, their descriptors."""
@@ -225,6 +306,7 @@ class Receiver:
             fd = stream.sock.fileno()
             self.poller.unregister(fd)
             del self.streams[fd]
+            self.keeper.forget(stream.name)
             stream.sock.close()
             self._accept_again()
 
@@ -244,10 +326,10 @@ class Receiver:
                     report(f"cannot take another stream: {error.strerror}")
                     return accepted
                 continue  # this caller gave up before we came
-            sock = _socket.socket(fileno=fd)
-            sock.setblocking(False)
-            self.streams[fd] = Stream(sock, self.senders, self.line_max)
-            self.poller.register(fd, EPOLLIN)
+            name = os.urandom(NAME_SIZE)
+            self.keeper.keep(name, fd)  # before anything else: so long it ends with us
+            stream = self._add(fd, name)
+            self.keeper.count(name, stream.is_strangers)
             accepted.add(fd)
 
     def _accept_again(self) -> None:

@@ -81,6 +81,27 @@ def look(path: str) -> tuple[Head | None, int]:
         os.close(fd)
 
 
+def find(path: str, start: int, needles: list[bytes]) -> set[bytes]:
+    """Those of them that are in the file from there on. One that cannot be read has them all, as far as anybody knows."""
+    found: set[bytes] = set()
+    overlap = max([len(needle) for needle in needles], default=0)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return set(needles)
+    try:
+        while data := os.pread(fd, _MIB, start):
+            found.update([needle for needle in needles if needle in data])
+            if len(data) <= overlap:
+                break
+            start += len(data) - overlap
+    except OSError:
+        return set(needles)
+    finally:
+        os.close(fd)
+    return found
+
+
 def cut_tail(fd: int, size: int) -> tuple[int, int]:
     """Cut a segment back to its last whole entry: its size then, and that entry's time (0: there is none).
 

@@ -15,6 +15,10 @@ from struct import Struct
 from initd.journal.segment import encode_field, encode_fields
 from initd.wire.proc import parse_cgroups, parse_tag
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.logfilter import LogFilter
+
 _LOOK_AGAIN_USEC = 1_000_000
 _KEPT_MAX = 2048
 _LENGTH = Struct("<Q")
@@ -28,14 +32,16 @@ _ESCAPES = {ord('"'): b'\\"', ord("\\"): b"\\\\", ord("$"): b"\\$", ord("`"): b"
 class Rules:
     """What a unit asks of the journal (systemd.exec(5), LogLevelMax= and what follows); -1 is unset."""
 
-    __slots__ = ("level_max", "extra", "interval_usec", "burst")
+    __slots__ = ("level_max", "extra", "interval_usec", "burst", "filter")
 
-    def __init__(self, level_max: int = 7, extra: bytes = b"", interval_usec: int = -1, burst: int = -1) -> None:
+    def __init__(self, level_max: int = 7, extra: bytes = b"", interval_usec: int = -1, burst: int = -1,
+                 filter: LogFilter | None = None) -> None:
         self.level_max = level_max
         #: LogExtraFields=, encoded.
         self.extra = extra
         self.interval_usec = interval_usec
         self.burst = burst
+        self.filter = filter
 
 
 class Sender:
@@ -146,6 +152,7 @@ class Senders:
             _encode_extra(_read(f"{self._links}log-extra-fields:{unit}", 1 << 20)),
             int(interval) if interval.isdigit() else -1,
             int(burst) if burst.isdigit() else -1,
+            _filter(_read(f"{self._links}log-filter-patterns:{unit}", 1 << 20)),
         )
 
 
@@ -157,6 +164,18 @@ def quote_command_line(data: bytes) -> bytes:
             word = b'"' + b"".join([_ESCAPES.get(byte) or bytes((byte,)) for byte in word]) + b'"'
         words.append(word)
     return b" ".join(words) if data else b""
+
+
+def _filter(data: bytes) -> LogFilter | None:
+    """Of patterns, one a line."""
+    if not data:
+        return None
+    from initd.core.logfilter import LogFilter
+
+    try:
+        return LogFilter(os.fsdecode(data).split("\n"))
+    except ValueError:
+        return None  # of another version's manager
 
 
 def _encode_extra(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from time import clock_gettime_ns
 
 from initd.journal.config import Config
 from initd.journal.outlet import Outlet
-from initd.journal.ratelimit import RateLimits
+from initd.journal.ratelimit import RateLimits, with_room
 from initd.journal.segment import encode_address, encode_field
 from initd.journal.sender import Rules, Sender
 from initd.journal.storage import Storage
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from typing import Iterable
 
     from initd.journal.printing import Printer
+    from initd.journal.wall import Wall
 
 _CLOCK_REALTIME, _CLOCK_MONOTONIC = 0, 1
 #: Bytes as they are, but for those that a line of text does not hold.
 _AS_TEXT = bytes.maketrans(bytes(set(range(32)) - {9, 10}) + b"\x7f", b"\n" * 31)
 _CRITICAL = 2
+_DAEMON = 3
 #: journald.conf(5), RateLimitBurst=: for a unit that asks for an interval and says no more.
 _DEFAULT_BURST = 10_000
 #: What systemd-journald says of messages that were dropped (SD_MESSAGE_JOURNAL_DROPPED).
@@ -38,30 +40,35 @@ _DROPPED_ID = b"a596d6fe7bfa4994828e72309e95d61e"
 class Source:
     """What all messages of one stream, or of one datagram, have in common besides their sender. `fields` are encoded."""
 
-    __slots__ = ("fields", "name", "identifier", "facility")
+    __slots__ = ("fields", "name", "identifier", "facility", "to_console")
 
-    def __init__(self, fields: bytes, name: bytes, identifier: bytes, facility: int) -> None:
+    def __init__(self, fields: bytes, name: bytes, identifier: bytes, facility: int, to_console: bool = False) -> None:
         self.fields = fields
         #: Who it is on the container's stdout.
         self.name = name
         self.identifier = identifier
         self.facility = facility
+        #: StandardOutput=journal+console, whatever is said of others' messages.
+        self.to_console = to_console
 
 
 class Sink:
     def __init__(self, config: Config, storage: Storage | None, outlet: Outlet, printer: Printer, syslogd: Syslogd | None,
-                 boot_id: str) -> None:
+                 boot_id: str, wall: Wall | None = None) -> None:
         self._config = config
         self.storage = storage
         self.outlet = outlet
         self._printer = printer
         self._syslogd = syslogd
+        self._wall = wall
         self._boot_id = boot_id.encode()
         self._limits = RateLimits()
         self._is_critical = False
 
     def take(self, sender: Sender, source: Source, block: bytes, level: int, ending: bytes = b"") -> None:
         """Messages of a stream, a line each. `ending` is what ended the line, if no newline did."""
+        if sender.rules.filter is not None:
+            block = sender.rules.filter.kept(block)
         if level > sender.rules.level_max or not (block := self._within_rate(sender, block)):
             return
         usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
@@ -74,7 +81,10 @@ class Sink:
 
     def take_entry(self, sender: Sender, source: Source, fields: bytes, text: bytes, level: int, unit: str = "") -> None:
         """One message with fields of its own, encoded, among them its text; `unit` is the one that it is about."""
-        if level > sender.rules.level_max or not self._within_rate(sender, b"\n"):
+        rules = sender.rules
+        if level > rules.level_max or rules.filter is not None and not rules.filter.keeps(text):
+            return
+        if not self._within_rate(sender, b"\n"):
             return
         usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
         if self.storage is not None and self.storage.store is not None and level <= self._config.level_store:
@@ -106,10 +116,12 @@ class Sink:
 
     def _show(self, sender: Sender, source: Source, block: bytes, level: int, usec: int) -> None:
         config = self._config
-        if config.to_console and level <= config.level_console:
+        if (config.to_console or source.to_console) and level <= config.level_console:
             self.outlet.add(self._printer(block, source.name, sender.unit, source.identifier, sender.pid, level, usec))
         if self._syslogd is not None and level <= config.level_syslog:
             self._syslogd.send(block, source.facility << 3 | level, source.identifier or source.name, sender.pid)
+        if level <= config.level_wall and self._wall is not None:
+            self._wall.send(block, source.identifier or source.name, sender.pid)
 
     def _within_rate(self, sender: Sender, block: bytes) -> bytes:
         """As much of the block as the limits let through."""
@@ -123,9 +135,11 @@ class Sink:
         count = block.count(b"\n")
         now_usec = clock_gettime_ns(_CLOCK_MONOTONIC) // 1000
         group = sender.unit or f"{sender.pid}"
+        if self.storage is not None and self.storage.store is not None:
+            burst = with_room(burst, self.storage.store.available)
         passed, suppressed = self._limits.take(group, count, interval_usec, burst, now_usec)
         if suppressed:
-            self.say(f"Suppressed {suppressed} messages from {group}", 4, [
+            self.say(f"Suppressed {suppressed} messages from {group}", 6, [
                 (b"MESSAGE_ID", _DROPPED_ID), (b"N_DROPPED", b"%d" % suppressed)])
         if passed == count:
             return block
@@ -134,9 +148,10 @@ class Sink:
     def say(self, text: str, level: int, fields: list[tuple[bytes, bytes]]) -> None:
         """The journal's own word."""
         me = Sender(os.getpid(), b"_PID=%d\n" % os.getpid(), "", b"", Rules(interval_usec=0))
-        source = Source(b"_TRANSPORT=driver\n", b"pyinit-journal", b"pyinit-journal", 5)
+        source = Source(b"_TRANSPORT=driver\n", b"pyinit-journal", b"pyinit-journal", _DAEMON)
         message = text.encode("utf-8", "replace")
-        own = [(b"MESSAGE", message), (b"PRIORITY", b"%d" % level), (b"SYSLOG_IDENTIFIER", b"pyinit-journal"), *fields]
+        own = [(b"MESSAGE", message), (b"PRIORITY", b"%d" % level), (b"SYSLOG_IDENTIFIER", b"pyinit-journal"),
+               (b"SYSLOG_FACILITY", b"%d" % _DAEMON), *fields]
         self.take_entry(me, source, b"".join([encode_field(*field) for field in own]), message, level)
 
 

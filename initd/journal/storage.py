@@ -11,6 +11,7 @@ from time import clock_gettime_ns
 
 from initd.journal.config import Config
 from initd.journal.store import Ids, Limits, Store
+from initd.journal.syncer import Syncer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Storage:
         self._var = root + "/var/log/journal"
         self._volatile = f"{run}/log/journal/{ids.machine_id}"
         self._marks = run + "/systemd/journal/"
+        self.syncer = Syncer()
         self.store: Store | None = None
         if config.storage != "none":
             self.store = self._open_persistent() or self._open(self._volatile, config.runtime, True)
@@ -42,7 +44,7 @@ class Storage:
 
     def _open(self, directory: str, limits: Limits, is_volatile: bool) -> Store | None:
         try:
-            return Store(directory, limits, self._ids, self._say, is_volatile)
+            return Store(directory, limits, self._ids, self._say, is_volatile, self.syncer)
         except OSError as error:
             self._say(f"cannot keep the journal in {directory}: {error.strerror}")
             return None
@@ -82,7 +84,7 @@ class Storage:
     def sync(self) -> None:
         if self.store is not None:
             self.store.sync()
-        self.mark("synced")
+        self.syncer.then(lambda: self.mark("synced"))
 
     def mark(self, name: str) -> None:
         """The file that older tools wait for."""

@@ -5,7 +5,8 @@ for: a full disk costs the oldest segments, then the newest lines, and no servic
 
 A segment that was not closed is cut back to its last whole entry when the directory is opened again, and goes on to be
 written. The disk is asked to keep what was written (fdatasync) when somebody asks, when an entry is critical, and
-`SyncIntervalSec=` after the first write (journald.conf(5)); not at all below /run, which is memory.
+`SyncIntervalSec=` after the first write (journald.conf(5)); not at all below /run, which is memory. Nobody waits for that
+here (`initd.journal.syncer`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from time import clock_gettime_ns
 
 from initd.core.record import Record
 from initd.journal.segment import HEAD_SIZE, Head, decode_head, encode_head, file_name, parse_file_name
-from initd.journal.segmentfile import copy, cut_tail, give_to_group, look, make_directory, write_all, write_parts
+from initd.journal.segmentfile import copy, cut_tail, find, give_to_group, look, make_directory, write_all, write_parts
+from initd.journal.syncer import Syncer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,12 +65,14 @@ class _File:
 class Store:
     """Opens and owns the directory's newest segment. `say` tells of trouble, of each kind once."""
 
-    def __init__(self, directory: str, limits: Limits, ids: Ids, say: Callable[[str], None], is_volatile: bool = False) -> None:
+    def __init__(self, directory: str, limits: Limits, ids: Ids, say: Callable[[str], None], is_volatile: bool = False,
+                 syncer: Syncer | None = None) -> None:
         """Makes the directory. OSError where that, or a segment in it, cannot be made."""
         self.directory = directory
         self.is_volatile = is_volatile
         self._ids = ids
         self._say = say
+        self._syncer = syncer or Syncer()
         self._said: set[int] = set()
         self._parts: list[bytes] = []
         self._gathered = 0
@@ -81,6 +85,9 @@ class Store:
         self._dirty_since = 0
         self._unlooked = 0
         self._retry_usec = 0
+        self._rest_until_usec = 0
+        #: Bytes that the journal may still grow by, when that was last looked at.
+        self.available = 0
         #: Bytes of entries that could not be written.
         self.dropped = 0
         make_directory(directory, ids.group)
@@ -126,22 +133,43 @@ class Store:
             self.dropped += size
 
     def sync(self) -> None:
-        """Returns when the disk has everything that was appended."""
+        """Have the disk keep everything that was appended; the syncer knows when it does."""
         self.flush()
         if self._fd < 0 or not self._dirty_since:
             return
         self._dirty_since = 0
         try:
-            os.fdatasync(self._fd)
+            self._syncer.sync(self._name, os.dup(self._fd), self._on_sync_failure)
         except OSError as error:
-            self._complain(error, "cannot be synchronized")
+            self._on_sync_failure(error)
 
-    @property
-    def sync_deadline_usec(self) -> int | None:
-        """When to call `sync` by itself, by the monotonic clock; None while there is no reason to."""
-        if not self._dirty_since or self.is_volatile or not self._limits.sync_interval_usec:
-            return None
-        return self._dirty_since + self._limits.sync_interval_usec
+    def _on_sync_failure(self, error: OSError) -> None:
+        self._complain(error, "cannot be synchronized")
+
+    def wait_usec(self) -> int | None:
+        """How long until `on_time` is to be called though nothing is written; None for ever."""
+        limits, now_usec = self._limits, clock_gettime_ns(_CLOCK_REALTIME) // 1000
+        waits = []
+        if self._dirty_since and not self.is_volatile and limits.sync_interval_usec:
+            waits.append(self._dirty_since + limits.sync_interval_usec - clock_gettime_ns(_CLOCK_MONOTONIC) // 1000)
+        if limits.max_file_usec and self._fd >= 0 and self._size > HEAD_SIZE:
+            waits.append(self._begun_usec + limits.max_file_usec - now_usec)
+        if limits.max_retention_usec and self._files:
+            waits.append(self._files[0].last_usec + limits.max_retention_usec + 1 - now_usec)
+        # What could not be done is not tried again at once.
+        resting_usec = self._rest_until_usec - clock_gettime_ns(_CLOCK_MONOTONIC) // 1000
+        return max(min(waits), resting_usec, 0) if waits else None
+
+    def on_time(self) -> None:
+        """Do what is due by now."""
+        self._rest_until_usec = clock_gettime_ns(_CLOCK_MONOTONIC) // 1000 + _RETRY_USEC
+        now_usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
+        if self._size > HEAD_SIZE and 0 < self._limits.max_file_usec <= now_usec - self._begun_usec:
+            self.rotate()
+        self.vacuum()
+        if self._dirty_since and self._limits.sync_interval_usec and not self.is_volatile and (
+                self._dirty_since + self._limits.sync_interval_usec <= clock_gettime_ns(_CLOCK_MONOTONIC) // 1000):
+            self.sync()
 
     def rotate(self) -> None:
         """Begin a new segment, if there is anything in this one."""
@@ -177,6 +205,22 @@ class Store:
     def usage(self) -> int:
         """Bytes in all segments."""
         return sum([file.size for file in self._files]) + (self._size if self._fd >= 0 else 0)
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """The store's id, and the position behind its last entry."""
+        return self._store_id, self._position + (self._size if self._fd >= 0 else 0)
+
+    def find_since(self, position: tuple[str, int], needles: list[bytes]) -> list[bool]:
+        """Is each of these among the bytes behind the position? Where that cannot be said any more: yes."""
+        store_id, start = position
+        begins = [parsed[1] for name in self.names if (parsed := parse_file_name(name))]
+        if store_id != self._store_id or not begins or start < begins[0]:
+            return [True for _ in needles]
+        found: set[bytes] = set()
+        for name, begin in zip(self.names, begins):
+            found |= find(f"{self.directory}/{name}", max(start - begin, 0), needles)
+        return [needle in found for needle in needles]
 
     def _write(self, parts: list[bytes], size: int) -> None:
         try:
@@ -288,11 +332,12 @@ class Store:
         fd, self._fd = self._fd, -1
         try:
             write_all(fd, self._head(self._last_usec or self._begun_usec), 0)
-            if not self.is_volatile:
-                os.fdatasync(fd)
         except OSError as error:
             self._complain(error, "cannot be written to")
-        os.close(fd)
+        if self.is_volatile:
+            os.close(fd)
+        else:
+            self._syncer.sync(_whole(self._name), fd, self._on_sync_failure)
         self._dirty_since = 0
         self._position += self._size
         if self._size > HEAD_SIZE:
@@ -337,6 +382,7 @@ class Store:
                 return
             usage -= file.size
             lacking -= file.size
+        self.available = max(min(limits.max_use - usage, -lacking), 0)
 
     def _drop(self, file: _File) -> bool:
         try:
@@ -346,6 +392,7 @@ class Store:
         except OSError as error:
             self._complain(error, "cannot be tidied up")
             return False
+        self._syncer.forget(_whole(file.name))
         self._files.remove(file)
         return True
 
@@ -394,6 +441,11 @@ class Store:
             self._ids = own
         elif head.last_realtime_usec:
             write_all(fd, self._head(0), 0)
+
+
+def _whole(name: str) -> str:
+    """What the syncer knows a segment by that is not written any more."""
+    return name + " to its end"
 
 
 def _with_defaults(limits: Limits, directory: str) -> Limits:

@@ -20,9 +20,9 @@ _DONE = b'{"parameters":{}}\0'
 
 
 class Varlink:
-    """Owns its listener and connections. `methods` are called without the interface's name; when they return, it is done."""
+    """Owns its listener and connections. `methods` go without the interface's name, and get what to call when it is done."""
 
-    def __init__(self, path: str, methods: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(self, path: str, methods: Mapping[str, Callable[[Callable[[], None]], None]]) -> None:
         """OSError where the socket cannot be bound."""
         self._methods = methods
         self._connections: dict[int, tuple[_socket.socket, bytes]] = {}
@@ -64,29 +64,36 @@ class Varlink:
         except OSError:
             data = b""
         *requests, rest = (rest + data).split(b"\0")
-        is_open = bool(data) and len(rest) <= _REQUEST_MAX
+        if not data or len(rest) > _REQUEST_MAX:
+            self._close(fd)
+            return False
+        self._connections[fd] = (sock, rest)
         for request in requests:
-            answer = self._answer(request)
-            try:
-                is_open = is_open and sock.send(answer) == len(answer)
-            except OSError:
-                is_open = False
-        if is_open:
-            self._connections[fd] = (sock, rest)
-            return True
-        del self._connections[fd]
-        sock.close()
-        return False
+            self._heed(fd, request)
+        return fd in self._connections
 
-    def _answer(self, request: bytes) -> bytes:
+    def _heed(self, fd: int, request: bytes) -> None:
+        sock = self._connections[fd][0]
         method = method_of(request)
         name = method.removeprefix(_INTERFACE)
         if method.startswith(_INTERFACE) and name in self._methods:
-            self._methods[name]()
-            return _DONE
-        if not method:
-            return b'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"method"}}\0'
-        return b'{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"%b"}}\0' % method.encode()
+            self._methods[name](lambda: self._answer(sock, _DONE))
+        elif not method:
+            self._answer(sock, b'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"method"}}\0')
+        else:
+            self._answer(
+                sock, b'{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"%b"}}\0' % method.encode())
+
+    def _answer(self, sock: _socket.socket, answer: bytes) -> None:
+        """Whoever does not wait for it, or takes none, gets none."""
+        try:
+            sock.send(answer)
+        except OSError:
+            pass
+
+    def _close(self, fd: int) -> None:
+        sock, _ = self._connections.pop(fd)
+        sock.close()
 
 
 def method_of(request: bytes) -> str:

@@ -1,8 +1,8 @@
 """The manager's side of the journal: binds its sockets, keeps its process running, and sends it the manager's lines.
 
-The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits.
-The manager never waits for the journal: lines it cannot take now are kept, up to a bound, and sent later, or written
-to stderr at the end.
+The sockets stay open here for as long as the manager lives, so a journal that dies loses no connection that waits, and
+those that it has taken are kept as well (`initd.shell.keptstreams`). The manager never waits for the journal: lines it
+cannot take now are kept, up to a bound, and sent later, or written to stderr at the end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections import deque
 
 from initd.core.effects import Log
 from initd.core.values import LOG_DEBUG, LOG_WARNING
+from initd.shell.fds import OwnedFd
+from initd.shell.keptstreams import KeptStreams, park
 from initd.wire.journal import decode_entries, encode_entry
 
 TYPE_CHECKING = False
@@ -45,6 +47,8 @@ class Journal:
         self._dropped = 0
         self._is_open = False
         self._target, self._level = "journal", LOG_DEBUG
+        self.streams = KeptStreams()
+        self._is_refusal_told = False
         self.pid = 0
 
     def open(self) -> list[str]:
@@ -61,6 +65,10 @@ class Journal:
             except OSError as error:
                 problems.append(f"Cannot listen on {self._directory}/{file}: {error.strerror}")
         problems += self._link_dev_log()
+        try:
+            self.streams.open()
+        except OSError as error:
+            problems.append(f"Cannot keep streams for the journal: {error.strerror}")
         kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
         sender = _socket.socket(_socket.AF_UNIX, kind)
         try:
@@ -93,7 +101,7 @@ class Journal:
         sender = self.fileno()
         fds += [fd for _, fd in listeners] + ([sender] if sender >= 0 else [])
         return {"listeners": listeners, "sender": sender, "kept": list(self._kept), "dropped": self._dropped,
-                "is_open": self._is_open, "pid": self.pid}
+                "is_open": self._is_open, "pid": self.pid, "streams": self.streams.save(fds)}
 
     def restore(self, saved: dict[str, Any]) -> None:
         self._listeners = [(name, _socket.socket(fileno=fd)) for name, fd in saved["listeners"]]
@@ -101,27 +109,43 @@ class Journal:
         self._kept.extendleft(reversed(saved["kept"]))
         self._dropped += saved["dropped"]
         self._is_open, self.pid = saved["is_open"], saved["pid"]
+        if self._is_open:
+            self.streams.restore(saved.get("streams", {}))
 
     def start(self) -> None:
         """Spawn the process. OSError where that fails."""
-        actions = []
-        # First out of the way of 3, 4, …, then into place: a listener may itself sit on one of those numbers.
-        parked = [_park(listener.fileno()) for _, listener in self._listeners]
-        actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + position) for position, fd in enumerate(parked)]
-        names = ":".join(name for name, _ in self._listeners)
+        handed = self.streams.hand_out()
+        parked: list[OwnedFd] = []
+        named = [(name, listener.fileno()) for name, listener in self._listeners] + handed.named
+        try:
+            # First out of the way of 3, 4, …, then into place: a descriptor may itself sit on one of those numbers.
+            for _, fd in named:
+                parked.append(park(fd))
+            actions = [(os.POSIX_SPAWN_DUP2, fd.fileno(), 3 + position) for position, fd in enumerate(parked)]
+            actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in handed.in_place]  # is then inherited (posix_spawn(3))
+            self.pid = os.posix_spawn(self._argv[0], self._argv, self._environment([name for name, _ in named]),
+                                      file_actions=actions, setsid=True, setsigmask=_ALL_SIGNALS)
+        finally:
+            for fd in parked:
+                fd.close()
+            handed.close()
+
+    def _environment(self, names: list[str]) -> dict[str, str]:
         environment = {
-            "LISTEN_FDS": str(len(parked)), "LISTEN_FDNAMES": names, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LISTEN_FDS": str(len(names)), "LISTEN_FDNAMES": ":".join(names), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         }
         for name in ("PYINIT_LOG",):
             if name in os.environ:
                 environment[name] = os.environ[name]
-        try:
-            self.pid = os.posix_spawn(
-                self._argv[0], self._argv, environment, file_actions=actions, setsid=True, setsigmask=_ALL_SIGNALS
-            )
-        finally:
-            for fd in parked:
-                os.close(fd)
+        return environment
+
+    def hear(self, _mask: int = 0) -> None:
+        """The journal has said something of its streams."""
+        self.streams.hear()
+        if self.streams.refused and not self._is_refusal_told:
+            self._is_refusal_told = True
+            self.write(Log(LOG_WARNING, "", f"There are more than {len(self.streams)} streams to the journal: should it die, "
+                                            "those that came last end with it."))
 
     def write(self, log: Log) -> None:
         """One entry; never waits, and keeps the order. Without a journal it goes to the container's stderr."""
@@ -197,12 +221,6 @@ class Journal:
         room.register(self._sender.fileno(), select.POLLOUT)
         while room.poll(_LAST_WORDS_MSEC) and not self.flush():
             pass
-
-
-def _park(fd: int) -> int:
-    import fcntl
-
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64)
 
 
 def _bind(path: str, is_stream: bool) -> _socket.socket:

@@ -1,8 +1,9 @@
 """What others may know of units that run: links and files in /run/systemd/units, for the journal above all.
 
 Most have the names that systemd 252 gives them: `invocation:UNIT`, `log-level-max:UNIT`, `log-extra-fields:UNIT`,
-`log-rate-limit-interval:UNIT`, `log-rate-limit-burst:UNIT`. Two are our own: `tag:HEX` leads from the tag of a process
-(DESIGN.md) to the unit, `cgroup:UNIT` to its place among the slices.
+`log-rate-limit-interval:UNIT`, `log-rate-limit-burst:UNIT`. Three are our own: `tag:HEX` leads from the tag of a process
+(DESIGN.md) to the unit, `cgroup:UNIT` to its place among the slices, and `log-filter-patterns:UNIT` is what later versions
+of systemd put on the unit's cgroup.
 
 They outlive the unit's run for a while: who reads its last words asks whose they are.
 """
@@ -18,7 +19,8 @@ from initd.core.settings import ExecSettings
 _LENGTH = Struct("<Q")
 #: So many units that are down keep their links.
 _KEPT = 64
-_NAMES = ("invocation", "cgroup", "log-level-max", "log-extra-fields", "log-rate-limit-interval", "log-rate-limit-burst")
+_NAMES = ("invocation", "cgroup", "log-level-max", "log-extra-fields", "log-rate-limit-interval", "log-rate-limit-burst",
+          "log-filter-patterns")
 
 
 class UnitState:
@@ -56,6 +58,8 @@ class UnitState:
         interval_usec, burst = settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst
         self._link(f"log-rate-limit-interval:{unit}", str(interval_usec) if interval_usec else "")
         self._link(f"log-rate-limit-burst:{unit}", str(burst) if burst else "")
+        patterns = "\n".join(settings.log_filter_patterns)
+        self._write(f"log-filter-patterns:{unit}", patterns.encode("utf-8", "surrogateescape"))
         fields = settings.log_extra_fields
         self._write(f"log-extra-fields:{unit}", b"".join([_LENGTH.pack(len(field)) + field for field in fields]))
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import PODMAN, SERVICES, Container
+from harness import PLAIN, PODMAN, SERVICES, Container
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -30,7 +30,19 @@ LOUD = """\
 Type=oneshot
 LogRateLimitIntervalSec=1h
 LogRateLimitBurst=5
-ExecStart=/bin/sh -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; done'
+ExecStart=/bin/seq 200
+"""
+#: Writes as fast as it can, and dies of it; five of them at a time.
+DYING = """\
+[Service]
+ExecStart=/bin/sh -c 'seq -f "%.0f of %i" 5000; echo last words of %i; exit 3'
+"""
+#: Has much to say when it is told to stop.
+FAREWELL = "[Service]\nKillMode=mixed\nExecStart=/bin/sh /usr/local/lib/farewell\n"
+FAREWELL_SCRIPT = """\
+trap 'seq -f "bye %.0f" 20000; exit' TERM
+echo ready
+while :; do sleep 0.1; done
 """
 
 
@@ -54,6 +66,7 @@ def container():
     container = Container(SERVICES)
     container.put("/etc/systemd/system/probe.service", UNIT)
     container.put("/etc/systemd/system/loud.service", LOUD)
+    container.put("/etc/systemd/system/dying@.service", DYING.replace("%.0f", "%%.0f"))
     try:
         container.start().wait_until_booted()
         container.systemctl("start", "probe.service", "loud.service")
@@ -108,8 +121,40 @@ def test_the_managers_messages_name_the_unit_they_are_about(container):
 def test_a_rate_limit_of_a_unit_holds(container):
     lines = [entry["MESSAGE"] for entry in entries(container, "/run/log/journal")
              if entry.get("_SYSTEMD_UNIT") == b"loud.service" and entry["_TRANSPORT"] == b"stdout"]
-    assert lines == [b"1", b"2", b"3", b"4", b"5"]
+    assert lines == [b"%d" % number for number in range(1, len(lines) + 1)]
+    assert 5 <= len(lines) <= 35  # the more, the more room there is (journald.conf(5), RateLimitBurst=)
 
 
 def test_the_stdout_still_has_every_line(container):
     assert "probe.service[" in container.logs() and "]: plain" in container.logs()
+
+
+def test_last_words_come_before_what_is_said_of_the_death(container):
+    names = [f"dying@{letter}.service" for letter in "abcde"]
+    container.systemctl("start", "--no-block", *names)
+    for name in names:
+        container.wait_for_state(name, "failed")
+    container.exec("journalctl", "--sync")
+    found = [(entry.get("_SYSTEMD_UNIT"), entry.get("UNIT"), entry["MESSAGE"])
+             for entry in entries(container, "/run/log/journal")]
+    for name in names:
+        letter, unit = name[6:7], name.encode()
+        words = [text for writer, _, text in found if writer == unit]
+        assert words == [f"{number} of {letter}".encode() for number in range(1, 5001)] + [f"last words of {letter}".encode()]
+        told = found.index((b"init.scope", unit, f"{name}: Main process exited, code=exited, status=3/NOTIMPLEMENTED".encode()))
+        assert found.index((unit, None, words[-1])) < told
+
+
+def test_everything_said_before_the_end_is_on_the_containers_stdout(boot):
+    names = [f"farewell-{letter}.service" for letter in "abcde"]
+    container = boot(PLAIN, before=lambda container: [
+        container.put(path, text) for path, text in (
+            ("/usr/local/lib/farewell", FAREWELL_SCRIPT), *[(f"/etc/systemd/system/{name}", FAREWELL) for name in names])])
+    container.wait_until_booted()
+    container.systemctl("start", *names)
+    container.wait_until("all are ready", lambda: container.logs().count(": ready\n") == len(names))
+    container.stop()
+    lines = container.logs().splitlines()
+    for name in names:
+        words = [line.partition("]: bye ")[2] for line in lines if line.startswith(f"{name}[") and "]: bye " in line]
+        assert words == [str(number) for number in range(1, 20001)]

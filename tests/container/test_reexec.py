@@ -49,6 +49,8 @@ def put_units(container) -> None:
         "again.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.05\nRestart=always\n"
                          "RestartSec=20ms\n",
         "limited.service": "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=100ms\n",
+        "talks.service": "[Service]\nStandardError=null\n"
+                         "ExecStart=/bin/sh -c 'while sleep 0.1; do cat /run/word && rm /run/word; done'\n",
         "gone.service": "[Service]\nExecStart=/bin/sleep 1000\nExecStop=/bin/touch /run/gone.stopped\n",
     }.items():
         put(f"/etc/systemd/system/{name}", text)
@@ -143,6 +145,29 @@ def test_a_unit_whose_file_is_gone_keeps_its_settings(machine):
     assert machine.show("gone.service", "LoadState") == "not-found" and machine.show("gone.service", "SubState") == "running"
     machine.systemctl("stop", "gone.service")
     assert machine.exec("test", "-e", "/run/gone.stopped", check=False).returncode == 0
+
+
+def test_a_journal_killed_under_another_manager_costs_no_stream(machine):
+    def say(word: str) -> None:
+        machine.exec("sh", "-c", f"echo 'heard {word}' > /run/new; mv /run/new /run/word")
+        machine.wait_until(f"{word} is in the journal", lambda: f"heard {word}\n" in machine.exec(
+            "journalctl", "-o", "cat", "-u", "talks.service", check=False).stdout)
+
+    def journal() -> str:
+        return machine.exec("pgrep", "-f", "initd/journal/__main__.py", check=False).stdout.strip()
+
+    machine.systemctl("start", "talks.service")
+    say("first")
+    pid = machine.main_pid("talks.service")
+    reexecute(machine)
+    killed = journal()
+    machine.exec("kill", "-KILL", killed)
+    say("second")
+    assert journal() != killed and machine.main_pid("talks.service") == pid
+    machine.exec("kill", "-KILL", journal())  # its streams were told by the journal before it, and that by the one before
+    reexecute(machine)
+    say("third")
+    machine.systemctl("stop", "talks.service")
 
 
 def test_no_descriptor_is_lost_or_left(machine):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
+import struct
 import time
+import tty
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from initd.wire.journal import StreamHeader, encode_entry
 from tests.journal.test_receiver import ME, PATIENCE, Journal
 
 RECORDED = json.loads((Path(__file__).resolve().parents[1] / "conformance/journal/fields.json").read_text())
+FORWARDING = json.loads((Path(__file__).resolve().parents[1] / "conformance/journal/forwarding.json").read_text())
 
 
 def start(directory: Path, config: str = "", environment: dict[str, str] | None = None) -> Journal:
@@ -148,13 +152,61 @@ def test_plain_lines(make):
 
 
 def test_levels_and_rates_of_journald_conf(make, tmp_path):
-    journal = make("MaxLevelStore=err\nMaxLevelConsole=warning\nRateLimitBurst=4\nRateLimitIntervalSec=1h\nSeal=yes\n")
+    journal = make("MaxLevelStore=err\nMaxLevelConsole=warning\nRateLimitBurst=4\nRateLimitIntervalSec=1h\nSeal=yes\n"
+                   "RuntimeMaxUse=1M\n")
     journal.stream(StreamHeader("id", "a.service")).sendall(b"<3>e\n<4>w\n<6>i\n<3>last\n<3>too many\n")
     text = journal.read_until(b"last\n")
     assert b": e\n" in text and b": w\n" in text and b": i\n" not in text
     assert b"Seal= has no effect" in text
     ask(journal, "Synchronize")
     assert [entry["MESSAGE"] for entry in stored(tmp_path) if entry["_TRANSPORT"] == b"stdout"] == [b"e", b"last"]
+
+
+def test_what_was_too_much_is_told_in_systemds_words(make, tmp_path):
+    (numbered, told, behind) = FORWARDING["suppressed"]
+    journal = make("RuntimeMaxUse=1M\nRateLimitBurst=17\nRateLimitIntervalSec=500ms\n")
+    stream = journal.stream(StreamHeader("often", "often.service", 30))
+    stream.sendall(b"".join([b"%d\n" % number for number in range(1, 101)]))
+    journal.read_until(b"17\n")
+    counted = time.monotonic()
+    while time.monotonic() < counted + 0.5:
+        time.sleep(0.05)
+    stream.sendall(b"behind\n")
+    ask(journal, "Synchronize")
+    found = [{name: value.decode() for name, value in entry.items() if name in told} for entry in stored(tmp_path)]
+    assert found[-3:] == [numbered, {**told, "SYSLOG_IDENTIFIER": "pyinit-journal"}, behind]
+
+
+def test_who_is_logged_in_is_told_of_an_emergency(make, tmp_path):
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    line = os.ttyname(slave).removeprefix("/dev/").encode()
+    users = [(7, line, b"root"), (8, line, b"gone"), (7, b"../../etc/passwd", b"root"), (7, b"pts/9999", b"a"), (7, line, b"a")]
+    journal = make("", {"TZ": "UTC"})
+    (tmp_path / "utmp").write_bytes(b"".join([
+        struct.pack("<hxxi32s4s32s308x", kind, 1, where, b"t0", user) for kind, where, user in users]))
+    journal.send("dev-log", b"<9>alerted: not so bad")
+    journal.send("dev-log", b"<8>someone[208]: very bad")
+    journal.read_until(b"very bad\n")
+    ask(journal, "Synchronize")
+    os.write(slave, b"end")
+    text = b""
+    while not text.endswith(b"end"):
+        text += os.read(master, 4096)
+    assert changing(text.decode()) == changing(FORWARDING["wall"]).replace("systemd-journald", "pyinit-journal") + "end"
+
+
+def changing(text: str) -> str:
+    """Without what is another every time: the host, the time, the process."""
+    return re.sub(r"\[\d+\]|@\S+ \(.* UTC\)", "", text)
+
+
+def test_journal_and_console_is_shown_where_others_are_not(make):
+    journal = make("ForwardToConsole=no\n")
+    journal.stream(StreamHeader("id", "a.service")).sendall(b"not shown\n")
+    ask(journal, "Synchronize")
+    journal.stream(StreamHeader("id", "b.service", forward_to_console=True)).sendall(b"shown\n")
+    assert journal.read_until(b"shown\n") == b"b.service[%d]: shown\n" % ME
 
 
 def test_messages_are_forwarded_to_a_syslog_daemon(make, tmp_path):
@@ -219,3 +271,17 @@ def test_all_the_trusted_fields_that_systemd_writes_are_there(make, tmp_path):
     assert set(recorded["fields"]) - set(found) <= {"__CURSOR", "_SYSTEMD_CGROUP"}
     names = [name for name in recorded["values"] if name not in ("_COMM", "_UID")]
     assert own(found, names) == {name: recorded["values"][name] for name in names}
+
+
+def test_what_a_unit_does_not_want_is_neither_stored_nor_shown(make, tmp_path):
+    units = tmp_path / "systemd/units"
+    journal = make("RateLimitBurst=3\nRateLimitIntervalSec=1h\nRuntimeMaxUse=1M\n")
+    units.mkdir()
+    (units / "log-filter-patterns:a.service").write_text("~secret\n^[[:alpha:]]")
+    journal.stream(StreamHeader("id", "b.service")).sendall(b"secret of another\n")
+    # What is filtered does not count for the limit.
+    journal.stream(StreamHeader("id", "a.service")).sendall(b"one\na secret\n2\n3\n4\nfive\nlast\n")
+    text = journal.read_until(b"last\n")
+    ask(journal, "Synchronize")
+    assert sorted(entry["MESSAGE"] for entry in stored(tmp_path)) == [b"five", b"last", b"one", b"secret of another"]
+    assert text.count(b"\n") == 4

@@ -6,6 +6,7 @@ What it costs beside other journals: tests/bench/capture.py.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import sys
@@ -14,6 +15,7 @@ import time
 import pytest
 
 from initd.journal.config import Config
+from initd.journal.keeper import Keeper
 from initd.journal.outlet import Outlet
 from initd.journal.printing import FORMATS, printer
 from initd.journal.receiver import Stream
@@ -119,9 +121,10 @@ def test_lines_written_one_by_one_are_handed_on_together():
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        header = encode_header(StreamHeader("worker"))
-        stream = Stream(ours, Senders("a" * 32), 1000)
-        stream.sock = OneByOne(ours, [header, *[b"%d\n" % number for number in range(1000)]])
+        ours.setblocking(False)
+        theirs.sendall(encode_header(StreamHeader("worker")))
+        stream = Stream(ours, Senders("a" * 32), 1000, Keeper(None, select.epoll()))
+        stream.sock = OneByOne(ours, [b"%d\n" % number for number in range(1000)])
         stream.read(Told())
     assert b"".join(taken) == b"".join([b"%d\n" % number for number in range(1000)])
     assert len(taken) == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from initd.journal.segment import HEAD_SIZE, decode_entry, decode_head, encode_address, encode_field
 from initd.journal.store import Ids, Limits, Store
+from initd.journal.syncer import Syncer
 
 IDS = Ids("a" * 32, "b" * 32)
 NO_LIMIT = Limits(max_use=1 << 30, keep_free=0, max_file_size=1 << 20)
@@ -172,15 +175,141 @@ def test_a_memory_store_moves_to_the_disk_with_its_entries(tmp_path):
 
 
 def test_only_the_disk_is_waited_for_and_only_after_a_write(tmp_path):
-    store = Store(str(tmp_path / "a"), NO_LIMIT, IDS, Said())
-    assert store.sync_deadline_usec is None
+    forever = NO_LIMIT.replace(max_file_usec=0)
+    store = Store(str(tmp_path / "a"), forever, IDS, Said())
+    assert store.wait_usec() is None
     put(store, 1)
-    assert store.sync_deadline_usec is not None
+    assert 0 < store.wait_usec() <= forever.sync_interval_usec
     store.sync()
-    assert store.sync_deadline_usec is None
-    volatile = Store(str(tmp_path / "b"), NO_LIMIT, IDS, Said(), is_volatile=True)
+    assert store.wait_usec() is None
+    volatile = Store(str(tmp_path / "b"), forever, IDS, Said(), is_volatile=True)
     put(volatile, 1)
-    assert volatile.sync_deadline_usec is None
+    assert volatile.wait_usec() is None
+
+
+def test_age_is_looked_at_though_nothing_is_written(tmp_path):
+    hour = 3_600_000_000
+    limits = NO_LIMIT.replace(max_file_usec=hour, max_retention_usec=2 * hour)
+    store = Store(str(tmp_path), limits, IDS, Said(), is_volatile=True)
+    assert store.wait_usec() is None  # nothing is there to grow old
+    now_usec = time.time_ns() // 1000
+    put(store, now_usec)
+    assert 0 < hour - store.wait_usec() < 60_000_000
+    store._begun_usec -= hour
+    assert store.wait_usec() == 0
+    store.on_time()
+    assert [bool(decode_head(data).last_realtime_usec) for data in segments(tmp_path)] == [True, False]
+    assert 0 < 2 * hour - store.wait_usec() < 60_000_000
+    store._files[0].last_usec -= 2 * hour
+    store._rest_until_usec = 0
+    assert store.wait_usec() <= 1
+    store.on_time()
+    assert len(segments(tmp_path)) == 1 and numbers(tmp_path) == []
+    assert store.wait_usec() is None
+
+
+def test_what_cannot_be_tidied_up_is_not_tried_again_at_once(tmp_path, monkeypatch):
+    store = Store(str(tmp_path), NO_LIMIT.replace(max_retention_usec=1), IDS, Said(), is_volatile=True)
+    put(store, 1)
+    monkeypatch.setattr(store, "_drop", lambda file: False)
+    store.rotate()
+    assert store.wait_usec() == 0
+    store.on_time()
+    assert 0 < store.wait_usec() <= 1_000_000
+
+
+class SlowDisk(Syncer):
+    """Takes its time: until it is told."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        self.synced: list[int] = []
+        super().__init__(self._synchronize_slowly)
+
+    def _synchronize_slowly(self, fd: int) -> None:
+        if os.read(self.reader, 1) == b"E":
+            raise OSError(errno.EIO, "Input/output error")
+        self.synced.append(os.fstat(fd).st_size)
+
+    def go_on(self, word: bytes = b".") -> None:
+        """One file is done."""
+        before = len(self._done)
+        os.write(self.writer, word)
+        deadline = time.monotonic() + 20
+        while len(self._done) == before:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        self.hear()
+
+
+def test_a_slow_disk_is_not_waited_for(tmp_path):
+    disk, called = SlowDisk(), []
+    store = Store(str(tmp_path), NO_LIMIT, IDS, Said(), syncer=disk)
+    put(store, 1)
+    store.sync()
+    disk.then(lambda: called.append("first"))
+    put(store, 2)
+    store.rotate()
+    put(store, 3)
+    for _ in range(5):
+        store.sync()
+        put(store, 4)
+    store.sync()
+    disk.then(lambda: called.append("second"))
+    assert numbers(tmp_path)[:3] == [1, 2, 3] and called == []
+    assert disk.synced == []
+    disk.go_on()
+    assert called == ["first"] and len(disk.synced) == 1
+    disk.go_on()  # the rotated one
+    disk.go_on()  # and the new one, once for all that asked while the disk was busy
+    assert called == ["first", "second"]
+    disk.then(lambda: called.append("third"))
+    assert called[-1] == "third"
+
+
+def test_a_disk_that_fails_is_said_once(tmp_path):
+    disk, said, called = SlowDisk(), Said(), []
+    store = Store(str(tmp_path), NO_LIMIT, IDS, said, syncer=disk)
+    for number in range(3):
+        put(store, number)
+        store.sync()
+        disk.then(lambda: called.append(True))
+        disk.go_on(b"E")
+    assert len(said) == 1 and "cannot be synchronized: Input/output error" in said[0]
+    assert len(called) == 3
+
+
+def test_a_segment_that_is_dropped_is_not_kept_for_a_slow_disk(tmp_path):
+    disk, called = SlowDisk(), []
+    store = Store(str(tmp_path), NO_LIMIT.replace(max_files=2), IDS, Said(), syncer=disk)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        put(store, number)
+        store.rotate()
+        while number == 0 and disk._queue:  # the thread begins
+            time.sleep(0.001)
+    disk.then(lambda: called.append(True))
+    # The first is being synchronized, and one is there that is to be.
+    assert len(os.listdir("/proc/self/fd")) <= before + 3
+    disk.hear()
+    assert called == []
+    for _ in range(2):
+        disk.go_on()
+    assert called == [True]
+
+
+def test_the_end_waits_for_the_disk(tmp_path):
+    disk = SlowDisk()
+    store = Store(str(tmp_path), NO_LIMIT, IDS, Said(), syncer=disk)
+    put(store, 1)
+    store.sync()
+    store.close()
+    os.write(disk.writer, b"..")
+    disk.finish()
+    assert len(disk.synced) == 2
+    before = len(os.listdir("/proc/self/fd"))
+    disk.finish()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 FULL_DISK = """

@@ -37,6 +37,7 @@ def test_what_it_wants_of_the_journal_has_the_names_that_systemd_gives_it(tmp_pa
     settings = ExecSettings()
     settings.log_level_max, settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst = 6, 7_000_000, 700
     settings.log_extra_fields = (b"EXTRA=one", b"OTHER=two")
+    settings.log_filter_patterns = ("~secret", "a|b")
     state = UnitState(str(tmp_path), None)
     state.publish(prepare(settings=settings))
     found = links(units)
@@ -46,6 +47,7 @@ def test_what_it_wants_of_the_journal_has_the_names_that_systemd_gives_it(tmp_pa
     fields = (units / "log-extra-fields:a.service").read_bytes()
     assert fields == b"\x09\0\0\0\0\0\0\0EXTRA=one\x09\0\0\0\0\0\0\0OTHER=two"
     assert len(fields) == 34  # as systemd 252's was
+    assert (units / "log-filter-patterns:a.service").read_text() == "~secret\na|b"
     state.publish(prepare(settings=ExecSettings()))
     assert set(os.listdir(units)) == {"invocation:a.service", "cgroup:a.service"}
 
