@@ -56,8 +56,10 @@ JOURNAL_KEYS = {
         "Whether entries go to the container's output. Default: yes.",
     "ForwardToSyslog":
         "Whether they go to a syslog daemon at /run/systemd/journal/syslog. Default: yes.",
-    "MaxLevelStore, MaxLevelSyslog, MaxLevelConsole":
-        "Only entries as important as this, or more, are kept or forwarded. Default: debug.",
+    "ForwardToWall":
+        "Whether they go to the terminals of all who are logged in. Default: yes.",
+    "MaxLevelStore, MaxLevelSyslog, MaxLevelConsole, MaxLevelWall":
+        "Only entries as important as this, or more, are kept or forwarded. Default: debug, to terminals emerg.",
 }
 #: Keys of system.conf that are no defaults of directives → what they do.
 MANAGER_KEYS = {

@@ -8,7 +8,7 @@ import sys
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, LIBRARY)
 
-from initd.options import UsageError, parse  # noqa: E402  (the path comes first)
+from initd.options import Options, UsageError, parse  # noqa: E402  (the path comes first)
 
 
 def main(arguments: list[str]) -> int:
@@ -26,9 +26,39 @@ def main(arguments: list[str]) -> int:
     if isinstance(options, str):
         os.write(1, options.encode())
         return 0
+    if options.mode == "system":
+        from initd.manager import Manager
+
+        return Manager(options, LIBRARY).run()
+    return run_beside(options)
+
+
+def run_beside(options: Options) -> int:
+    """A manager that is no init: a user's, or a group's, here or in the background."""
+    from initd.shell.bootfiles import listens
+    from initd.shell.places import NoPlace, group_places, user_places
+
+    try:
+        is_user = options.mode == "user"
+        places = user_places() if is_user else group_places(options.runtime_directory, options.unit_directory)
+        if not places.run:
+            raise NoPlace
+    except NoPlace:
+        return complain("$XDG_RUNTIME_DIR is not set" + (", and there is no --runtime-directory=." if not is_user else "."))
+    if options.state_fd < 0 and listens(places.private):
+        return complain(f"A manager runs in {places.run} already.")
+    if options.is_daemon:
+        from initd.detach import detach
+
+        return detach(options, places, LIBRARY + "/initd/exec/pyinit-exec")
     from initd.manager import Manager
 
-    return Manager(options, LIBRARY).run()
+    return Manager(options, LIBRARY, places).run()
+
+
+def complain(text: str) -> int:
+    os.write(2, f"pyinit: {text}\n".encode())
+    return 1
 
 
 def check(arguments: list[str]) -> int:

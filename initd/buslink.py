@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 class BusLink:
-    """`feed` gives the engine an event, `on_call` answers a caller, `say` writes to the journal."""
+    """`feed` gives the engine an event, `on_call` answers a caller, `say` writes to the journal; `path` is the
+    bus's socket."""
 
     def __init__(
         self,
@@ -42,7 +43,9 @@ class BusLink:
         on_call: Callable[[Caller, int, Message], None],
         say: Callable[[int, str], None],
         hear_exits: Callable[[], None],
+        path: str,
     ) -> None:
+        self._path = path
         self._loop = loop
         self._clock = clock
         self._backlog = backlog
@@ -72,7 +75,7 @@ class BusLink:
         if self.bus is None:
             from initd.shell.systembus import SystemBus
 
-            self.bus = SystemBus(self._loop, self._clock, self._backlog, self)
+            self.bus = SystemBus(self._loop, self._clock, self._backlog, self, self._path)
             self._clients.channels["bus"] = self.bus
         return self.bus
 

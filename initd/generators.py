@@ -50,7 +50,10 @@ class Generators:
         share: Callable[[dict[str, str]], None],
         clock: Callable[[], int],
         say: Say,
+        is_init: bool = True,
     ) -> None:
+        #: Generators are the system's.
+        self._is_init = is_init
         self._command = command
         self._container = container
         self._context = context
@@ -77,7 +80,9 @@ class Generators:
 
     def begin(self, then: Callable[[], None], is_boot: bool = False) -> None:
         """Run them all; `then` is called when it is done. At a boot, nothing is in force yet."""
-        if self.is_running:
+        if not self._is_init:
+            then()
+        elif self.is_running:
             self._next.append(then)
         else:
             self._is_boot = is_boot

@@ -10,8 +10,9 @@ from initd.core.answers import Error, Return, Submit
 from initd.core.api_unit import JOB_METHODS, queue_job
 from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.events import ScopeMade, UnitsLoaded
+from initd.core.places import Places
 from initd.core.states import UnitType
-from initd.shell import unitwriter
+from initd.shell.unitwriter import UnitWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class MadeUnits:
         performer: Performer,
         clients: Clients,
         surroundings: Callable[[Unit], Surroundings],
+        places: Places,
     ) -> None:
+        self._writer = UnitWriter(places)
         self._surroundings = surroundings
         self._dirs = dirs
         self._read = read
@@ -68,7 +71,7 @@ class MadeUnits:
         """Write the files; the answer is the job of the first."""
         try:
             for file in files:
-                unitwriter.write_unit(file.name, file.text)
+                self._writer.write_unit(file.name, file.text)
         except OSError as error:
             return _failure(error)
         for file in files[::-1]:
@@ -82,7 +85,7 @@ class MadeUnits:
         before = self._plan(unit)
         try:
             for dropin in dropins:
-                unitwriter.write_dropin(unit.name, dropin.stem, dropin.text, is_runtime)
+                self._writer.write_dropin(unit.name, dropin.stem, dropin.text, is_runtime)
         except OSError as error:
             return _failure(error)
         self._read_again(unit.name)
@@ -93,7 +96,7 @@ class MadeUnits:
     def forget(self, name: str) -> None:
         """The unit was unloaded."""
         kinds = (".service", ".timer", ".path", ".socket", ".slice", ".scope", ".mount")
-        if name.endswith(kinds) and unitwriter.remove_unit(name):
+        if name.endswith(kinds) and self._writer.remove_unit(name):
             self._dirs.forget()
 
     def _plan(self, unit: Unit) -> CgroupPlan:

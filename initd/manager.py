@@ -29,6 +29,7 @@ from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
 from initd.core.managerconf import ManagerConfig, configure
+from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
 from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
@@ -48,7 +49,7 @@ from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
-from initd.shell.environment import container_environment
+from initd.shell.environment import container_environment, inherited
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
@@ -58,6 +59,7 @@ from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
+from initd.shell.places import VARIABLE
 from initd.shell.reap import AT_ONCE, reap
 from initd.shell.scheduling import adopt
 from initd.shell.spawn import DEFAULT_LIMITS, OWN_ENVIRONMENT, Spawner, SpawnFacts
@@ -85,15 +87,12 @@ _SIGNALS = {
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
 
-#: Where services say that they are ready (sd_notify(3)).
-NOTIFY = "/run/systemd/notify"
-
 #: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
 BUG_PAUSE_SEC = 0.1
 
-#: What the manager may have to start by itself, at any time.
+#: What the manager may have to start by itself, at any time; a manager that is no init, the first.
 ALWAYS_LOADED = (
-    "rescue.target", "emergency.target", "exit.target", "poweroff.target", "reboot.target", "halt.target",
+    "exit.target", "rescue.target", "emergency.target", "poweroff.target", "reboot.target", "halt.target",
     "soft-reboot.target",
 )
 
@@ -106,20 +105,22 @@ def _variables(texts: Iterable[str]) -> dict[str, str]:
 class Manager:
     """One boot. `run()` returns the exit code."""
 
-    def __init__(self, options: Options, library: str) -> None:
+    def __init__(self, options: Options, library: str, places: Places = SYSTEM) -> None:
         self.container = limits.probe()
-        self.command = read_command(options, os.environ, self.container)
+        self.command = read_command(options, os.environ, self.container) if places.is_init else None
         #: What the boot is to start.
         self.target = options.target or self.command and self.command.target or "default.target"
         self.options = options
+        self.places = places
         self.exit: ef.Exit | None = None
         self.loop = Loop()
         self._helper = library + "/initd/exec/pyinit-exec"
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
-        # A manager beside another init leaves that one's tree alone.
-        self.cgroups = cgroup.detect() if self.container.is_pid_1 else None
+        # A manager beside another init leaves that one's tree alone, but for the part that a user was given.
+        may_try = self.container.is_pid_1 or places.mode == "user" and self.container.uid != 0
+        self.cgroups = cgroup.detect() if may_try else None
         self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
-        self.journal = Journal("/run", sys.executable, library + "/initd/journal/__main__.py")
+        self.journal = Journal(places.run, sys.executable, library + "/initd/journal/__main__.py", mode=places.mode)
         self.killer = Killer(self.tracker)
         self.journal_keeper = JournalKeeper(self.loop, self.journal, self.killer)
         config = self._configure()
@@ -128,6 +129,10 @@ class Manager:
         defaults = config.facts
         facts = SpawnFacts(
             helper=self._helper,
+            places=places,
+            home=defaults.home,
+            notify_path=places.notify,
+            journal_path=places.journal,
             tag_base=self.container.tag_base,
             container_environment=container_environment() | _variables(config.manager_environment),
             default_limits=DEFAULT_LIMITS | config.limits,
@@ -138,22 +143,24 @@ class Manager:
             gid=self.container.gid,
         )
         self.spawner = Spawner(facts, self.cgroups)
+        self.engine.world.places = places
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
         self.engine.world.default_tasks_max = defaults.tasks_max
-        self.unit_dirs = UnitDirs()
-        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict)
+        self.unit_dirs = UnitDirs(search_path=places.unit_path)
+        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict, places)
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
             self.units.fates_of,
             self.spawner.dynamic_users,
+            places,
         )
         self._share_own_environment(self._own_environment())
         self._tune()
         self.generators = Generators(
             self.command, container_environment(), self.facts.of_generators, self._own_environment, self._share_own_environment,
-            lambda: now().monotonic_usec, self.say,
+            lambda: now().monotonic_usec, self.say, places.is_init,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -162,7 +169,7 @@ class Manager:
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
-            self._answer, self.say, self._on_children,
+            self._answer, self.say, self._on_children, places.bus,
         )
         self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
@@ -170,7 +177,7 @@ class Manager:
             self._on_connection, self._on_end, self.bus.handlers() | self.mounts.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
-                                    self.clients, self.engine.world.surroundings)
+                                    self.clients, self.engine.world.surroundings, places)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
         self._events: list[ev.Event] = []
@@ -182,10 +189,10 @@ class Manager:
 
     def _configure(self) -> ManagerConfig:
         """The facts of the machine, and what system.conf makes of the defaults."""
-        files, problems = read_configuration()
+        files, problems = read_configuration(places=self.places)
         if self.command is not None and self.command.configuration:
             files = (*files, UnitText("command line", "\n".join(("[Manager]", *self.command.configuration, ""))))
-        config = configure(files, machine.read_facts(self.container))
+        config = configure(files, machine.read_facts(self.container, places=self.places))
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
         settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
         return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
@@ -210,8 +217,12 @@ class Manager:
             for name, value in container_environment().items()
             if any(fnmatchcase(name, pattern) for pattern in self.options.pass_environment)
         }
-        return (OWN_ENVIRONMENT | _variables(self.facts.load.default_environment) | passed
-                | _variables(self.command.environment if self.command is not None else ()))
+        own, defaults = OWN_ENVIRONMENT, _variables(self.facts.load.default_environment)
+        if self.places.mode == "user":
+            own = own | inherited(container_environment())
+        elif self.places.mode == "group":
+            own = own | {VARIABLE: self.places.run}
+        return own | defaults | passed | _variables(self.command.environment if self.command is not None else ())
 
     def _share_own_environment(self, own: dict[str, str]) -> None:
         self.engine.world.own_environment = tuple(f"{name}={value}" for name, value in own.items())
@@ -283,9 +294,15 @@ class Manager:
             elif isinstance(effect, ef.Reexecute):
                 self.generators.begin(self.handover.ask)
             elif isinstance(effect, ef.StartupFinished):
-                bootfiles.end_first_boot("/")
-                if self.container.is_pid_1:
-                    utmp.end_boot(self._is_up, now().realtime_usec)
+                self._on_startup_finished()
+
+    def _on_startup_finished(self) -> None:
+        if not self.places.is_init:
+            notify_parent(os.environ, (("READY", "1"),))
+            return
+        bootfiles.end_first_boot("/")
+        if self.container.is_pid_1:
+            utmp.end_boot(self._is_up, now().realtime_usec)
 
     def _report_bug(self, what: str, error: Exception) -> None:
         import traceback
@@ -395,7 +412,8 @@ class Manager:
                 self.clients.tell_unit_files_changed()
 
         try:
-            self.backlog.begin(carry_out(order), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
+            self.backlog.begin(
+                carry_out(order, self.places), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
         except TooManyChores:
             caller.answer(Error("org.freedesktop.DBus.Error.LimitsExceeded", "Too many questions at a time, ask again."))
 
@@ -404,7 +422,7 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         self._listen_to_signals()
-        if self.container.is_pid_1:
+        if self.container.is_pid_1 and self.places.is_init:
             bootfiles.take_name("systemd")
         if self.options.state_fd >= 0:
             self._go_on(self.options.state_fd)
@@ -468,31 +486,38 @@ class Manager:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:
-        problems = bootfiles.prepare_run("/")
-        wanted = self.command.machine_id if self.command is not None else ""
-        machine_id, more, _ = bootfiles.ensure_machine_id("/", dict(os.environ), wanted)
-        self.engine.world.machine_id = self.facts.machine_id = machine_id
-        self.facts.load = self.units.facts = self.units.facts.replace(machine_id=machine_id)
+        problems = bootfiles.prepare_run("/") if self.places.is_init else bootfiles.prepare_own(self.places)
+        if self.places.is_init:
+            problems += self._identify()
         if self.container.is_pid_1:
             utmp.begin_boot(now().realtime_usec)
         unbound = self.journal.open()
         self.journal_keeper.begin()
-        self.tell([*problems, *more, *bootfiles.missing_tools("/"), *self._early])
+        self.tell([*problems, *self._early])
         for text in unbound:
             self.say(LOG_WARNING, text)
         try:
-            self.notify = NotifySocket(NOTIFY)
+            self.notify = NotifySocket(self.places.notify)
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
         except OSError as error:
-            self.say(LOG_ERR, f"Cannot listen on {NOTIFY}: {error.strerror}")
+            self.say(LOG_ERR, f"Cannot listen on {self.places.notify}: {error.strerror}")
+
+    def _identify(self) -> list[Diagnostic]:
+        """The container's id, and which tools of the boot it lacks."""
+        wanted = self.command.machine_id if self.command is not None else ""
+        machine_id, problems, _ = bootfiles.ensure_machine_id("/", dict(os.environ), wanted)
+        self.engine.world.machine_id = self.facts.machine_id = machine_id
+        self.facts.load = self.units.facts = self.units.facts.replace(machine_id=machine_id)
+        return [*problems, *bootfiles.missing_tools("/")]
 
     def _open_control(self) -> None:
         try:
-            self.control.open("/run/systemd/private")
+            self.control.open(self.places.private)
         except OSError as error:
-            self.say(LOG_ERR, f"Cannot listen on /run/systemd/private, systemctl will not reach us: {error.strerror}")
+            self.say(LOG_ERR, f"Cannot listen on {self.places.private}, systemctl will not reach us: {error.strerror}")
             return
-        self.tell(bootfiles.mark_booted("/"))
+        if self.places.is_init:
+            self.tell(bootfiles.mark_booted("/"))
 
     def _boot(self) -> None:
         if self.exit is not None or self.engine.world.shutdown.stage is not Stage.NONE:
@@ -504,8 +529,9 @@ class Manager:
             self.engine.world.foreground = target
         world, began = self.engine.world, now()
         world.boot_times = world.boot_times.replace(generators_finish=began)
-        self._watch_mounts()
-        self.load(target, *ALWAYS_LOADED)
+        if self.places.is_init:
+            self._watch_mounts()
+        self.load(target, *sorted(self.engine.pinned - {target}))
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
@@ -516,7 +542,7 @@ class Manager:
 
     def _pin_target(self) -> str:
         target = foreground.NAME if self.options.command else self.target
-        self.engine.pinned = frozenset((target, *ALWAYS_LOADED))
+        self.engine.pinned = frozenset((target, *ALWAYS_LOADED[:None if self.places.is_init else 1]))
         return target
 
     def _foreground(self) -> UnitDefinition:
@@ -596,7 +622,7 @@ class Manager:
 
     def restore(self, saved: dict[str, Any]) -> None:
         if saved["notify"] >= 0:
-            self.notify = NotifySocket(NOTIFY, saved["notify"])
+            self.notify = NotifySocket(self.places.notify, saved["notify"])
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
         self._last_connection = saved["last_connection"]
         self._reaped_units |= saved["reaped_units"]
@@ -642,7 +668,8 @@ class Manager:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
         assert self.exit is not None
         self.generators.stop()
-        bootfiles.remove_booted_marker("/")
+        if self.places.is_init:
+            bootfiles.remove_booted_marker("/")
         self.bus.close()
         self.control.close()
         if self.notify is not None:
@@ -654,6 +681,7 @@ class Manager:
             self.loop.run_once(deadline - now().monotonic_usec)
         for text in self.journal.take_kept():
             os.write(2, text + b"\n")
+        bootfiles.remove_own(self.places)
         notify_parent(os.environ, (("STOPPING", "1"),))
         return self.exit.exit_code
 

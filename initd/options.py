@@ -7,6 +7,8 @@ from initd.core.record import Record
 
 USAGE = """\
 pyinit [OPTIONS…] [WORDS…] [-- COMMAND…]
+pyinit --user [OPTIONS…]
+pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
@@ -15,11 +17,18 @@ Run as a container's PID 1: start the units of default.target, supervise them, s
   --pass-environment=GLOB   give units the container's variables whose names match (may be repeated)
   --shutdown-budget=SPAN    how long a stop that came by signal may take (default 9s)
   --strict                  units of which not all is applied here do not start (X-Strict=no in [Unit] lets one)
+     --user                 run the units of whoever calls, as "systemd --user" does
+     --daemon               run a group of units beside the machine's own init, in the background
+     --runtime-directory=DIR  of such a group; alone, it runs in the foreground (default /run/pyinit, or pyinit
+                            in $XDG_RUNTIME_DIR)
+     --unit-directory=DIR   of such a group (default /etc/pyinit/units, or ~/.config/pyinit/units)
   -h --help                 print this
   --version                 print the version
 
 WORDS are of those that systemd takes from the kernel's command line: systemd.unit=, systemd.mask=, systemd.wants=,
 systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be in $PYINIT_CMDLINE.
+
+"systemctl --user", and "systemctl --runtime-directory=DIR", ask those managers, and "exit" there ends them.
 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 
@@ -48,6 +57,11 @@ class Options(Record):
     is_strict: bool = False
     #: Words as they may stand on the kernel's command line.
     kernel_words: tuple[str, ...] = ()
+    #: "system", "user" or "group" (`core.places`).
+    mode: str = "system"
+    is_daemon: bool = False
+    runtime_directory: str = ""
+    unit_directory: str = ""
     #: The descriptor that has the state of the manager we go on for; -1: this is a boot.
     state_fd: int = -1
     #: The words as they were, for the manager that goes on for us.
@@ -76,11 +90,19 @@ def parse(arguments: list[str]) -> Options | str:
     return options
 
 
+#: Words without a value → what they change.
+_FLAGS: dict[str, dict[str, object]] = {
+    "--strict": {"is_strict": True}, "--user": {"mode": "user"}, "--system": {"mode": "system"},
+    "--daemon": {"mode": "group", "is_daemon": True},
+}
+_WITH_VALUE = ("--unit", "--pass-environment", "--shutdown-budget", "--runtime-directory", "--unit-directory")
+
+
 def _apply(options: Options, word: str, words: object) -> Options:
-    if word == "--strict":
-        return options.replace(is_strict=True)
+    if word in _FLAGS:
+        return options.replace(**_FLAGS[word])
     name, has_value, value = word.partition("=")
-    if name not in ("--unit", "--pass-environment", "--shutdown-budget"):
+    if name not in _WITH_VALUE:
         from initd.core.kernelcommand import is_kernel_word
 
         if is_kernel_word(word):
@@ -97,6 +119,10 @@ def _apply(options: Options, word: str, words: object) -> Options:
         if not unitname.is_valid(value) or unitname.is_template(value):
             raise UsageError(f"{value!r} is not the name of a unit.")
         return options.replace(target=value)
+    if name == "--runtime-directory":
+        return options.replace(mode="group", runtime_directory=value)
+    if name == "--unit-directory":
+        return options.replace(unit_directory=value)
     if name == "--pass-environment":
         return options.replace(pass_environment=(*options.pass_environment, value))
     return options.replace(shutdown_budget_usec=_span(value))

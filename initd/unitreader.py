@@ -9,6 +9,7 @@ from __future__ import annotations
 from initd.core import mountpoint
 from initd.core.load import load_unit
 from initd.core.mountpoint import MountPoint
+from initd.core.places import SYSTEM, Places
 from initd.core.settings import DependencyEntry, UnitDefinition
 from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
 from initd.core.unit import Unit
@@ -26,8 +27,10 @@ class UnitReader:
     """`facts` changes with system.conf. `helper` tries what the container allows, when somebody wants to know."""
 
     def __init__(
-        self, dirs: UnitDirs, facts: LoadFacts, container: ContainerLimits, helper: str, is_strict: bool
+        self, dirs: UnitDirs, facts: LoadFacts, container: ContainerLimits, helper: str, is_strict: bool,
+        places: Places = SYSTEM,
     ) -> None:
+        self._directories = places.directories
         self.dirs = dirs
         self.facts = facts
         self._container = container
@@ -83,7 +86,7 @@ class UnitReader:
 
     def _probed(self) -> Allowed:
         if self._allowed is None:
-            self._allowed = allowed.probe(self._container, self._helper)
+            self._allowed = allowed.probe(self._container, self._helper, self._directories)
         return self._allowed
 
     def _refuse_if_strict(self, files: UnitFiles, definition: UnitDefinition) -> UnitDefinition:

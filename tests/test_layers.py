@@ -26,14 +26,14 @@ NOT_AT_START = {
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "settings_exec", "unitname", "words", "timespan", "calendar",
     "exitstatus", "signals", "capabilities", "personality", "specifiers", "syntax", "conditions", "objectpath", "dependency",
-    "messages", "sources", "zone", "caldate", "generated", "generation", "mountpoint", "logfilter",
+    "messages", "sources", "zone", "caldate", "generated", "generation", "mountpoint", "places", "logfilter",
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
 CARRIED_OUT = {"unit", "cgroup_attributes", "service_record", "view", "answers", "install", "linking", "lookup", "presets",
                "unitfiles", "seccomp", "sandbox", "fstab"}
 #: The format of the store and the reading of it are pure: no sockets, no process.
 CLI_MAY_USE_OF_JOURNAL = {"segment", "runs", "match", "reader", "survey"}
-CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones"}
+CLI_MAY_USE_OF_SHELL = {"unitdirs", "unitlinks", "conditions", "zones", "places"}
 
 
 class Import:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 
 from initd.core import syntax, unitname
 from initd.core.load import load_unit
-from initd.core.sources import NO_FACTS
+from initd.core.sources import NO_FACTS, LoadFacts
 from initd.core.states import LoadState
 from initd.shell.unitdirs import UnitDirs
 
 UNITS = Path(__file__).resolve().parent.parent / "units"
+#: Those of users, and of groups beside another init.
+USER_UNITS = UNITS / "user"
 #: Recorded from Debian's packages; not part of the repository.
 CONFORMANCE = UNITS.parent.parent / "shared" / "conformance"
 #: Dependencies that fail a unit, or fail to stop something, where the other unit does not exist.
@@ -69,8 +72,8 @@ def test_links_lead_to_units_beside_them():
 
 
 def test_wants_directories_belong_to_units():
-    for directory in UNITS.iterdir():
-        if directory.is_dir():
+    for directory in [*UNITS.iterdir(), *USER_UNITS.iterdir()]:
+        if directory.is_dir() and directory != USER_UNITS:
             assert (UNITS / directory.stem).is_file() and directory.suffix in (".wants", ".requires"), directory
 
 
@@ -131,3 +134,23 @@ def test_target_orders_and_requires_as_systemd_s_own(path):
                 "JobTimeoutAction"):
         defaults = {"DefaultDependencies": "yes", "OnFailureJobMode": "replace", "JobTimeoutAction": "none"}
         assert (names(path, (key,)) or {defaults.get(key, "no")}) == {real[key]}, key
+
+
+# --- users' units -----------------------------------------------------------------------------------------------------
+
+
+def user_fragments() -> list[Path]:
+    return [path for path in sorted(USER_UNITS.iterdir()) if unitname.is_valid(path.name)]
+
+
+@pytest.mark.parametrize("path", user_fragments(), ids=lambda path: path.name)
+def test_a_users_unit_loads_and_names_what_is_shipped(path):
+    definition = load_unit(UnitDirs("/", (str(USER_UNITS),)).read(path.name), LoadFacts(in_user_mode=True))
+    assert definition.load_state is LoadState.LOADED and definition.diagnostics == ()
+    needed = {each.unit for each in definition.dependencies if each.kind.value in (*NEEDS, "Wants")}
+    assert {name for name in needed if not (USER_UNITS / name).is_file()} <= BUILT_IN
+
+
+def test_users_units_are_those_of_systemd():
+    recorded = json.loads((Path(__file__).parent / "conformance/user/answers.json").read_text())["units"]
+    assert [path.name for path in user_fragments()] == recorded

@@ -45,6 +45,7 @@ complete -c systemctl -l check-inhibitors -x -a 'auto yes no'
 complete -c systemctl -l value
 complete -c systemctl -l user
 complete -c systemctl -l system
+complete -c systemctl -l runtime-directory -x
 complete -c systemctl -l global
 complete -c systemctl -l wait
 complete -c systemctl -l no-block

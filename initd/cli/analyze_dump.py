@@ -13,7 +13,7 @@ from initd.cli.systemctl import report_not_running
 
 def dump(arguments: list[str], options: AnalyzeOptions) -> int:
     try:
-        bus = Bus()
+        bus = Bus(options.places)
     except NotRunning as problem:
         return report_not_running("dump", problem)
     try:

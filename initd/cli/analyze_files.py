@@ -12,19 +12,16 @@ from initd.cli.output import complain, complain_behind
 from initd.core.conditions import ARCHITECTURES, spell, verdict
 from initd.core.directive import BadValue, Context
 from initd.core.directives import TABLE
+from initd.core.places import GLOBAL, SYSTEM, Places
 from initd.core.sources import LoadFacts
 from initd.core.specifiers import Specifiers
 from initd.core.values import Condition
 from initd.shell import conditions, zones
-from initd.shell.unitdirs import SEARCH_PATH, UnitDirs
+from initd.shell.unitdirs import UnitDirs
 
 #: Where configuration is, the first one wins.
 _PREFIXES = ("/etc/", "/run/", "/usr/local/lib/", "/usr/lib/")
 _KNOWN_PREFIXES = (*_PREFIXES, "/lib/")
-_GLOBAL_UNIT_PATH = (
-    "/etc/systemd/user", "/run/systemd/user", "/usr/local/share/systemd/user", "/usr/share/systemd/user",
-    "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
-)
 
 
 def read_facts() -> LoadFacts:
@@ -49,10 +46,13 @@ def _first_line(path: str) -> str:
         return ""  # a specifier that stands for nothing
 
 
+def places_of(options: AnalyzeOptions) -> Places:
+    """Where the units are that are meant."""
+    return GLOBAL if options.scope == "global" else options.places or SYSTEM
+
+
 def unit_paths(arguments: list[str], options: AnalyzeOptions) -> int:
-    if options.scope == "user":
-        raise UsageError("systemd-analyze --user unit-paths: pyinit runs no user managers.")
-    print("\n".join(_GLOBAL_UNIT_PATH if options.scope == "global" else SEARCH_PATH))
+    print("\n".join(places_of(options).unit_path))
     return 0
 
 

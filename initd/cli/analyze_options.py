@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.places import Places
+
 
 class AnalyzeOptions:
     """The options, as given. `recursive_errors` is empty where nothing was said."""
@@ -16,3 +20,10 @@ class AnalyzeOptions:
         self.base_time: int | None = None
         self.recursive_errors = ""
         self.checks_man = True
+
+    @property
+    def places(self) -> Places | None:
+        """Of the manager that is to be asked; None: the system's."""
+        from initd.cli.managers import chosen
+
+        return chosen(self.scope, "" if "system" in self.given else None)

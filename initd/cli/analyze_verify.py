@@ -14,7 +14,7 @@ import os
 import stat
 from errno import EISDIR
 
-from initd.cli.analyze_files import read_facts
+from initd.cli.analyze_files import places_of, read_facts
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.options import UsageError
 from initd.cli.output import complain
@@ -30,7 +30,7 @@ from initd.core.states import JobMode, JobType, LoadState, UnitType
 from initd.core.transaction import Refusal, plan_job
 from initd.core.unit import Unit
 from initd.core.values import LOG_WARNING, ExecCommand
-from initd.shell.unitdirs import SEARCH_PATH, UnitDirs
+from initd.shell.unitdirs import UnitDirs
 
 #: The lists of commands of services and sockets, in the order they run.
 _COMMANDS = (
@@ -64,13 +64,11 @@ class _Given(Record):
 
 
 def verify(arguments: list[str], options: AnalyzeOptions) -> int:
-    if options.scope != "system":
-        raise UsageError(f"systemd-analyze --{options.scope} verify: pyinit runs no user managers.")
     given = [_read_word(word) for word in arguments]
     if options.root and not os.path.isdir(options.root):
         raise UsageError(f"Failed to initialize unit search paths for root directory {options.root}: "
                          "No such file or directory")
-    verifier = _Verifier(_search_path(given, options.root), options)
+    verifier = _Verifier(_search_path(given, options), options)
     units = []
     for each in given:
         if not each.name:
@@ -110,14 +108,15 @@ def _as_instance(name: str) -> str:
     return unitname.instantiate(name, "i") if unitname.is_template(name) else name
 
 
-def _search_path(given: list[_Given], root: str) -> tuple[str, ...]:
+def _search_path(given: list[_Given], options: AnalyzeOptions) -> tuple[str, ...]:
     """The directories of the files, then $SYSTEMD_UNIT_PATH, an empty entry at whose end stands for the usual ones."""
-    own = () if root else tuple(dict.fromkeys(each.directory for each in given if each.directory))
+    usual = places_of(options).unit_path
+    own = () if options.root else tuple(dict.fromkeys(each.directory for each in given if each.directory))
     said = os.environ.get("SYSTEMD_UNIT_PATH", "")
     if not said:
-        return own + SEARCH_PATH
+        return own + usual
     wanted = tuple(path for path in said.split(":") if path)
-    return own + wanted + (SEARCH_PATH if said.endswith(":") else ())
+    return own + wanted + (usual if said.endswith(":") else ())
 
 
 # --- verification --------------------------------------------------------------------------------------------------
@@ -132,7 +131,7 @@ class _Verifier:
         self._is_recursive = options.recursive_errors != "no"
         self._root = options.root
         self._dirs = UnitDirs(options.root or "/", search_path)
-        self._facts = read_facts()
+        self._facts = read_facts().replace(in_user_mode=options.scope != "system", **places_of(options).directories)
         self._graph = Graph(make_machine)
         #: Unit → the text that is taken for its file.
         self._aliased: dict[str, UnitText] = {}

@@ -8,7 +8,7 @@ Imports little: every `systemctl` pays for it.
 from __future__ import annotations
 
 import _socket
-from errno import EACCES, EPERM
+from errno import EACCES, ENOMEDIUM, EPERM
 from sys import byteorder
 
 from initd.wire import dbus
@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from initd.core.places import Places
 
 SOCKET_PATH = "/run/systemd/private"
 SYSTEM_BUS_PATH = "/run/dbus/system_bus_socket"
@@ -43,24 +45,34 @@ class BusError(Exception):
 
 
 class NotRunning(Exception):
-    """Nobody answers: no manager runs here, or it is not ours to ask."""
+    """Nobody answers: no manager runs here, or it is not ours to ask. `is_init`: it was the system's that was asked."""
 
-    def __init__(self, errno: int, text: str) -> None:
+    def __init__(self, errno: int, text: str, is_init: bool = True) -> None:
         super().__init__(text)
         self.errno = errno
         self.text = text
+        self.is_init = is_init
 
 
 class Bus:
     """One connection to the manager. Owns its socket."""
 
-    def __init__(self) -> None:
+    #: What systemctl and journalctl are told to reach the same one: "", or " --user".
+    option = ""
+
+    def __init__(self, places: Places | None = None) -> None:
+        """To the manager of these places; None: the system's."""
         self._serial = 0
         self._signals: list[dbus.Message] = []
+        if places is not None and not places.run:
+            raise NotRunning(ENOMEDIUM, "No medium found", is_init=False)
+        if places is not None:
+            self.option = " --user" if places.mode == "user" else f" --runtime-directory={places.run}"
         try:
-            self._connect(SOCKET_PATH)
+            self._connect(SOCKET_PATH if places is None else places.private)
         except NotRunning as problem:
-            if problem.errno not in (EACCES, EPERM):
+            problem.is_init = places is None
+            if places is not None or problem.errno not in (EACCES, EPERM):
                 raise
             self._enter_system_bus(problem)
 

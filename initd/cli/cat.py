@@ -13,7 +13,7 @@ from initd.core.objectpath import unit_path
 
 
 def cat(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     is_first = True
     for name in expand(arguments, bus):
         path = unit_path(name)
@@ -35,7 +35,7 @@ def cat(arguments: list[str], options: Options) -> int:
                 f"# Warning: {name} changed on disk, the version systemd has loaded is outdated.\n"
                 "# This output shows the current version of the unit's original fragment and drop-in files.\n"
                 "# If fragments or drop-ins were added or removed, they are not properly reflected in this output.\n"
-                "# Run 'systemctl daemon-reload' to reload units."
+                f"# Run 'systemctl{bus.option} daemon-reload' to reload units."
             )
             sys.stderr.flush()
         for file in files:
@@ -62,7 +62,7 @@ def _print_file(path: str) -> bool:
 
 def help_pages(arguments: list[str], options: Options) -> int:
     """Show the pages that Documentation= names, with man(1) where they are manual pages."""
-    bus = Bus()
+    bus = Bus(options.places)
     status = 0
     for name in expand(arguments, bus):
         pages = bus.get(unit_path(name), UNIT, "Documentation")

@@ -13,6 +13,7 @@ from errno import EBADR, EINVAL, ENOENT
 from initd.cli.bus import MANAGER, MANAGER_PATH, SYSTEMD, Bus, BusError, NotRunning
 from initd.cli.cgroup_tree import Group, Wanted, draw, find_controller, find_root, gather, read
 from initd.cli.getopt import boolean, parse
+from initd.cli.managers import chosen
 from initd.cli.names import is_glob, mangle
 from initd.cli.options import UsageError
 from initd.cli.output import complain, complain_behind, print_version
@@ -20,6 +21,8 @@ from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from initd.core.places import Places
+
     Processes = list[tuple[str, int, str]]
 
 _LONG = {
@@ -35,6 +38,7 @@ Show control groups and what runs in them, as a tree.
 
 Options:
   -u --unit            The groups of these units
+     --user-unit       The groups of these units of your own manager
   -a --all             Empty groups as well
   -l --full            Do not cut lines
   -k                   Kernel threads as well
@@ -59,6 +63,7 @@ def main(arguments: list[str]) -> int:
     """The exit status. `arguments` without the program's name."""
     wanted = Wanted()
     units: list[str] | None = None
+    scope = "system"
     try:
         given, words = parse(arguments, "systemd-cgls", _LONG, _SHORT)
         for name, value in given:
@@ -68,7 +73,8 @@ def main(arguments: list[str]) -> int:
             if name == "version":
                 print_version()
                 return 0
-            if name == "unit":
+            scope = "user" if name == "user-unit" else scope
+            if name in ("unit", "user-unit"):
                 units = (units or []) + ([value] if value else [])
             _apply(wanted, name, value)
         if units is not None:
@@ -78,7 +84,7 @@ def main(arguments: list[str]) -> int:
         return 1
     wanted.width = 0 if wanted.width == 0 else _columns()
     try:
-        return _show(_Shown(wanted), units, words)
+        return _show(_Shown(wanted, chosen(scope)), units, words)
     except NotRunning as problem:
         complain(f"Failed to connect to bus: {problem.text}")
         return 1
@@ -99,8 +105,6 @@ def _apply(wanted: Wanted, name: str, value: str) -> None:
         wanted.width = 0
     elif name == "kernel":
         wanted.kernel_threads = True
-    elif name == "user-unit":
-        raise UsageError("Failed to connect to bus: No medium found")  # there are no managers of users
     elif name == "machine":
         # nor is there any other machine
         raise UsageError("Failed to load machine data: No such file or directory\n"
@@ -148,14 +152,15 @@ def _show(tree: _Shown, units: list[str] | None, words: list[str]) -> int:
 class _Shown:
     """Prints groups, by whatever they are named."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, places: Places | None) -> None:
+        self._places = places
         self._wanted = wanted
         self._root = find_root()
         self._connection: Bus | None = None
 
     @property
     def _bus(self) -> Bus:
-        self._connection = self._connection or Bus()
+        self._connection = self._connection or Bus(self._places)
         return self._connection
 
     # --- everything -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def clean(arguments: list[str], options: Options) -> int:
     if "help" in options.what:
         print("\n".join(_WORDS))
         return 0
-    bus = Bus()
+    bus = Bus(options.places)
     status = 0
     waiting: set[str] = set()
     for name in expand(arguments, bus):

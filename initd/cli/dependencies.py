@@ -19,7 +19,7 @@ _REVERSE = ("RequiredBy", "RequisiteOf", "WantedBy", "PartOf", "BoundBy", "Uphel
 
 
 def list_dependencies(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     names = expand(arguments or ["default.target"], bus)
     out: list[str] = []
     tree = _Tree(bus, options, out)

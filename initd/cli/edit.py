@@ -15,6 +15,7 @@ from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
 from initd.core import signals, unitname, words
 from initd.core.objectpath import unit_path
+from initd.core.places import SYSTEM
 from initd.core.record import Record
 from initd.shell.unitlinks import UnitLinks
 
@@ -54,13 +55,13 @@ def edit(arguments: list[str], options: Options) -> int:
     if not (os.isatty(1) and os.isatty(2)):
         complain("Cannot edit units if not on a tty.")
         return 1
-    bus = Bus()
+    bus = Bus(options.places)
     names = expand(arguments, bus)
     if not names:
         complain("No units matched the specified patterns.")
         return 1
     try:
-        targets = [_target(_sources(bus, name), options) for name in names]
+        targets = [_target(_sources(bus, name, options), options) for name in names]
     except Refused as refusal:
         complain(str(refusal))
         return 1
@@ -80,10 +81,10 @@ def _reload(options: Options) -> int:
 # --- what is edited ---------------------------------------------------------------------------------------------------
 
 
-def _sources(bus: Bus, name: str) -> Sources:
+def _sources(bus: Bus, name: str, options: Options) -> Sources:
     """Where a unit's files are: the manager knows, but for templates, which it does not load."""
     if unitname.is_template(name):
-        links = UnitLinks(ROOT or "/")
+        links = UnitLinks(ROOT or "/", options.places or SYSTEM)
         file = links.find(name)
         if file is None:
             return Sources(name, "")
@@ -104,8 +105,9 @@ def _target(sources: Sources, options: Options) -> Target:
         raise Refused(f"No files found for {sources.name}.\n"
                       f"Run 'systemctl edit --force --full {sources.name}' to create a new unit.")
     below = sources.name if options.full else f"{sources.name}.d/override.conf"
-    path = f"/{'run' if options.runtime else 'etc'}/systemd/system/{below}"
-    stronger = f"/etc/systemd/system/{below}"
+    places = options.places or SYSTEM
+    path = f"{places.runtime_units if options.runtime else places.config_units}/{below}"
+    stronger = f"{places.config_units}/{below}"
     if options.runtime and os.path.lexists(ROOT + stronger):
         raise Refused(f'Refusing to create "{path}" because it would be overridden by "{stronger}" anyway.')
     directory, _, name = path.rpartition("/")

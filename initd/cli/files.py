@@ -23,7 +23,7 @@ def change(arguments: list[str], options: Options) -> int:
 
     verb: str = options.verb  # type: ignore[attr-defined]
     _check_root(options)
-    bus = None if options.root or options.scope == "global" else _connect()
+    bus = None if options.root or options.scope == "global" else _connect(options)
     status = unitfiles.VERBS[verb](arguments, _as_file_options(options, bus is not None))
     if status or bus is None:
         return status
@@ -40,13 +40,16 @@ def _check_root(options: Options) -> None:
         raise UsageError(text)
 
 
-def _connect() -> Bus | None:
-    """The manager, if one runs: a socket left behind in an image answers nobody."""
+def _connect(options: Options) -> Bus | None:
+    """The manager, if one runs: a socket left behind in an image answers nobody. Who asks for another than the system's
+    means one that runs."""
     from initd.cli.bus import Bus, NotRunning
 
     try:
-        return Bus()
-    except NotRunning:
+        return Bus(options.places)
+    except NotRunning as problem:
+        if not problem.is_init:
+            raise
         return None
 
 
@@ -75,15 +78,18 @@ def ask(arguments: list[str], options: Options) -> int:
 
     verb: str = options.verb  # type: ignore[attr-defined]
     _check_root(options)
+    if options.places is not None and not options.root and options.scope != "global":
+        _connect(options)
     return unitfiles.VERBS[verb](arguments, _as_file_options(options, False))
 
 
 def _as_file_options(options: Options, is_live: bool) -> UnitFileOptions:
     from initd.cli.unitfiles import UnitFileOptions
+    from initd.core.places import GLOBAL, SYSTEM
 
     return UnitFileOptions(
         root=options.root,
-        is_global=options.scope == "global",
+        places=GLOBAL if options.scope == "global" else options.places or SYSTEM,
         is_runtime=options.runtime,
         is_forced=bool(options.force),
         is_now=options.now and not is_live,

@@ -79,7 +79,7 @@ def queue(arguments: list[str], options: Options) -> int:
         raise UsageError("--wait may not be combined with --no-block.")
     if verb == "isolate":
         options.job_mode = "isolate"
-    bus = Bus()
+    bus = Bus(options.places)
     if options.marked:
         return _queue_marked(bus, options)
     if verb == "start" and not options.all and any(is_glob(word) for word in arguments):
@@ -115,7 +115,7 @@ def queue_units(bus: Bus, verb: str, names: list[str], options: Options) -> int:
         except BusError as problem:
             if problem.name == SYSTEMD + ".UnitMasked" and _METHODS[verb][0] in _TRYING:
                 continue  # what is masked does not run, so there is nothing to try
-            status = _report_refusal(problem, verb, name)
+            status = _report_refusal(bus, problem, verb, name)
             continue
         if not options.no_block:
             jobs[path] = name
@@ -140,10 +140,11 @@ def _queue_one(bus: Bus, verb: str, name: str, options: Options) -> str:
     return path  # type: ignore[no-any-return]
 
 
-def _report_refusal(problem: BusError, verb: str, name: str) -> int:
+def _report_refusal(bus: Bus, problem: BusError, verb: str, name: str) -> int:
     complain(f"Failed to {_METHODS[verb][2]} {name}: {problem.text}")
     if problem.name not in _PLAIN_ERRORS:
-        complain(f"See system logs and 'systemctl status {_quoted(name)}' for details.")
+        kind = "user" if bus.option == " --user" else "system"
+        complain(f"See {kind} logs and 'systemctl{bus.option} status {_quoted(name)}' for details.")
     return _EXIT_STATUS.get(problem.name, 1)
 
 
@@ -153,17 +154,17 @@ def _warn(bus: Bus, verb: str, name: str, options: Options) -> None:
         return
     try:
         if bus.get(unit_path(name), UNIT, "NeedDaemonReload"):
-            warn_of_changes(name)
+            warn_of_changes(bus, name)
         if verb in ("stop", "condstop"):
             _warn_of_triggers(bus, name)
     except BusError:
         pass  # a unit that is gone already needs no warning
 
 
-def warn_of_changes(name: str) -> None:
+def warn_of_changes(bus: Bus, name: str) -> None:
     complain(
         f"Warning: The unit file, source configuration file or drop-ins of {name} changed on disk. "
-        "Run 'systemctl daemon-reload' to reload units."
+        f"Run 'systemctl{bus.option} daemon-reload' to reload units."
     )
 
 
@@ -209,10 +210,11 @@ def report_result(bus: Bus, unit: str, result: str) -> None:
             pass  # the unit is gone; its name is all there is to say
     reason = _REASONS.get(service_result)
     complain(f"Job for {unit} failed because {reason}." if reason else f"Job for {unit} failed.")
-    shown = _quoted(unit)
-    complain(f'See "systemctl status {shown}" and "journalctl -xeu {shown}" for details.')
+    shown, option = _quoted(unit), bus.option
+    complain(f'See "systemctl{option} status {shown}" and "journalctl{option} -xeu {shown}" for details.')
     if service_result == "start-limit-hit":
-        complain(f'To force a start use "systemctl reset-failed {shown}"\nfollowed by "systemctl start {shown}" again.')
+        complain(f'To force a start use "systemctl{option} reset-failed {shown}"\n'
+                 f'followed by "systemctl{option} start {shown}" again.')
 
 
 def _quoted(name: str) -> str:
@@ -259,7 +261,7 @@ def list_jobs(arguments: list[str], options: Options) -> int:
 
 
 def cancel(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     if not arguments:
         bus.ask("ClearJobs")
         return 0

@@ -11,6 +11,7 @@ import sys
 from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 
 from initd.cli.getopt import boolean, parse
+from initd.cli.managers import chosen
 from initd.cli.options import UsageError
 from initd.cli.output import complain, print_version
 from initd.wire.journal import StreamHeader, encode_header
@@ -106,10 +107,15 @@ def _run(command: list[str], header: StreamHeader, stderr_priority: int) -> int:
         return 1
 
 
+def _journal() -> str:
+    places = chosen("system")
+    return SOCKET_PATH if places is None else places.journal
+
+
 def _open_stream(header: StreamHeader) -> int:
     """A connection that the journal reads lines from. The caller owns it."""
     stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    stream.connect(SOCKET_PATH)
+    stream.connect(_journal())
     stream.shutdown(_socket.SHUT_RD)
     stream.sendall(encode_header(header))
     return stream.detach()

@@ -64,7 +64,10 @@ def _units(options: JournalOptions, values_of: Callable[[str], list[str]]) -> Ex
         return None
     system, user = ([], [*options.units, *options.user_units]) if options.user else (options.units, options.user_units)
     uid = b"%d" % os.getuid()
-    parts = [of_unit(os.fsencode(name)) for name in _names(system, _SLICE_FIELDS, values_of)]
+    places = options.places
+    # The manager that is no PID 1 is known by its journal being its own.
+    manager = [Has(b"_UID", uid)] if places is not None and places.mode == "group" else []
+    parts = [of_unit(os.fsencode(name), *manager) for name in _names(system, _SLICE_FIELDS, values_of)]
     parts += [of_user_unit(os.fsencode(name), uid) for name in _names(user, _USER_UNIT_FIELDS, values_of)]
     if not parts:
         raise UsageError("Failed to add filter for units: No data available")

@@ -7,8 +7,13 @@ import sys
 from initd.cli.getopt import boolean, parse
 from initd.cli.options import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.places import Places
+
 LONG = {
-    "system": "", "user": "", "machine": "=", "merge": "", "directory": "=", "file": "=", "root": "=", "image": "=",
+    "system": "", "user": "", "runtime-directory": "=",
+    "machine": "=", "merge": "", "directory": "=", "file": "=", "root": "=", "image": "=",
     "namespace": "=", "since": "=", "until": "=", "cursor": "=", "after-cursor": "=", "cursor-file": "=", "boot": "?",
     "unit": "=", "user-unit": "=", "identifier": "=", "priority": "=", "facility": "=", "grep": "=",
     "case-sensitive": "?", "dmesg": "", "output": "=", "output-fields": "=", "lines": "?", "reverse": "",
@@ -60,6 +65,7 @@ class JournalOptions:
     dmesg = False
     catalog = False
     user = False
+    runtime_directory: str | None = None
     no_tail = False
     no_pager = False
     pager_end = False
@@ -96,6 +102,13 @@ class JournalOptions:
         self.user_units: list[str] = []
         self.identifiers: list[str] = []
         self.matches: list[str] = []
+
+    @property
+    def places(self) -> Places | None:
+        """Of the manager whose journal is meant; None: the system's."""
+        from initd.cli.managers import chosen
+
+        return chosen("user" if self.user else "system", self.runtime_directory)
 
 
 def parse_command_line(arguments: list[str]) -> JournalOptions:
@@ -179,6 +192,10 @@ def _apply(options: JournalOptions, name: str, value: str) -> None:
     elif name in ("follow", "reverse", "all", "quiet", "merge", "utc", "catalog", "user", "no-tail", "no-pager",
                   "show-cursor", "rotate", "dmesg"):
         setattr(options, name.replace("-", "_"), True)
+    elif name == "system":
+        options.runtime_directory = ""
+    elif name == "runtime-directory":
+        options.runtime_directory = value
     elif name in ("directory", "root", "machine", "image", "since", "until", "cursor", "after-cursor", "cursor-file",
                   "namespace", "grep"):
         setattr(options, name.replace("-", "_"), value)

@@ -12,6 +12,7 @@ from initd.journal.segment import HEAD_SIZE, decode_head, parse_file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from initd.core.places import Places
     from initd.journal.runs import Readable
 
 _ROOTS = ("/var/log/journal", "/run/log/journal")
@@ -125,8 +126,11 @@ def _changed(directory: str) -> int | None:
         return None
 
 
-def find(directory: str = "", files: list[str] | None = None, root: str = "", is_merged: bool = False) -> Sources:
-    """The sources that the options name; without options, this machine's. Unreadable where a named place is none."""
+def find(
+    directory: str = "", files: list[str] | None = None, root: str = "", is_merged: bool = False, own: Places | None = None
+) -> Sources:
+    """The sources that the options name; without options, this machine's; with `own`, the journal of that manager too, or
+    alone, where it is a group's. Unreadable where a named place is none."""
     if files:
         return Sources([], _matching(files))
     if directory:
@@ -136,7 +140,10 @@ def find(directory: str = "", files: list[str] | None = None, root: str = "", is
             raise Unreadable(f"Failed to open {directory}: {problem.strerror}") from None
         below = [f"{directory}/{name}" for name in names if _is_id(name) and os.path.isdir(f"{directory}/{name}")]
         return Sources([directory, *below])
-    return Sources([path for top in _ROOTS for path in (root + top, *_of_machine(root + top, root, is_merged))])
+    tops = _ROOTS if own is None or own.mode == "user" else ()
+    if own is not None and own.run:
+        tops = (*tops, own.run + "/log/journal")
+    return Sources([path for top in tops for path in (root + top, *_of_machine(root + top, root, is_merged))])
 
 
 def _of_machine(top: str, root: str, is_merged: bool) -> list[str]:

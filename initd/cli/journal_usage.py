@@ -49,6 +49,7 @@ How they are shown:
 Where they come from:
      --system                The system's journal
      --user                  The journal of your account
+     --runtime-directory=DIR  That of the manager with this runtime directory
   -m --merge                 Every journal that is there
   -D --directory=PATH        Journal files of a directory
      --file=PATH             A journal file

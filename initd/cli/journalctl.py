@@ -69,7 +69,9 @@ def _run(options: JournalOptions) -> int:
     if command in ("sync", "flush", "rotate", "relinquish-var", "smart-relinquish-var") or options.rotate:
         from initd.cli.journal_requests import ask
 
-        status = ask("rotate" if options.rotate else command)
+        places = options.places
+        address = places.run + "/systemd/journal/io.systemd.journal" if places is not None else ""
+        status = ask("rotate" if options.rotate else command, address)
         if status or command != "vacuum":
             return status
     return _read(options)
@@ -78,7 +80,7 @@ def _run(options: JournalOptions) -> int:
 def _read(options: JournalOptions) -> int:
     if options.dmesg:
         raise UsageError(_NO_KERNEL)
-    sources = find(options.directory, options.files, options.root, options.merge)
+    sources = find(options.directory, options.files, options.root, options.merge, options.places)
     sources.look()
     _tell_of_nothing(options, sources)
     if options.command in ("disk-usage", "vacuum", "header", "verify"):
@@ -95,7 +97,7 @@ def _read(options: JournalOptions) -> int:
 
 
 def _tell_of_nothing(options: JournalOptions, sources: Sources) -> None:
-    if sources.is_refused and not options.quiet:
+    if sources.is_refused and not options.quiet and not options.user:
         complain(_HINT)
     if sources.series:
         return

@@ -18,7 +18,7 @@ _BAD_LOAD_STATES = ("error", "not-found", "bad-setting", "masked")
 
 
 def list_units(arguments: list[str], options: Options) -> int:
-    _print_rows(find_units(Bus(), arguments, options), options)
+    _print_rows(find_units(Bus(options.places), arguments, options), options)
     return 0
 
 

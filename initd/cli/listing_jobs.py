@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def show(arguments: list[str], options: Options) -> int:
     if options.output.startswith("json"):
         options.output, options.no_legend = "", True  # of the lists it is the one that never is JSON
-    bus = Bus()
+    bus = Bus(options.places)
     (rows,) = bus.ask("ListJobs")
     wanted = [row for row in rows if not arguments or any(fnmatchcase(row[1], pattern) for pattern in arguments)]
     with_legend = not options.no_legend and not options.quiet

@@ -38,7 +38,7 @@ def _never(usec: int, text: str) -> Cell:
 
 def list_timers(arguments: list[str], options: Options) -> int:
     rows = []
-    for name, found in _units(Bus(), arguments, options, "timer"):
+    for name, found in _units(Bus(options.places), arguments, options, "timer"):
         upcoming, last = _next_elapse(found), _value(found, "LastTriggerUSec", 0)
         rows.append((upcoming or _NEVER, name, last, ", ".join(_value(found, "Triggers", []))))
     table = Table(("NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES"))
@@ -53,7 +53,7 @@ def list_timers(arguments: list[str], options: Options) -> int:
 
 def list_sockets(arguments: list[str], options: Options) -> int:
     rows = []
-    for name, found in _units(Bus(), arguments, options, "socket"):
+    for name, found in _units(Bus(options.places), arguments, options, "socket"):
         triggers = ", ".join(_value(found, "Triggers", [])) or "-"
         rows += [(address, kind, name, triggers) for kind, address in _value(found, "Listen", [])]
     table = Table(("LISTEN", *(["TYPE"] if options.show_types else []), "UNIT", "ACTIVATES"))
@@ -64,7 +64,7 @@ def list_sockets(arguments: list[str], options: Options) -> int:
 
 def list_automounts(arguments: list[str], options: Options) -> int:
     """A container has none that work; units of that type may be there."""
-    bus = Bus()
+    bus = Bus(options.places)
     table = Table(("WHAT", "WHERE", "MOUNTED", "IDLE TIMEOUT", "UNIT"))
     for name, found in _units(bus, arguments, options, "automount"):
         mount = bus.get_all(unit_path(name.removesuffix("automount") + "mount"))
@@ -82,7 +82,7 @@ def list_machines(arguments: list[str], options: Options) -> int:
     import os
     from fnmatch import fnmatchcase
 
-    bus = Bus()
+    bus = Bus(options.places)
     shown = {name: value for name, (_, value) in bus.get_all(MANAGER_PATH).items()}
     name = os.uname().nodename
     table = Table(("", "NAME", "STATE", "FAILED", "JOBS"))

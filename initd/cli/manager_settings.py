@@ -10,20 +10,32 @@ from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
 from initd.core.objectpath import unit_path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from initd.core.places import Places
+
+    class Asking(Protocol):
+        """Options of systemctl, or of systemd-analyze."""
+
+        @property
+        def places(self) -> Places | None: ...
+
 _LOG_CONTROL_PATH, _LOG_CONTROL = "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1"
 _LEVELS = frozenset(("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", *"01234567"))
 
 
-def log_level(arguments: list[str], options: object) -> int:
-    return _log("LogLevel", "log level", arguments)
+def log_level(arguments: list[str], options: Asking) -> int:
+    return _log("LogLevel", "log level", arguments, options)
 
 
-def log_target(arguments: list[str], options: object) -> int:
-    return _log("LogTarget", "log target", arguments)
+def log_target(arguments: list[str], options: Asking) -> int:
+    return _log("LogTarget", "log target", arguments, options)
 
 
-def _log(name: str, words: str, arguments: list[str]) -> int:
-    bus = Bus()
+def _log(name: str, words: str, arguments: list[str], options: Asking) -> int:
+    bus = Bus(options.places)
     if not arguments:
         print(bus.get(_LOG_CONTROL_PATH, _LOG_CONTROL, name))
         return 0
@@ -58,7 +70,7 @@ def service_log(arguments: list[str], options: Options) -> int:
     name, words = ("LogLevel", "log level") if is_level else ("LogTarget", "log target")
     unit = mangle(arguments[0])
     try:
-        service = Bus().get(unit_path(unit), SYSTEMD + ".Service", "BusName")
+        service = Bus(options.places).get(unit_path(unit), SYSTEMD + ".Service", "BusName")
     except BusError as problem:
         complain(f"Failed to obtain BusName= property of {unit}: {problem.text}")
         return 1
@@ -89,8 +101,8 @@ def _ask_service(service: str, name: str, values: list[str]) -> int:
     return 0
 
 
-def service_watchdogs(arguments: list[str], options: object) -> int:
-    bus = Bus()
+def service_watchdogs(arguments: list[str], options: Asking) -> int:
+    bus = Bus(options.places)
     if not arguments:
         print("yes" if bus.get(MANAGER_PATH, MANAGER, "ServiceWatchdogs") else "no")
         return 0
@@ -107,7 +119,7 @@ def service_watchdogs(arguments: list[str], options: object) -> int:
 def bind(arguments: list[str], options: Options) -> int:
     """UNIT PATH [PATH]: where the second is not given, it is the first."""
     unit, source, destination = _paths(arguments)
-    return _ask("bind mount", ("BindMountUnit", "sssbb", unit, source, destination, options.read_only, options.mkdir))
+    return _ask("bind mount", ("BindMountUnit", "sssbb", unit, source, destination, options.read_only, options.mkdir), options)
 
 
 def mount_image(arguments: list[str], options: Options) -> int:
@@ -118,16 +130,16 @@ def mount_image(arguments: list[str], options: Options) -> int:
         partition, colon, words = text.partition(":")
         mount_options.append((partition, words) if colon else ("root", partition))
     question = (unit, source, destination, options.read_only, options.mkdir, mount_options)
-    return _ask("mount image", ("MountImageUnit", "sssbba(ss)", *question))
+    return _ask("mount image", ("MountImageUnit", "sssbba(ss)", *question), options)
 
 
 def _paths(arguments: list[str]) -> tuple[str, str, str]:
     return mangle(arguments[0]), arguments[1], arguments[2] if len(arguments) > 2 else arguments[1]
 
 
-def _ask(what: str, question: tuple[str, str, *tuple[object, ...]]) -> int:
+def _ask(what: str, question: tuple[str, str, *tuple[object, ...]], options: Asking) -> int:
     try:
-        Bus().ask(*question)
+        Bus(options.places).ask(*question)
     except BusError as problem:
         complain(f"Failed to {what}: {problem.text}")
         return 1

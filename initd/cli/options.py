@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from initd.core.places import Places
+
 
 class UsageError(Exception):
     """The command line cannot be understood; the text is what to print, the exit status is 1."""
@@ -45,6 +47,8 @@ class Options:
     marked = False
     no_legend: bool | None = None
     scope = "system"
+    #: Of a manager beside another init; None: as the environment says.
+    runtime_directory: str | None = None
     root = ""
     image = ""
     job_mode = "replace"
@@ -67,6 +71,13 @@ class Options:
         #: None: no -p was given.
         self.properties: list[str] | None = None
         self.what: list[str] = []
+
+    @property
+    def places(self) -> Places | None:
+        """Of the manager that is to be asked; None: the system's."""
+        from initd.cli.managers import chosen
+
+        return chosen(self.scope, self.runtime_directory)
 
 
 def _flag(name: str) -> Callable[[Options, str], None]:
@@ -97,6 +108,10 @@ def _properties(options: Options, value: str) -> None:
     options.properties = (options.properties or []) + [word for word in value.split(",") if word]
     # What was asked for by name is shown even if it is empty, as with --all.
     options.all = True
+
+
+def _system(options: Options, _: str) -> None:
+    options.scope, options.runtime_directory = "system", ""
 
 
 def _value_only(options: Options, value: str) -> None:
@@ -191,7 +206,8 @@ LONG: dict[str, tuple[Callable[[Options, str], None], bool]] = {
     "check-inhibitors": (_text("check_inhibitors"), True),
     "value": (_flag("value"), False),
     "user": (_constant("scope", "user"), False),
-    "system": (_constant("scope", "system"), False),
+    "system": (_system, False),
+    "runtime-directory": (_text("runtime_directory"), True),
     "global": (_constant("scope", "global"), False),
     "wait": (_flag("wait"), False),
     "no-block": (_flag("no_block"), False),

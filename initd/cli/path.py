@@ -245,9 +245,9 @@ def _absolute(path: str) -> str:
 
 
 def _system_units() -> list[str]:
-    from initd.shell.unitdirs import SEARCH_PATH
+    from initd.core.places import SYSTEM_UNIT_PATH
 
-    return list(SEARCH_PATH)
+    return list(SYSTEM_UNIT_PATH)
 
 
 def _user_units() -> list[str]:

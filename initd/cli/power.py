@@ -25,7 +25,7 @@ def end(arguments: list[str], options: Options) -> int:
         raise UsageError("Too many arguments.")
     if options.dry_run:
         return 0
-    bus = Bus()
+    bus = Bus(options.places)
     if verb == "exit" and arguments:
         bus.ask("SetExitCode", "y", _exit_code(arguments[0]))
     if not options.force:
@@ -50,7 +50,7 @@ def change_state(arguments: list[str], options: Options) -> int:
     """Isolate the target of that name."""
     verb: str = options.verb  # type: ignore[attr-defined]
     options.no_block = options.no_block or verb != "default"
-    return _start_target(Bus(), f"{verb}.target", "isolate", options)
+    return _start_target(Bus(options.places), f"{verb}.target", "isolate", options)
 
 
 def _start_target(bus: Bus, target: str, mode: str, options: Options) -> int:

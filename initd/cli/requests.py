@@ -11,7 +11,7 @@ from initd.cli.output import complain
 
 
 def daemon_reload(arguments: list[str], options: Options) -> int:
-    return _reload(Bus())
+    return _reload(Bus(options.places))
 
 
 def _reload(bus: Bus) -> int:
@@ -25,7 +25,7 @@ def _reload(bus: Bus) -> int:
 
 def daemon_reexec(arguments: list[str], options: Options) -> int:
     try:
-        Bus().ask("Reexecute")
+        Bus(options.places).ask("Reexecute")
     except BusError as problem:
         # A manager that executes its code again does not answer, its socket is gone.
         if not problem.name.endswith((".Disconnected", ".NoReply")):
@@ -41,7 +41,7 @@ def kill(arguments: list[str], options: Options) -> int:
         number = signals.number(options.signal) if options.signal else 15
     except ValueError:
         raise UsageError(f'Failed to parse signal string "{options.signal}".') from None
-    bus = Bus()
+    bus = Bus(options.places)
     status = 0
     for name in expand(arguments, bus):
         try:
@@ -53,15 +53,15 @@ def kill(arguments: list[str], options: Options) -> int:
 
 
 def freeze(arguments: list[str], options: Options) -> int:
-    return _for_each("FreezeUnit", "freeze", arguments)
+    return _for_each("FreezeUnit", "freeze", arguments, options)
 
 
 def thaw(arguments: list[str], options: Options) -> int:
-    return _for_each("ThawUnit", "thaw", arguments)
+    return _for_each("ThawUnit", "thaw", arguments, options)
 
 
-def _for_each(method: str, verb: str, arguments: list[str]) -> int:
-    bus = Bus()
+def _for_each(method: str, verb: str, arguments: list[str], options: Options) -> int:
+    bus = Bus(options.places)
     status = 0
     for name in expand(arguments, bus):
         try:
@@ -76,7 +76,7 @@ def _for_each(method: str, verb: str, arguments: list[str]) -> int:
 
 
 def reset_failed(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     if not arguments:
         bus.ask("ResetFailed")
         return 0
@@ -94,7 +94,7 @@ def reset_failed(arguments: list[str], options: Options) -> int:
 
 
 def show_environment(arguments: list[str], options: Options) -> int:
-    for assignment in Bus().get(MANAGER_PATH, MANAGER, "Environment"):
+    for assignment in Bus(options.places).get(MANAGER_PATH, MANAGER, "Environment"):
         name, _, value = assignment.partition("=")
         print(f"{name}={_quoted(value)}")
     return 0
@@ -114,27 +114,27 @@ def _quoted(value: str) -> str:
 
 
 def set_environment(arguments: list[str], options: Options) -> int:
-    return _change(("SetEnvironment", "as", arguments), "set")
+    return _change(("SetEnvironment", "as", arguments), "set", options)
 
 
 def unset_environment(arguments: list[str], options: Options) -> int:
-    return _change(("UnsetEnvironment", "as", arguments), "set")
+    return _change(("UnsetEnvironment", "as", arguments), "set", options)
 
 
 def import_environment(arguments: list[str], options: Options) -> int:
     if not arguments:
         complain("Calling import-environment without a list of variable names is deprecated.")
-        return _change(("SetEnvironment", "as", [f"{name}={value}" for name, value in os.environ.items()]), "import")
+        return _change(("SetEnvironment", "as", [f"{name}={value}" for name, value in os.environ.items()]), "import", options)
     missing = [name for name in arguments if name not in os.environ]
     for name in missing:
         complain(f"Environment variable ${name} not set, ignoring.")
     known = [f"{name}={os.environ[name]}" for name in arguments if name in os.environ]
-    return _change(("SetEnvironment", "as", known), "import") if known else 0
+    return _change(("SetEnvironment", "as", known), "import", options) if known else 0
 
 
-def _change(question: tuple[str, str, list[str]], word: str) -> int:
+def _change(question: tuple[str, str, list[str]], word: str, options: Options) -> int:
     try:
-        Bus().ask(*question)
+        Bus(options.places).ask(*question)
     except BusError as problem:
         complain(f"Failed to {word} environment: {problem.text}")
         return 1

@@ -28,6 +28,8 @@ systemd-run [OPTIONS...] COMMAND [ARGUMENTS...]
 
 Run the specified command in a transient service.
 
+     --user                  Ask your own manager, and not the system's
+     --runtime-directory=DIR Ask the manager with this runtime directory
   -u --unit=UNIT             Name of the unit
   -p --property=NAME=VALUE   A setting of the unit
      --description=TEXT, --slice=SLICE, --service-type=TYPE, --uid=USER,
@@ -92,10 +94,10 @@ def _run(options: Options, command: list[str]) -> int:
 
     bus = None
     if options.has("slice-inherit"):
-        bus = Bus()
+        bus = Bus(options.places)
         options.values["slice"] = inherited_slice(own_slice(bus), options.values.get("slice", ""))
     planned = plan(options, command)
-    return Runner(options, bus or Bus()).run(*planned)
+    return Runner(options, bus or Bus(options.places)).run(*planned)
 
 
 def own_slice(bus: Bus) -> str:
@@ -124,8 +126,6 @@ def _run_scope(options: Options, command: list[str]) -> int:
 
 
 def _refuse(options: Options, command: list[str]) -> None:
-    if options.has("user"):
-        raise UsageError("Failed to connect to bus: No medium found")
     if "host" in options.values or options.values.get("machine", ".host") != ".host":
         raise UsageError("systemd-run -H and -M are not supported: pyinit does not log in to other machines.")
     if options.each("timer-property") and not options.has_times:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from initd.cli.getopt import parse
 from initd.core.states import UnitType
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.places import Places
+
 TIMES = {
     "on-active": "OnActiveSec", "on-boot": "OnBootSec", "on-startup": "OnStartupSec",
     "on-unit-active": "OnUnitActiveSec", "on-unit-inactive": "OnUnitInactiveSec", "on-calendar": "OnCalendar",
@@ -15,7 +19,7 @@ _FLAGS = (
 )
 _VALUES = (
     "unit", "property", "description", "slice", "service-type", "uid", "gid", "nice", "working-directory", "setenv", *TIMES,
-    "path-property", "socket-property", "timer-property", "host", "machine",
+    "path-property", "socket-property", "timer-property", "host", "machine", "runtime-directory",
 )
 _LONG = dict.fromkeys(_FLAGS, "") | dict.fromkeys(_VALUES, "=")
 _SHORT = {
@@ -31,6 +35,14 @@ class Options:
         self.flags = {name for name, _ in given if not _LONG[name]}
         self.values = {name: value for name, value in given if _LONG[name]}
         self.given = given
+
+    @property
+    def places(self) -> Places | None:
+        """Of the manager that is to be asked; None: the system's."""
+        from initd.cli.managers import chosen
+
+        directory = "" if self.has("system") else self.values.get("runtime-directory")
+        return chosen("user" if self.has("user") else "system", directory)
 
     def each(self, *names: str) -> list[tuple[str, str]]:
         return [(name, value) for name, value in self.given if name in names]

@@ -42,7 +42,7 @@ def refuse(options: Options) -> None:
 def run(options: Options, argv: list[str], name: str, properties: list[Property]) -> int:
     """The exit status; where all goes well, it is the command's, and this does not return."""
     user, gid = _find_user(options)
-    bus = Bus()
+    bus = Bus(options.places)
     given = [*properties, ("PIDs", ("au", [os.getpid()]))]
     (job,) = bus.ask("StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", given, [])
     if not options.has("no-block"):

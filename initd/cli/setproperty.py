@@ -23,7 +23,7 @@ def set_property(arguments: list[str], options: Options) -> int:
     except CannotSet as problem:
         complain(problem.text)
         return 1
-    bus = Bus()
+    bus = Bus(options.places)
     try:
         load_error, text = bus.get(unit_path(name), UNIT, "LoadError")
         if load_error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show(arguments: list[str], options: Options) -> int:
     if options.timestamp != "pretty":
         property_format.set_timestamp_style(options.timestamp)
-    bus = Bus()
+    bus = Bus(options.places)
     paths = [MANAGER_PATH] if not arguments else _paths(arguments, bus, options)
     for position, path in enumerate(paths):
         if position:

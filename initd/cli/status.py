@@ -44,7 +44,7 @@ _LABEL_WIDTH = 11
 
 
 def status(arguments: list[str], options: Options) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     if not arguments and not (options.all or options.types or options.states or options.failed):
         return _show_manager(bus)
     try:
@@ -67,7 +67,7 @@ def status(arguments: list[str], options: Options) -> int:
             continue
         if unit.get("NeedDaemonReload", False):
             sys.stdout.flush()
-            warn_of_changes(unit.name)
+            warn_of_changes(bus, unit.name)
             sys.stderr.flush()
         lines = _describe(bus, unit, options)
         sys.stdout.write(("\n" if position else "") + "".join(line + "\n" for line in lines))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from posix import getuid
+
 from initd.cli.journal_formats import Formatter
 from initd.cli.journal_pager import columns, on_terminal, uses_colours
 from initd.cli.journal_sources import Sources, find
 from initd.cli.output import complain
-from initd.journal.match import All, Has, of_unit
+from initd.journal.match import All, Has, of_unit, of_user_unit
 from initd.journal.reader import Range, Search, merged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from initd.cli.options import Options
+    from initd.journal.match import Expression
     from initd.journal.reader import Series
 
 _LINES = 10
@@ -27,6 +30,7 @@ class UnitJournal:
         self._full = options.full or not on_terminal()
         self._output = options.output or "short"
         self._root = options.root
+        self._places = options.places
         self._sources: Sources | None = None
         self._boot_id = b""
         #: A line did not fit the terminal.
@@ -37,7 +41,7 @@ class UnitJournal:
         where there are none. Times are 0 for a unit that never was."""
         if self._count <= 0:
             return ""
-        expression = All(of_unit(name.encode("utf-8", "surrogateescape")), Has(b"_BOOT_ID", self._boot()))
+        expression = All(self._of_unit(name.encode("utf-8", "surrogateescape")), Has(b"_BOOT_ID", self._boot()))
         wanted = Range(max(0, begun_usec - _SLACK_USEC) or None)
         found = []
         for entry in merged([each.backwards(Search(expression), wanted) for each in self._series()], True):
@@ -51,6 +55,12 @@ class UnitJournal:
             shown.append("Notice: journal has been rotated since unit was started, output may be incomplete.\n")
         return "\n" + "".join(shown) if shown else ""
 
+    def _of_unit(self, name: bytes) -> Expression:
+        uid = b"%d" % getuid()
+        if self._places is None:
+            return of_unit(name)
+        return of_user_unit(name, uid) if self._places.mode == "user" else of_unit(name, Has(b"_UID", uid))
+
     def _is_cut_off(self, monotonic_usec: int) -> bool:
         """Whether what was written at this time of this boot may have been dropped already."""
         for series in self._series():
@@ -62,9 +72,9 @@ class UnitJournal:
 
     def _series(self) -> list[Series]:
         if self._sources is None:
-            self._sources = find(root=self._root)
+            self._sources = find(root=self._root, own=self._places)
             self._sources.look()
-            if not self._sources.series and self._sources.is_refused:
+            if not self._sources.series and self._sources.is_refused and self._places is None:
                 complain("Warning: some journal files were not opened due to insufficient permissions.")
         return self._sources.series
 

@@ -99,6 +99,11 @@ _REFUSED = {
     "hybrid-sleep": _ASLEEP,
     "suspend-then-hibernate": _ASLEEP,
 }
+#: What only the system's manager does.
+_OF_INIT = frozenset((
+    "poweroff", "reboot", "halt", "kexec", "suspend", "hibernate", "hybrid-sleep", "suspend-then-hibernate", "rescue",
+    "emergency",
+))
 #: These read or write files where no manager runs, or none is meant (--root=).
 _ON_FILES = frozenset(("files", "is-system-running", "daemon-reload"))
 
@@ -136,6 +141,10 @@ def _run(words: list[str], options: Options) -> int:
         from initd.cli import usage
 
         return usage.print_words(options)
+    if options.places is not None and verb in _OF_INIT:
+        raise UsageError("Bad action for --user mode.")
+    if options.places is not None and verb == "switch-root":
+        raise UsageError("Failed to switch root: Root switching is only supported by system manager.")
     if verb in _REFUSED:
         *limits, reason = _REFUSED[verb]
         _check_count(arguments, *limits)
@@ -164,7 +173,7 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
     if (options.root or options.image) and module_name != "files" and verb != "is-system-running":
         print(f"Verb '{verb}' cannot be used with --root= or --image=.", file=sys.stderr)
         return 1
-    if not works_on_files and is_offline_wanted():
+    if not works_on_files and options.scope == "system" and is_offline_wanted():
         if not options.quiet:
             print(f"Running in chroot, ignoring command '{verb}'", file=sys.stderr)
         return 0
@@ -188,6 +197,9 @@ def _guarded(function: object, module_name: str, verb: str, arguments: list[str]
 def report_not_running(verb: str, problem: Exception) -> int:
     from errno import EACCES, EPERM
 
+    if not getattr(problem, "is_init", True):
+        print(f"Failed to connect to bus: {problem}", file=sys.stderr)
+        return 1
     if getattr(problem, "errno", 0) in (EACCES, EPERM):
         print("Failed to connect to bus: Permission denied", file=sys.stderr)
         return 1
@@ -218,5 +230,3 @@ def _check_scope(options: Options) -> None:
         raise UsageError("systemctl -H is not supported: pyinit does not log in to other machines.")
     if options.machine and options.machine not in (".host", "root@.host", "root@"):
         raise UsageError("systemctl -M is not supported: there are no machines below this one.")
-    if options.scope == "user":
-        raise UsageError("Failed to connect to bus: No medium found")

@@ -22,6 +22,7 @@ from initd.core.linking import (
     plan_unmask,
 )
 from initd.core.lookup import unit_file_state
+from initd.core.places import SYSTEM, Places
 from initd.core.presets import PresetMode
 from initd.core.record import Record
 from initd.core.unitfiles import Impossible, Note, Trouble
@@ -40,7 +41,7 @@ class UnitFileOptions(Record):
     """What the command line says, as far as these verbs care. `root` is "" without --root=."""
 
     root: str = ""
-    is_global: bool = False
+    places: Places = SYSTEM
     is_runtime: bool = False
     is_forced: bool = False
     is_now: bool = False
@@ -128,7 +129,7 @@ def mangle(names: Sequence[str], word: str, keep_paths: bool = False, suffix: st
 
 
 def _links(options: UnitFileOptions) -> UnitLinks:
-    return UnitLinks(options.root or "/", options.is_global)
+    return UnitLinks(options.root or "/", options.places)
 
 
 def _directory(links: UnitLinks, options: UnitFileOptions) -> str:
@@ -427,7 +428,7 @@ def synchronize_sysv(verb: str, names: list[str], options: UnitFileOptions) -> t
     The exit code, and the names that are left: those that are (also) native units.
     """
     root = options.root.rstrip("/")
-    if options.is_global or os.environ.get("SYSTEMCTL_SKIP_SYSV") or not os.path.isdir(root + "/etc/init.d"):
+    if options.places.mode != "system" or os.environ.get("SYSTEMCTL_SKIP_SYSV") or not os.path.isdir(root + "/etc/init.d"):
         return 0, names
     left = []
     for name in names:

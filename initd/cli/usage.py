@@ -96,8 +96,9 @@ ALIASES = {
 OPTIONS: dict[str, tuple[str, str]] = {
     "help": ("", "Show this"),
     "version": ("", "Show the version"),
-    "system": ("", "Talk to the system's manager (always so)"),
+    "system": ("", "Talk to the system's manager, as without these options"),
     "user": ("", "Talk to the manager of the account"),
+    "runtime-directory": ("DIR", "Talk to the manager with this runtime directory (pyinit --daemon)"),
     "global": ("", "Change unit files for the managers of all accounts"),
     "host": ("[USER@]HOST", "Refused: nobody logs in to other machines"),
     "machine": ("CONTAINER", "Refused, but for this one"),

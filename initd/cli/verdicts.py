@@ -26,7 +26,7 @@ def is_failed(arguments: list[str], options: Options) -> int:
 
 
 def _check(arguments: list[str], options: Options, good: tuple[str, ...], otherwise: int) -> int:
-    bus = Bus()
+    bus = Bus(options.places)
     found = False
     for name in expand(arguments, bus, options=options):
         try:
@@ -45,12 +45,14 @@ def _check(arguments: list[str], options: Options, good: tuple[str, ...], otherw
 def is_system_running(arguments: list[str], options: Options) -> int:
     """0 only for "running"; with --wait, not before the boot is over."""
     try:
-        bus = Bus()
+        bus = Bus(options.places)
         state = bus.get(MANAGER_PATH, MANAGER, "SystemState")
         if options.wait and state in ("initializing", "starting"):
             bus.wait_for_signal(_is_startup_finished)
             state = bus.get(MANAGER_PATH, MANAGER, "SystemState")
-    except NotRunning:
+    except NotRunning as problem:
+        if not problem.is_init:
+            raise
         state = "offline"
     except BusError:
         state = "unknown"

@@ -284,6 +284,12 @@ def _soft_reboot(call: Subject) -> Answer:
     return Submit(ExitRequest(0, "soft-reboot", None, True), return_nothing)
 
 
+def _of_init(what: str, handle: Callable[[Subject], Answer]) -> Callable[[Subject], Answer]:
+    """What only the system's manager does; others say so in the words of systemd 252."""
+    refusal = Error(DBUS + "NotSupported", f"{what}.")
+    return lambda call: handle(call) if call.view.engine.world.places.is_init else refusal
+
+
 def _environment(set_at: int | None, unset_at: int | None) -> Callable[[Subject], Answer]:
     """`set_at` and `unset_at`: which argument holds the assignments, and which the names."""
 
@@ -293,6 +299,16 @@ def _environment(set_at: int | None, unset_at: int | None) -> Callable[[Subject]
         return Submit(EnvironmentRequest(0, assignments, names), return_nothing)
 
     return handle
+
+
+def _mount(what: str) -> Any:
+    """BindMountUnit(), MountImageUnit()."""
+
+    def handle(unit: Unit, call: Subject) -> Answer:
+        only = f"{what} at runtime is only supported for system managers"
+        return _of_init(only, lambda call: _mount_into(unit, call))(call)
+
+    return _with_unit(find_loaded, handle)
 
 
 def _order(name: str, takes: str, gives: str, changes: bool = True) -> Method:
@@ -334,10 +350,11 @@ METHODS: tuple[Method, ...] = (
     _order("Reload", "", ""),
     _order("Reexecute", "", ""),
     Method("Exit", "", "", _exit("exit"), True),
-    Method("Reboot", "", "", _exit("reboot"), True),
-    Method("PowerOff", "", "", _exit("poweroff"), True),
-    Method("Halt", "", "", _exit("halt"), True),
-    Method("SoftReboot", "s", "", _soft_reboot, True, is_hidden=True),
+    Method("Reboot", "", "", _of_init("Reboot is only supported for system managers", _exit("reboot")), True),
+    Method("PowerOff", "", "", _of_init("Powering off is only supported for system managers", _exit("poweroff")), True),
+    Method("Halt", "", "", _of_init("Halt is only supported for system managers", _exit("halt")), True),
+    Method("SoftReboot", "s", "", _of_init("Soft reboot is only supported for system managers", _soft_reboot), True,
+           is_hidden=True),
     Method("SetExitCode", "y", "", lambda call: Submit(ExitCodeRequest(0, call.args[0]), return_nothing), True),
     Method("SetEnvironment", "as", "", _environment(0, None), True),
     Method("UnsetEnvironment", "as", "", _environment(None, 0), True),
@@ -369,8 +386,8 @@ METHODS: tuple[Method, ...] = (
     Method("StartUnitReplace", "sss", "o", _start_replacing, True, _refuse_without_job),
     Method("FreezeUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, True, call.view)), True),
     Method("ThawUnit", "s", "", _with_unit(find_loaded, lambda unit, call: freeze_unit(unit, False, call.view)), True),
-    Method("BindMountUnit", "sssbb", "", _with_unit(find_loaded, _mount_into), True),
-    Method("MountImageUnit", "sssbba(ss)", "", _with_unit(find_loaded, _mount_into), True),
+    Method("BindMountUnit", "sssbb", "", _mount("Adding bind mounts"), True),
+    Method("MountImageUnit", "sssbba(ss)", "", _mount("Adding mount images"), True),
     Method("RefUnit", "s", "", _with_unit(find_or_load, refer_to_unit), True),
     Method("UnrefUnit", "s", "", _with_unit(find_loaded, stop_referring_to_unit)),
     Method("AttachProcessesToUnit", "ssau", "",
@@ -383,8 +400,10 @@ METHODS: tuple[Method, ...] = (
     Method("DumpByFileDescriptor", "", "h", lambda call: Order(IN_FILE, (dump(call.view),))),
     Method("DumpUnitsMatchingPatternsByFileDescriptor", "as", "h",
            lambda call: Order(IN_FILE, (dump(call.view, call.args[0]),))),
-    Method("KExec", "", "", _impossible("A container cannot start another kernel."), True),
-    Method("SwitchRoot", "ss", "", _impossible("A container has no initrd to leave."), True),
+    Method("KExec", "", "", _of_init(
+        "KExec is only supported for system managers", _impossible("A container cannot start another kernel.")), True),
+    Method("SwitchRoot", "ss", "", _of_init(
+        "Root switching is only supported by system manager", _impossible("A container has no initrd to leave.")), True),
     # Nothing can be marked.
     Method("EnqueueMarkedJobs", "", "ao", lambda call: Return("ao", ([],)), True),
     Method("LookupDynamicUserByName", "s", "u", _dynamic_uid),

@@ -36,9 +36,9 @@ def on_clean_request(world: World, event: CleanRequest, turn: Turn) -> None:
         return
     words = frozenset(clean_plan.WORDS if "all" in event.what else event.what)
     if unit.type is UnitType.TIMER:
-        turn.ask(RemoveFiles(unit.name, (timer.stamp_path(unit),)))
+        turn.ask(RemoveFiles(unit.name, (timer.stamp_path(unit, turn.places),)))
     else:
-        paths = clean_plan.directories(unit.definition.exec or ExecSettings(), words)
+        paths = clean_plan.directories(unit.definition.exec or ExecSettings(), words, turn.places)
         _ENTER_CLEANING[unit.type](unit, paths, turn)
     turn.ask(Reply(event.request))
 

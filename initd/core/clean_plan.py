@@ -7,8 +7,8 @@ unit, with none of the unit's settings. Links are removed and not followed.
 from __future__ import annotations
 
 from initd.core.effects import PrepareUnit
+from initd.core.places import SYSTEM, Places
 from initd.core.settings import ExecSettings, TimerSettings
-from initd.core.sources import DIRECTORY_BASES
 from initd.core.states import ExecPhase, UnitType
 from initd.core.turn import Turn
 from initd.core.unit import Unit
@@ -31,11 +31,11 @@ def cleanable(unit: Unit) -> list[str]:
     return [word for word in WORDS if execution is not None and getattr(execution, f"{word}_directory")]
 
 
-def directories(settings: ExecSettings, words: frozenset[str]) -> tuple[str, ...]:
+def directories(settings: ExecSettings, words: frozenset[str], places: Places = SYSTEM) -> tuple[str, ...]:
     """The unit's directories of these kinds, the links to them, and where a dynamic user's are kept."""
     paths: list[str] = []
     for word in WORDS:
-        base = DIRECTORY_BASES[f"{word}_directory"]
+        base = places.directories[f"{word}_directory"]
         for name, links in getattr(settings, f"{word}_directory") if word in words else ():
             paths += [f"{base}/{each}" for each in (name, *links)]
             if settings.dynamic_user and word != "configuration":

@@ -70,7 +70,7 @@ def complete(draft: Draft, facts: LoadFacts) -> None:
     if draft.exec is not None:
         _complete_exec(draft, facts)
     if draft.cgroup is not None:
-        _complete_slice(draft)
+        _complete_slice(draft, facts)
     if not unit.description:
         unit.description = description(draft)
 
@@ -84,7 +84,7 @@ def _complete_specific(draft: Draft, facts: LoadFacts) -> None:
     elif isinstance(specific, TimerSettings):
         draft.default(Group.SPECIFIC, "accuracy_usec", facts.default_timer_accuracy_usec)
         draft.default(Group.SPECIFIC, "unit", unitname.change_type(draft.name, "service"))
-        if specific.persistent:
+        if specific.persistent and not facts.in_user_mode:
             add_mounts_for(draft, f"{facts.state_directory}/systemd/timers")
     elif isinstance(specific, PathSettings):
         draft.default(Group.SPECIFIC, "unit", unitname.change_type(draft.name, "service"))
@@ -183,6 +183,8 @@ def _complete_exec(draft: Draft, facts: LoadFacts) -> None:
     assert exec_settings is not None
     if exec_settings.dynamic_user:
         _complete_dynamic_user(draft)
+    if facts.working_directory and not exec_settings.working_directory:
+        exec_settings.working_directory, exec_settings.working_directory_missing_ok = facts.working_directory, True
     _drop_capabilities(draft)
     _close_devices(draft)
     is_mount = draft.kind in (UnitType.MOUNT, UnitType.SWAP)
@@ -214,7 +216,7 @@ def _add_mounts(draft: Draft, exec_settings: ExecSettings, facts: LoadFacts) -> 
     for field, fact in _BASES:
         for path, _ in getattr(exec_settings, field):
             add_mounts_for(draft, f"{getattr(facts, fact)}/{path}")
-    if exec_settings.private_tmp:
+    if exec_settings.private_tmp and not facts.in_user_mode:
         # /tmp itself is wanted, not required: see `implied`.
         add_mounts_for(draft, "/var/tmp")
 
@@ -285,13 +287,13 @@ def add_mounts_for(draft: Draft, path: str) -> None:
 # --- slices and words ----------------------------------------------------------------------------------------------
 
 
-def _complete_slice(draft: Draft) -> None:
+def _complete_slice(draft: Draft, facts: LoadFacts) -> None:
     cgroup = draft.cgroup
     assert cgroup is not None
     if draft.kind is UnitType.SLICE:
         cgroup.slice = parent_slice(draft.name)
     elif not cgroup.slice:
-        cgroup.slice = _default_slice(draft.name)
+        cgroup.slice = _default_slice(draft.name, "app" if facts.in_user_mode else "system")
 
 
 def parent_slice(name: str) -> str:
@@ -302,13 +304,13 @@ def parent_slice(name: str) -> str:
     return f"{above}.slice" if above else "-.slice"
 
 
-def _default_slice(name: str) -> str:
+def _default_slice(name: str, stem: str) -> str:
     if name == "init.scope" or name.endswith(".mount") and is_api_mount(_path_of(name)):
         return "-.slice"
     if unitname.is_instance(name):
         # The dash of a prefix is no level of the hierarchy.
-        return "system-" + unitname.prefix(name).replace("\\", "\\x5c").replace("-", "\\x2d") + ".slice"
-    return "system.slice"
+        return f"{stem}-" + unitname.prefix(name).replace("\\", "\\x5c").replace("-", "\\x2d") + ".slice"
+    return f"{stem}.slice"
 
 
 def description(draft: Draft) -> str:

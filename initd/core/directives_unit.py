@@ -91,9 +91,20 @@ def _job_timeout(context: Context, text: str) -> int:
         raise BadValue(f"Failed to parse {context.key}= parameter, ignoring: {text}") from None
 
 
+#: What a manager that is no init may do, which ends itself for everything else.
+_IN_USER_MODE = (EmergencyAction.NONE, EmergencyAction.EXIT, EmergencyAction.EXIT_FORCE)
+
+
+def _allowed(context: Context, action: EmergencyAction) -> EmergencyAction:
+    if not context.facts.in_user_mode or action in _IN_USER_MODE:
+        return action
+    context.advise(f'{context.key}= in user mode specified as "{action.value}", using "exit-force" instead.')
+    return EmergencyAction.EXIT_FORCE
+
+
 def _action(context: Context, text: str) -> EmergencyAction:
     try:
-        return EmergencyAction(text)
+        return _allowed(context, EmergencyAction(text))
     except ValueError:
         raise BadValue(f"Failed to parse {context.key}=, ignoring: {text}") from None
 

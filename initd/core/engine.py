@@ -29,7 +29,7 @@ from initd.core.job import Job
 from initd.core.machines import make_machine
 from initd.core.messages import title
 from initd.core.settings import UnitDefinition
-from initd.core.shutdown import FORCING_SIGNALS, VERB_OF_SIGNAL, Stage
+from initd.core.shutdown import Stage, asked_by_signal
 from initd.core.states import (
     ActiveState,
     CollectMode,
@@ -128,7 +128,7 @@ class Engine:
         return None if nearest >= INFINITY else nearest
 
     def _turn(self, now: Now) -> Turn:
-        turn = Turn(now, self.is_heard)
+        turn = Turn(now, self.is_heard, self.world.places)
         turn.surroundings = self.world.surroundings
         turn.heeds_watchdogs = self.world.tuning.service_watchdogs
         return turn
@@ -259,7 +259,8 @@ class Engine:
         if self.world.shutdown.stage is not Stage.NONE:
             return  # told to stop before there was anything to stop
         self.world.is_booting = True
-        for name in (event.target, "rescue.target", "emergency.target"):
+        others = ("rescue.target", "emergency.target") if self.world.places.is_init else ()
+        for name in (event.target, *others):
             unit = self.graph.get(name)
             outcome = Refusal("", f"Unit {name} not found.") if unit is None else None
             if unit is not None and outcome is None:
@@ -273,15 +274,15 @@ class Engine:
     def _on_signal(self, event: ev.SignalReceived, turn: Turn) -> None:
         name, shutdown = event.signal, self.world.shutdown
         foreground = self.graph.get(self.world.foreground) if self.world.foreground else None
-        if name in VERB_OF_SIGNAL:
+        asked = asked_by_signal(name, self.world.places.is_init)
+        if asked is not None:
             if shutdown.budget_end_usec < INFINITY and shutdown.stage is not Stage.NONE:
                 turn.log(None, LOG_NOTICE, f"Received SIG{name} again, not waiting any longer.")
                 shutdown.end_budget(turn.now.monotonic_usec)
                 return
             turn.log(None, LOG_INFO, f"Received SIG{name}.")
             shutdown.start_budget(turn.now.monotonic_usec)
-            stage = Stage.TERMINATING if name in FORCING_SIGNALS else Stage.STOPPING
-            self.world.request_exit(VERB_OF_SIGNAL[name], stage, None, turn)
+            self.world.request_exit(*asked, None, turn)
         elif foreground is not None and name in _FORWARDED:
             main = getattr(foreground.machine, "main_pid", 0)
             if main:

@@ -41,13 +41,13 @@ _LEAVES_AT_SHUTDOWN = _AFTER_SYSINIT | {UnitType.TARGET, UnitType.SLICE, UnitTyp
 _JOURNAL_OUTPUTS = frozenset(("", "journal", "kmsg", "journal+console", "kmsg+console"))
 
 
-def implied_dependencies(definition: UnitDefinition) -> tuple[DependencyEntry, ...]:
+def implied_dependencies(definition: UnitDefinition, in_user_mode: bool = False) -> tuple[DependencyEntry, ...]:
     """Everything that follows from the unit's own settings, in a fixed order; its own file's dependencies left out."""
     found = _Found(definition)
     if definition.unit.default_dependencies:
-        _add_default(found, definition)
+        _add_default(found, definition, in_user_mode)
     _add_specific(found, definition)
-    if definition.exec is not None and runs_processes(definition.specific):
+    if definition.exec is not None and runs_processes(definition.specific) and not in_user_mode:
         _add_exec(found, definition.exec, definition.cgroup)
     if definition.load_state is LoadState.LOADED:
         # systemd gets to these only when nothing was wrong with the unit.
@@ -83,9 +83,11 @@ _SHARED: dict[tuple[Dependency, str], DependencyEntry] = {}
 # --- by type ------------------------------------------------------------------------------------------------------
 
 
-def _add_default(found: _Found, definition: UnitDefinition) -> None:
+def _add_default(found: _Found, definition: UnitDefinition, in_user_mode: bool) -> None:
     kind = definition.type
-    if kind in _AFTER_SYSINIT:
+    if kind is UnitType.SERVICE and in_user_mode:
+        found.default(_REQUIRES, "basic.target")
+    if kind in _AFTER_SYSINIT and not in_user_mode:
         found.default(_REQUIRES, "sysinit.target")
         found.default(_AFTER, "sysinit.target")
     if kind is UnitType.SERVICE:
@@ -96,7 +98,7 @@ def _add_default(found: _Found, definition: UnitDefinition) -> None:
         found.default(_CONFLICTS, "shutdown.target")
         found.default(_BEFORE, "shutdown.target")
     specific = definition.specific
-    if isinstance(specific, TimerSettings) and specific.calendar:
+    if isinstance(specific, TimerSettings) and specific.calendar and not in_user_mode:
         found.default(_AFTER, "time-set.target", "time-sync.target")
     elif isinstance(specific, MountSettings):
         _add_mount_default(found, specific)

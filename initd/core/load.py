@@ -40,6 +40,7 @@ _FOLD, _FOLD_ALL = Merge.FOLD, Merge.FOLD_ALL
 #: What these are about may be mounted already, whatever their file says.
 _KEPT_THOUGH_BAD = frozenset((UnitType.MOUNT, UnitType.SWAP))
 _PERPETUAL = frozenset(("-.slice", "system.slice", "init.scope", "-.mount"))
+_PERPETUAL_IN_USER_MODE = _PERPETUAL - {"system.slice"}
 
 
 def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
@@ -55,7 +56,8 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
         return _define(files, draft, LoadState.MASKED, diagnostics)
     if files.load_error:
         return _failed(files, draft, diagnostics, _ERRNO_NAMES.get(files.load_errno, ""), files.load_error)
-    if files.fragment is None and kind not in _WITHOUT_FILE and files.name not in _PERPETUAL:
+    is_perpetual = files.name in (_PERPETUAL_IN_USER_MODE if facts.in_user_mode else _PERPETUAL)
+    if files.fragment is None and kind not in _WITHOUT_FILE and not is_perpetual:
         # Drop-ins without a fragment are not read.
         draft.unit.description = files.name
         return _define(files.replace(dropins=(), links=()), draft, LoadState.NOT_FOUND, diagnostics)
@@ -69,10 +71,12 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
     if refusal:
         path = files.fragment.path if files.fragment else ""
         diagnostics.append(Diagnostic(LOG_ERR, path, 0, f"{files.name}: {refusal}"))
-    definition = _define(files, draft, LoadState.BAD_SETTING if failure or refusal else LoadState.LOADED, diagnostics)
-    for entry in implied_dependencies(definition):
+    state = LoadState.BAD_SETTING if failure or refusal else LoadState.LOADED
+    definition = _define(files, draft, state, diagnostics)
+    for entry in implied_dependencies(definition, facts.in_user_mode):
         draft.dependencies.setdefault((entry.kind, entry.unit), entry)
-    return definition.replace(dependencies=tuple(draft.dependencies.values()), is_complete=True)
+    return definition.replace(
+        dependencies=tuple(draft.dependencies.values()), is_complete=True, is_perpetual=is_perpetual)
 
 
 def read_lines(kind: UnitType, section: str, lines: Iterable[str], facts: LoadFacts) -> Draft | None:

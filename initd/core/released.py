@@ -3,20 +3,21 @@ TTYReset=, CREDENTIALS)"""
 
 from __future__ import annotations
 
+from initd.core.places import SYSTEM, Places
 from initd.core.settings_exec import ExecSettings, has_credentials
 
 
-def released_paths(unit: str, settings: ExecSettings, will_restart: bool) -> tuple[str, ...]:
+def released_paths(unit: str, settings: ExecSettings, will_restart: bool, places: Places = SYSTEM) -> tuple[str, ...]:
     """Directories and links to them. Credentials never outlive the run they were made for."""
     paths: list[str] = []
-    keeps = settings.runtime_directory_preserve
+    keeps, base = settings.runtime_directory_preserve, places.directories["runtime_directory"]
     if keeps == "no" or (keeps == "restart" and not will_restart):
         for path, links in settings.runtime_directory:
             is_private = settings.dynamic_user and keeps != "no"
-            paths += ["/run/" + name for name in (path, *links)]
-            paths += ["/run/private/" + path] * is_private
+            paths += [f"{base}/{name}" for name in (path, *links)]
+            paths += [f"{base}/private/{path}"] * is_private
     if has_credentials(settings):
-        paths.append(f"/run/credentials/{unit}")
+        paths.append(f"{places.credentials}/{unit}")
     return tuple(paths)
 
 

@@ -390,7 +390,7 @@ def enter_dead(unit: Unit, result: ServiceResult, turn: Turn, may_restart: bool 
 def release(unit: Unit, turn: Turn, will_restart: bool) -> None:
     """Give back what the run took: cgroup, runtime directories, PID file (systemd.exec(5), RuntimeDirectoryPreserve=)."""
     machine, settings, execution = machine_of(unit), service_settings(unit), exec_settings(unit)
-    directories = released_paths(unit.name, execution, will_restart)
+    directories = released_paths(unit.name, execution, will_restart, turn.places)
     machine.main = machine.control = None
     unit.is_prepared = False
     if not will_restart and not (unit.job is not None and unit.job.type is JobType.RESTART):

@@ -66,6 +66,20 @@ VERB_OF_SIGNAL = {
 }
 #: Those of them that skip stopping units in order.
 FORCING_SIGNALS = ("RTMIN+13", "RTMIN+14", "RTMIN+15", "RTMIN+17")
+#: Of a manager that is no init.
+_EXIT_BY_SIGNAL = {
+    "TERM": ("exit", Stage.STOPPING), "INT": ("exit", Stage.STOPPING), "RTMIN+24": ("exit", Stage.TERMINATING),
+}
+
+
+def asked_by_signal(name: str, is_init: bool) -> tuple[str, Stage] | None:
+    """What a signal asks for, the verb and how far at once; None where it does not end the manager. A manager that is no
+    init only ends itself (systemd(1), SIGNALS)."""
+    if is_init:
+        stage = Stage.TERMINATING if name in FORCING_SIGNALS else Stage.STOPPING
+        return (VERB_OF_SIGNAL[name], stage) if name in VERB_OF_SIGNAL else None
+    return _EXIT_BY_SIGNAL.get(name)
+
 
 #: How long SIGTERM may take in the last stage before SIGKILL, where the budget leaves that much.
 TERMINATE_USEC = 2 * USEC_PER_SEC

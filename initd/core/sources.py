@@ -65,8 +65,13 @@ class LoadFacts(Record):
 
     `os_release` holds os-release(5) by key. `limits` is what a unit gets that sets none: the manager's own limits
     under DefaultLimit…=, shown as they are asked for, whether the container allows them or not. Directories are those
-    of the system manager.
+    of the system manager, if nobody says otherwise.
     """
+
+    #: There is no boot that units wait for: the manager is a user's, or a group's (`core.places`).
+    in_user_mode: bool = False
+    #: WorkingDirectory= of units that set none, as far as it is there; "": the root directory.
+    working_directory: str = ""
 
     hostname: str = "localhost"
     pretty_hostname: str = ""

@@ -14,6 +14,7 @@ from enum import Enum
 
 from initd.core.effects import ReadTimerStamp, TouchTimerStamp
 from initd.core.events import TimerStampRead
+from initd.core.places import SYSTEM, Places
 from initd.core.settings import TimerSettings, UnitDefinition
 from initd.core.states import ActiveState, ServiceResult
 from initd.core.turn import Outcome, Turn
@@ -81,9 +82,9 @@ def settings_of(unit: Unit) -> TimerSettings:
     return unit.definition.specific
 
 
-def stamp_path(unit: Unit) -> str:
+def stamp_path(unit: Unit, places: Places = SYSTEM) -> str:
     """Where the last time is kept over the end of the container (systemd.timer(5), Persistent=)."""
-    return f"/var/lib/systemd/timers/stamp-{unit.name}"
+    return f"{places.timer_stamps}/stamp-{unit.name}"
 
 
 # --- start and stop -------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
     machine.start_time = turn.now
     if settings.persistent:
         machine.is_reading_stamp = True
-        turn.ask(ReadTimerStamp(unit.name, stamp_path(unit)))
+        turn.ask(ReadTimerStamp(unit.name, stamp_path(unit, turn.places)))
     else:
         enter_waiting(unit, world, turn, is_first=True)
     return Outcome.BEGUN
@@ -247,7 +248,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
         return
     machine.last_trigger = turn.now
     if settings.persistent:
-        turn.ask(TouchTimerStamp(unit.name, stamp_path(unit), turn.now.realtime_usec))
+        turn.ask(TouchTimerStamp(unit.name, stamp_path(unit, turn.places), turn.now.realtime_usec))
     _set_state(unit, TimerState.RUNNING, turn)
     other = world.graph.get(settings.unit)
     if other is not None and other.job is None:

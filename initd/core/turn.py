@@ -10,6 +10,7 @@ from enum import Enum
 
 from initd.core.cgroup_attributes import NOWHERE, Surroundings
 from initd.core.effects import Effect, Log, UnitPassed
+from initd.core.places import SYSTEM, Places
 from initd.core.record import Record
 from initd.core.states import ActiveState, JobResult, ServiceResult
 from initd.core.unit import StateMachine, Unit
@@ -59,11 +60,13 @@ class Turn:
 
     __slots__ = (
         "now", "is_heard", "effects", "changes", "restarts", "propagated_reloads", "granted", "touched", "has_run_jobs",
-        "limits_hit", "heeds_watchdogs", "surroundings",
+        "limits_hit", "heeds_watchdogs", "surroundings", "places",
     )
 
-    def __init__(self, now: Now, is_heard: bool = True) -> None:
+    def __init__(self, now: Now, is_heard: bool = True, places: Places = SYSTEM) -> None:
         self.now = now
+        #: Of the manager.
+        self.places = places
         #: Somebody listens to what becomes of units.
         self.is_heard = is_heard
         #: `systemctl service-watchdogs` is on.

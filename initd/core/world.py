@@ -13,6 +13,7 @@ from initd.core.effects import LimitUnit, Refused
 from initd.core.graph import Graph
 from initd.core.job import Job
 from initd.core.monitor import monitor_variables
+from initd.core.places import SYSTEM
 from initd.core.propagation import Wish, concerned_by
 from initd.core.queue import JobQueue
 from initd.core.record import Record
@@ -90,6 +91,7 @@ class World:
         "zones",
         "machine_id",
         "default_tasks_max",
+        "places",
         "seed",
         "invocations",
         "drawn",
@@ -122,6 +124,7 @@ class World:
         self.machine_id = ""
         #: DefaultTasksMax=, for units in groups that count tasks; None where nobody has looked.
         self.default_tasks_max: int | None = None
+        self.places = SYSTEM
         self.seed = seed
         self.invocations = 0
         self.drawn = 0
@@ -222,6 +225,7 @@ class World:
     def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
         """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""
         shutdown = self.shutdown
+        verb = verb if self.places.is_init else "exit"
         if shutdown.stage is Stage.OVER:
             return None
         if exit_code is not None:

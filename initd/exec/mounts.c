@@ -27,7 +27,7 @@ enum mount_kind {
     MOUNT_BIND = 1,         /* then the source; flags: MS_REC or none. What it is mounted on is made */
     MOUNT_POINT = 2,        /* the path becomes a mount of its own, so that it can have flags of its own */
     MOUNT_FILE_SYSTEM = 3,  /* flags; then type and options. The directory is made */
-    MOUNT_HIDE = 4,         /* nothing is left of the path but that there is one */
+    MOUNT_HIDE = 4,         /* nothing is left of the path but that there is one; then where what hides it is, if not HIDDEN */
     MOUNT_DEVICES = 5,      /* a /dev with nothing but pseudo devices */
     MOUNT_ALL_FLAGS = 6,    /* flags: for all mounts below the path, but for those below the paths that follow */
     MOUNT_ROOT = 7,         /* the path becomes the root directory */
@@ -109,23 +109,26 @@ static int make_mount_point(const char *path) {
 }
 
 /* A node of the same kind that nobody may open; of the kinds that cannot be made here a file takes the place. */
-static int hide(const char *path) {
-    const char *node = HIDDEN "/reg";
+static int hide(const char *path, const char *directory) {
+    char node[PATH_MAX], fallback[PATH_MAX];
+    const char *name = "reg";
     struct stat st;
 
-    if (lstat(path, &st) < 0 || make_parents(HIDDEN "/") < 0)
+    snprintf(fallback, sizeof fallback, "%s/reg", directory);
+    if (lstat(path, &st) < 0 || make_parents(fallback) < 0)
         return -1;
     switch (st.st_mode & S_IFMT) {
-    case S_IFDIR: node = HIDDEN "/dir"; break;
-    case S_IFCHR: node = HIDDEN "/chr"; break;
-    case S_IFBLK: node = HIDDEN "/blk"; break;
-    case S_IFIFO: node = HIDDEN "/fifo"; break;
-    case S_IFSOCK: node = HIDDEN "/sock"; break;
+    case S_IFDIR: name = "dir"; break;
+    case S_IFCHR: name = "chr"; break;
+    case S_IFBLK: name = "blk"; break;
+    case S_IFIFO: name = "fifo"; break;
+    case S_IFSOCK: name = "sock"; break;
     }
+    snprintf(node, sizeof node, "%s/%s", directory, name);
     if ((S_ISDIR(st.st_mode) ? mkdir(node, 0) : mknod(node, st.st_mode & S_IFMT, makedev(0, 0))) < 0 && errno != EEXIST) {
-        node = HIDDEN "/reg";
-        if (S_ISDIR(st.st_mode) || (mknod(node, S_IFREG, 0) < 0 && errno != EEXIST))
+        if (S_ISDIR(st.st_mode) || (mknod(fallback, S_IFREG, 0) < 0 && errno != EEXIST))
             return -1;
+        strcpy(node, fallback);
     }
     if (mount(node, path, NULL, MS_BIND, NULL) < 0)
         return -1;
@@ -297,7 +300,7 @@ int carry_out(struct context *context, const struct record *record) {
     case MOUNT_BIND: return bind_onto(source ? source : path, path, flags);
     case MOUNT_POINT: return make_mount_point(path);
     case MOUNT_FILE_SYSTEM: return mount_file_system(record, path, flags);
-    case MOUNT_HIDE: return hide(path);
+    case MOUNT_HIDE: return hide(path, source ? source : HIDDEN);
     case MOUNT_DEVICES: return make_devices(path);
     case MOUNT_ALL_FLAGS: return add_flags_below(record, flags);
     case MOUNT_ROOT: return change_root(context, path);

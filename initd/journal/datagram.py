@@ -29,9 +29,14 @@ def take_native(sink: Sink, sender: Sender, data: bytes) -> None:
         source = Source(b"_TRANSPORT=journal\n", _name(identifier, sender), identifier,
                         int(facility) if facility.isdigit() and len(facility) < 4 else 3)
         encoded = encode_fields([(name.encode(), value) for name, value in fields])
-        # Only the manager speaks about units.
-        unit = values.get("UNIT", b"") if sender.unit == "init.scope" else b""
-        sink.take_entry(sender, source, encoded, values.get("MESSAGE", b""), level, os.fsdecode(unit))
+        about = [os.fsdecode(values[name]) for name in _about(sender) if name in values]
+        sink.take_entry(sender, source, encoded, values.get("MESSAGE", b""), level, *about)
+
+
+def _about(sender: Sender) -> tuple[str, ...]:
+    """The fields by which this one is believed to speak of units (`match.of_unit`)."""
+    fields: tuple[str, ...] = ("UNIT",) if sender.unit == "init.scope" else ()
+    return (*fields, "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT") if b"\n_UID=0\n" in sender.fields else fields
 
 
 def take_syslog(sink: Sink, sender: Sender, data: bytes) -> None:

@@ -159,7 +159,8 @@ def _catch_signals(wishes: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """`arguments` are the directories that stand for / and /run; without them nothing is stored and no file is read."""
+    """`arguments` are the directories that stand for / and /run, and whose journal it is: the "system"'s, a "user"'s or
+    a "group"'s; without them nothing is stored and no file is read. Only that of the system is configured by a file."""
     wishes: list[str] = []
     wakeup_fd = _catch_signals(wishes)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
@@ -167,9 +168,11 @@ def main(arguments: list[str]) -> int:
     if not sockets:
         sys.stderr.write("pyinit-journal: no sockets were passed; the manager starts this program\n")
         return 1
-    is_placed = len(arguments) == 2
-    root, run = arguments if is_placed else ("", "/run")
-    config, problems = configure(read_files(root) if is_placed else ())
+    is_placed = len(arguments) >= 2
+    root, run, mode = (*arguments, "system")[:3] if is_placed else ("", "/run", "system")
+    config, problems = configure(read_files(root) if is_placed and mode == "system" else ())
+    if mode != "system":
+        config = config.replace(storage="volatile", to_syslog=False)
     ids = read_ids(root, run)
     storage = Storage(config, ids, root, run, report) if is_placed else None
     word = os.environ.get("PYINIT_LOG", "")
@@ -180,7 +183,7 @@ def main(arguments: list[str]) -> int:
     sink = Sink(config, storage, Outlet(1), printer(word), syslogd, ids.boot_id, wall)
     for problem in problems:
         sink.say(problem, 4, [])
-    receiver = Receiver(sockets, sink, Senders(ids.machine_id, run), config.line_max)
+    receiver = Receiver(sockets, sink, Senders(ids.machine_id, run, is_user=mode == "user"), config.line_max)
     journal = Journal(receiver, storage, f"{run}/systemd/journal/{NAME}" if is_placed else "")
     journal.wishes = wishes
     journal.go_on(streams_fd, lines_fd)

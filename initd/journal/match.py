@@ -116,11 +116,15 @@ class _OfUnit(Any):
         return self._name in units or self._name.endswith(b".slice")
 
 
-def of_unit(name: bytes) -> Expression:
+#: The system's manager.
+PID_1 = Has(b"_PID", b"1")
+
+
+def of_unit(name: bytes, manager: Has = PID_1) -> Expression:
     """What `-u NAME` shows: what the unit wrote, and what the manager, coredumps and others with the right said of it."""
     parts: list[Expression] = [
         Has(b"_SYSTEMD_UNIT", name),
-        All(Has(b"UNIT", name), Has(b"_PID", b"1")),
+        All(Has(b"UNIT", name), manager),
         All(Has(b"OBJECT_SYSTEMD_UNIT", name), Has(b"_UID", b"0")),
         All(Has(b"COREDUMP_UNIT", name), Has(b"MESSAGE_ID", COREDUMP_ID), Has(b"_UID", b"0")),
     ]

@@ -60,9 +60,11 @@ class Sender:
 
 
 class Senders:
-    """`run` stands for /run, `machine_id` goes into every entry."""
+    """`run` stands for /run, `machine_id` goes into every entry. The units are a user's where it `is_user`."""
 
-    def __init__(self, machine_id: str, run: str = "/run", proc: str = "/proc") -> None:
+    def __init__(self, machine_id: str, run: str = "/run", proc: str = "/proc", is_user: bool = False) -> None:
+        self._unit_field = b"_SYSTEMD_USER_UNIT" if is_user else b"_SYSTEMD_UNIT"
+        self._slice_field = b"_SYSTEMD_USER_SLICE" if is_user else b"_SYSTEMD_SLICE"
         self._links = run + "/systemd/units/"
         self._proc = proc
         self._machine_id = machine_id.encode()
@@ -117,8 +119,8 @@ class Senders:
         unit = unit or (names[-1] if names[-1].endswith(_UNIT_SUFFIXES) else "")
         if unit:
             above = [name for name in names[:-1] if name.endswith(".slice")]
-            fields += [(b"_SYSTEMD_UNIT", os.fsencode(unit)),
-                       (b"_SYSTEMD_SLICE", os.fsencode(above[-1] if above else _MANAGER_SLICE)),
+            fields += [(self._unit_field, os.fsencode(unit)),
+                       (self._slice_field, os.fsencode(above[-1] if above else _MANAGER_SLICE)),
                        (b"_SYSTEMD_CGROUP", os.fsencode(cgroup)),
                        (b"_SYSTEMD_INVOCATION_ID", _link(f"{self._links}invocation:{unit}"))]
         rules = self._rules(unit)

@@ -79,8 +79,8 @@ class Sink:
             self._store(_entries(fields, block), usec, level, sender.unit)
         self._show(sender, source, block, level, usec)
 
-    def take_entry(self, sender: Sender, source: Source, fields: bytes, text: bytes, level: int, unit: str = "") -> None:
-        """One message with fields of its own, encoded, among them its text; `unit` is the one that it is about."""
+    def take_entry(self, sender: Sender, source: Source, fields: bytes, text: bytes, level: int, *about: str) -> None:
+        """One message with fields of its own, encoded, among them its text; `about` are units that it speaks of."""
         rules = sender.rules
         if level > rules.level_max or rules.filter is not None and not rules.filter.keeps(text):
             return
@@ -90,7 +90,7 @@ class Sink:
         if self.storage is not None and self.storage.store is not None and level <= self._config.level_store:
             entry = b"%b%b%b%b_SOURCE_REALTIME_TIMESTAMP=%d\n\n" % (
                 self._address(usec), sender.fields, source.fields, fields, usec)
-            self._store((entry,), usec, level, *[name for name in (sender.unit, unit) if name])
+            self._store((entry,), usec, level, sender.unit, *about)
         if lines := b"\n".join([line for line in text.rstrip().split(b"\n") if line]):
             self._show(sender, source, lines + b"\n", level, usec)
 

@@ -22,8 +22,8 @@ _NAMESPACES = ("mount", "network", "ipc", "uts", "user")
 _KEYRING, _MEMORY_POLICY = 32, 64
 
 
-def probe(container: ContainerLimits, helper: str) -> Allowed:
-    """`helper` is the path of pyinit-exec."""
+def probe(container: ContainerLimits, helper: str, directories: dict[str, str] = DIRECTORY_BASES) -> Allowed:
+    """`helper` is the path of pyinit-exec; `directories`: where the manager has those of its units, by settings' names."""
     tree = _writable_tree()
     found = _try_out(helper)
     return Allowed(
@@ -31,7 +31,7 @@ def probe(container: ContainerLimits, helper: str) -> Allowed:
         capabilities=container.capabilities,
         has_cgroups=bool(tree),
         controllers=_controllers(tree),
-        unwritable=frozenset([path for path in DIRECTORY_BASES.values() if not os.access(path, os.W_OK)]),
+        unwritable=frozenset([DIRECTORY_BASES[name] for name, path in directories.items() if not _can_be_made(path)]),
         has_seccomp_filter=container.seccomp_mode == _FILTER,
         can_filter=container.seccomp_mode is not None,
         namespaces=frozenset([name for bit, name in enumerate(_NAMESPACES) if found >> bit & 1]),
@@ -40,6 +40,13 @@ def probe(container: ContainerLimits, helper: str) -> Allowed:
         machine=native_machine(),
         hard_limits=container.hard_limits,
     )
+
+
+def _can_be_made(path: str) -> bool:
+    """Something in this directory: it, or the nearest above it that is there, can be written."""
+    while not os.path.exists(path) and path != "/":
+        path = os.path.dirname(path)
+    return os.access(path, os.W_OK)
 
 
 def _try_out(helper: str) -> int:

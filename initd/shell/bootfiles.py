@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from initd.core.places import UNITS_LINK, Places
 from initd.core.values import LOG_NOTICE, LOG_WARNING, Diagnostic
 from initd.shell.conditions import read_virtualization
 
@@ -61,6 +62,35 @@ def prepare_run(root: str = "/") -> list[Diagnostic]:
         # Where systemd's tools and D-Bus services look for it.
         _write(run + "/systemd/container", container + "\n", 0o644, problems)
     return problems
+
+
+def prepare_own(places: Places) -> list[Diagnostic]:
+    """Make the directories of a manager that is no init. What it finds there is of one before it, and is left."""
+    problems: list[Diagnostic] = []
+    try:
+        os.makedirs(os.path.dirname(places.run), exist_ok=True)
+    except OSError as error:
+        problems.append(_problem(places.run, "make", error))
+    for name in ("", "/log", "/systemd", "/systemd/journal", "/systemd/units"):
+        _make_directory(places.run + name, 0o755, problems)
+    if places.mode == "group":
+        # For commands: which process it is, and where its units are.
+        _write(places.pid_file, f"{os.getpid()}\n", 0o644, problems)
+        link = f"{places.run}/{UNITS_LINK}"
+        try:
+            if os.path.lexists(link):
+                os.unlink(link)
+            os.symlink(places.config_units, link)
+        except OSError as error:
+            problems.append(_problem(link, "make", error))
+    return problems
+
+
+def remove_own(places: Places) -> None:
+    """The manager that is no init ends."""
+    if places.mode == "group":
+        _unlink(places.pid_file)
+        _unlink(f"{places.run}/{UNITS_LINK}")
 
 
 def ensure_machine_id(
@@ -139,13 +169,14 @@ def _may_clean(root: str, problems: list[Diagnostic]) -> bool:
         return True
     if os.getpid() != 1:
         return False
-    if _listens("/run/systemd/private"):
+    if listens("/run/systemd/private"):
         problems.append(Diagnostic(LOG_WARNING, "/run", 0, "is in use by another init, and left as it is"))
         return False
     return True
 
 
-def _listens(path: str) -> bool:
+def listens(path: str) -> bool:
+    """Somebody answers at this socket."""
     import _socket
 
     client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)

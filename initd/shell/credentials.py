@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatchcase
 
+from initd.core.places import SYSTEM
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
 from initd.core.settings_exec import has_credentials, is_credential_name
 from initd.wire.execcontext import Credential
 
-BASE = "/run/credentials"
 #: Where a credential without a path is looked for behind those of the container (systemd.exec(5)).
 STORES = ("/etc/credstore", "/run/credstore", "/usr/lib/credstore")
 
@@ -35,7 +35,9 @@ def directories_of_container(environment: dict[str, str]) -> tuple[str, ...]:
     return (*((named,) if named.startswith("/") else ()), "/run/secrets")
 
 
-def plan_credentials(settings: ExecSettings, unit: str, received: tuple[str, ...]) -> CredentialPlan:
+def plan_credentials(
+    settings: ExecSettings, unit: str, received: tuple[str, ...], base: str = SYSTEM.credentials
+) -> CredentialPlan:
     """What a spawn has to put into /run/credentials/UNIT. `received` are the directories of the container's own."""
     if not has_credentials(settings):
         return NO_CREDENTIALS
@@ -51,7 +53,7 @@ def plan_credentials(settings: ExecSettings, unit: str, received: tuple[str, ...
         if path:
             is_optional = name in found or not source.startswith("/")
             read[name] = Credential(name, os.fsencode(path), True, is_optional)
-    return CredentialPlan(f"{BASE}/{unit}", (*found.values(), *read.values()))
+    return CredentialPlan(f"{base}/{unit}", (*found.values(), *read.values()))
 
 
 def _search(places: tuple[str, ...], name: str) -> str:

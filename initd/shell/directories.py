@@ -11,15 +11,16 @@ import stat
 
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
+from initd.core.sources import DIRECTORY_BASES
 from initd.wire.execcontext import Directory, Move, Symlink
 
-#: (settings prefix, base directory, variable, exit status) in systemd's order.
+#: (settings prefix, variable, exit status) in systemd's order.
 _KINDS = (
-    ("runtime", "/run", "RUNTIME_DIRECTORY", 233),
-    ("state", "/var/lib", "STATE_DIRECTORY", 238),
-    ("cache", "/var/cache", "CACHE_DIRECTORY", 239),
-    ("logs", "/var/log", "LOGS_DIRECTORY", 240),
-    ("configuration", "/etc", "CONFIGURATION_DIRECTORY", 241),
+    ("runtime", "RUNTIME_DIRECTORY", 233),
+    ("state", "STATE_DIRECTORY", 238),
+    ("cache", "CACHE_DIRECTORY", 239),
+    ("logs", "LOGS_DIRECTORY", 240),
+    ("configuration", "CONFIGURATION_DIRECTORY", 241),
 )
 #: Where the directories of dynamic users are kept. systemd lets nobody in but the unit, by a mount of its own; where the
 #: unit sees the tree as it is, everybody has to be let pass.
@@ -35,14 +36,17 @@ class DirectoryPlan(Record):
     moves: tuple[Move, ...] = ()
 
 
-def plan_directories(settings: ExecSettings, uid: int | None, gid: int | None, root: str = "") -> DirectoryPlan:
-    """What a spawn has to make, and for whom."""
+def plan_directories(
+    settings: ExecSettings, uid: int | None, gid: int | None, root: str = "", bases: dict[str, str] = DIRECTORY_BASES
+) -> DirectoryPlan:
+    """What a spawn has to make, and for whom; `bases` by the settings' names."""
     moves: list[Move] = []
     directories: list[Directory] = []
     symlinks: list[Symlink] = []
     environment: list[tuple[str, str]] = []
     owner = (-1 if uid is None else uid, -1 if gid is None else gid)
-    for kind, base, variable, exit_status in _KINDS:
+    for kind, variable, exit_status in _KINDS:
+        base = bases[f"{kind}_directory"]
         entries = getattr(settings, f"{kind}_directory")
         if not entries:
             continue

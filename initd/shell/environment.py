@@ -46,6 +46,19 @@ def container_environment() -> dict[str, str]:
     return split_assignments(data.decode("utf-8", "surrogateescape").split("\0"))
 
 
+#: What concerns a process alone, and not those it starts.
+_OWN = frozenset((
+    "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", "MANAGERPID", "MAINPID",
+    "INVOCATION_ID", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY", "SYSTEMD_EXEC_PID", "_",
+    "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
+))
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a user's manager was started with and its units get (systemd.exec(5), ENVIRONMENT VARIABLES)."""
+    return {name: value for name, value in environment.items() if name not in _OWN}
+
+
 def split_assignments(assignments: Iterable[str]) -> dict[str, str]:
     """ "NAME=value" words as a mapping; the last one of a name counts, what is no assignment is left out."""
     variables = {}

@@ -6,6 +6,7 @@ import os
 
 from initd import FEATURES, SYSTEMD_VERSION, __version__
 from initd.core import generation
+from initd.core.places import SYSTEM, Places
 from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
@@ -37,7 +38,9 @@ class MachineFacts:
         own_pids: Callable[[], Iterable[int]],
         fates: Callable[[Unit], Sequence[object]],
         dynamic: users.DynamicUsers | None = None,
+        places: Places = SYSTEM,
     ) -> None:
+        self._places = places
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
         self.features = FEATURES
         self.tainted = _taints()
@@ -103,10 +106,10 @@ class MachineFacts:
         return self._fates(unit)
 
     def unit_file_state(self, unit: Unit) -> str:
-        return unitlinks.file_state(unit.name) if unit.definition.fragment_path else ""
+        return unitlinks.file_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def unit_file_preset(self, unit: Unit) -> str:
-        return unitlinks.preset_state(unit.name) if unit.definition.fragment_path else ""
+        return unitlinks.preset_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def dynamic_users(self) -> Mapping[str, int]:
         return self._dynamic.all()

@@ -16,8 +16,8 @@ from errno import EEXIST, ENOENT, ENOTEMPTY
 from initd.core.conditions import is_leftover
 from initd.core.generated import DIRECTORIES
 from initd.core.generation import MASK, PARENTS, PROGRAM
+from initd.core.places import SYSTEM
 from initd.shell.fds import OwnedFd, open_memory_file
-from initd.shell.unitdirs import NATIVE_PATH
 from initd.wire.journal import StreamHeader, encode_header
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ def list_runlevel_links(root: str = "") -> list[tuple[str, str]]:
 
 def is_native(unit: str) -> bool:
     """Whether there is a unit of this very name that no generator has made, a mask or an alias as well."""
-    return any(os.path.lexists(f"{directory}/{unit}") for directory in NATIVE_PATH)
+    return any(os.path.lexists(f"{directory}/{unit}") for directory in SYSTEM.native_unit_path)
 
 
 def read_script(path: str) -> str | None:

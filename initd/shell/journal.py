@@ -34,13 +34,15 @@ _ALL_SIGNALS = tuple(_signal.valid_signals())
 
 
 class Journal:
-    """`run` is the directory that stands for /run; `python` and `program` start the process."""
+    """`run` is the directory that stands for /run; `python` and `program` start the process. That of a manager which is no
+    init (`mode`, see `core.places`) keeps what it is told below `run`, and nobody but the units writes to it."""
 
-    def __init__(self, run: str, python: str, program: str, dev: str = "/dev") -> None:
+    def __init__(self, run: str, python: str, program: str, dev: str = "/dev", mode: str = "system") -> None:
         self._directory = run + "/systemd/journal"
         #: Beside another root there are no files of ours but below `run`.
-        self._argv = [python, "-IS", program, "" if run == "/run" else run, run]
-        self._dev = dev
+        self._argv = [python, "-IS", program, run if run != "/run" and mode == "system" else "", run, mode]
+        self._dev = dev if mode == "system" else ""
+        self._prefix = "USER_" if mode == "user" else ""
         self._listeners: list[tuple[str, _socket.socket]] = []
         self._sender: _socket.socket | None = None
         self._kept: deque[bytes] = deque()
@@ -85,6 +87,8 @@ class Journal:
 
     def _link_dev_log(self) -> list[str]:
         """/dev/log is where syslog(3) writes."""
+        if not self._dev:
+            return []
         link, target = self._dev + "/log", self._directory + "/dev-log"
         try:
             if os.path.islink(link) or not os.path.exists(link):
@@ -156,8 +160,8 @@ class Journal:
             return
         fields = [("MESSAGE", log.text), ("PRIORITY", str(log.priority)), ("SYSLOG_IDENTIFIER", "pyinit")]
         if log.unit:
-            fields.append(("UNIT", log.unit))
-        fields += list(log.fields)
+            fields.append((self._prefix + "UNIT", log.unit))
+        fields += [(self._prefix + name if name == "INVOCATION_ID" else name, value) for name, value in log.fields]
         self._keep(encode_entry(fields))
         self.flush()
 

@@ -13,6 +13,8 @@ from initd.shell.fds import read_small
 from initd.wire.proc import TAG_BASE, TAG_NESTING, parse_limits, parse_status, parse_tag
 
 _CAP_SYS_ADMIN = 21
+#: Tags from TAG_BASE to twice that are made of so many levels.
+_LEVELS = TAG_BASE // TAG_NESTING
 
 
 class ContainerLimits(Record):
@@ -63,6 +65,9 @@ def probe() -> ContainerLimits:
     status = parse_status(read_small("/proc/self/status"))
     limits = {_NAMES[name]: limit for name, limit in parse_limits(limits_text).items() if name in _NAMES}
     hard = {name: limit[1] for name, limit in limits.items()}
+    own_tag = parse_tag(limits_text)
+    if own_tag is not None:
+        limits["rttime"] = (hard["rttime"], hard["rttime"])  # a tag is no limit
     return ContainerLimits(
         is_pid_1=os.getpid() == 1,
         uid=os.geteuid(),
@@ -73,7 +78,7 @@ def probe() -> ContainerLimits:
         seccomp_mode=int(status["Seccomp"]) if "Seccomp" in status else None,
         hard_limits=hard,
         own_limits={name: (_or_infinity(limit[0]), _or_infinity(limit[1])) for name, limit in limits.items()},
-        tag_base=choose_tag_base(parse_tag(limits_text), hard.get("rttime")),
+        tag_base=choose_tag_base(own_tag, hard.get("rttime"), os.getpid()),
     )
 
 
@@ -81,9 +86,14 @@ def _or_infinity(limit: int | None) -> int:
     return INFINITY if limit is None else limit
 
 
-def choose_tag_base(own_tag: int | None, hard_limit: int | None) -> int | None:
-    """A manager that runs as a unit of another one carries that one's tag: its own units get tags of the next level."""
+def choose_tag_base(own_tag: int | None, hard_limit: int | None, pid: int = 1) -> int | None:
+    """PID 1 that runs in a unit of another manager carries that one's tag: its own units get tags of the next level.
+
+    Other managers see the processes of PID 1's units, and of each other's: each gets a level of its own, by its pid.
+    """
     base = TAG_BASE
-    if own_tag is not None:
-        base += ((own_tag - TAG_BASE) // TAG_NESTING + 1) * TAG_NESTING
+    if pid != 1:
+        base += (1 + pid % (_LEVELS - 1)) * TAG_NESTING
+    elif own_tag is not None:
+        base += ((own_tag - TAG_BASE) // TAG_NESTING + 1) % _LEVELS * TAG_NESTING
     return base if hard_limit is None or hard_limit >= base + TAG_NESTING else None

@@ -7,15 +7,16 @@ from __future__ import annotations
 import os
 
 from initd.core.conditions import ARCHITECTURES
+from initd.core.places import SYSTEM, Places
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
 from initd.shell import zones
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 
 
-def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
+def read_facts(container: ContainerLimits, root: str = "", places: Places = SYSTEM) -> LoadFacts:
     """What `core.load` needs; what cannot be found out keeps the default of `LoadFacts`."""
-    names = os.uname()
+    names, user = os.uname(), read_user(container.uid)
     return LoadFacts(
         hostname=names.nodename,
         machine_id=read_line(root + "/etc/machine-id") or read_line(root + "/run/machine-id"),
@@ -33,7 +34,10 @@ def read_facts(container: ContainerLimits, root: str = "") -> LoadFacts:
         own_limits=container.own_limits,
         is_time_zone=zones.is_zone,
         local_zone_names=zones.local().names(),
-        **_user(container.uid),
+        in_user_mode=not places.is_init,
+        **places.directories,
+        working_directory=user["home"] if places.mode == "user" else "",
+        **user,
     )
 
 
@@ -45,7 +49,8 @@ def read_line(path: str) -> str:
         return ""
 
 
-def _user(uid: int) -> dict[str, str]:
+def read_user(uid: int) -> dict[str, str]:
+    """What the user database has of somebody, by the fields of `LoadFacts`."""
     import grp
     import pwd
 

@@ -8,6 +8,7 @@ and results replies.
 from __future__ import annotations
 
 from initd.core.answers import Error, Order, Return
+from initd.core.places import SYSTEM, Places
 from initd.core.unitfiles import Impossible, Note, Plan, Trouble
 from initd.shell.unitlinks import UnitLinks, list_unit_files
 
@@ -37,13 +38,13 @@ def is_change(order: Order, answer: Return | Error) -> bool:
     return order.kind not in _QUESTIONS
 
 
-def carry_out(order: Order) -> Pieces:
+def carry_out(order: Order, places: Places = SYSTEM) -> Pieces:
     """Do it, piece by piece, and say what the method returns."""
     handler = _HANDLERS.get(order.kind)
     if handler is None:
         return Error("org.freedesktop.DBus.Error.NotSupported", f"{order.kind}() is not available under pyinit.")
     try:
-        answer = handler(UnitLinks(), *order.args)
+        answer = handler(UnitLinks(places=places), *order.args)
         return answer if isinstance(answer, (Return, Error)) else (yield from answer)
     except Impossible as error:
         return Error(*error.note.bus_error())

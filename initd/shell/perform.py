@@ -70,7 +70,7 @@ class Performer:
         self.connections: dict[int, OwnedFd] = {}
         self.given_streams = GivenStreams()
         self.fd_store = FdStore(loop, feed)
-        self.unit_state = UnitState("/run", spawner.facts.tag_base)
+        self.unit_state = UnitState(spawner.facts.places.run, spawner.facts.tag_base)
         #: Units that clients have frozen.
         self._frozen: set[str] = set()
         self.attacher = Attacher(loop, spawner, tracker, cgroups, on_end)

@@ -48,10 +48,12 @@ def native_machine() -> str:
     return machine
 
 
-def with_namespaces(context: ExecContext, request: SpawnRequest, settings: ExecSettings, spaces: Spaces) -> ExecContext:
+def with_namespaces(
+    context: ExecContext, request: SpawnRequest, settings: ExecSettings, spaces: Spaces, run: str = "/run"
+) -> ExecContext:
     """With the unit's namespaces and what is mounted in them; an OSError where directories for that cannot be made.
 
-    `context` knows the users already.
+    `context` knows the users already; what the mounts need besides is below `run`.
     """
     if _SPACES.isdisjoint(vars(settings)):
         return context
@@ -71,8 +73,21 @@ def with_namespaces(context: ExecContext, request: SpawnRequest, settings: ExecS
     ]
     return context.replace(
         namespaces=plan.namespaces, joined_namespaces=plan.joined, shared_namespaces=tuple(shared), private_users=users,
-        mounts=tuple([(each.kind, each.flags, each.options, each.path, each.details) for each in plan.mounts]),
+        mounts=tuple([_placed(each, run) for each in plan.mounts]),
     )
+
+
+def _placed(operation: Operation, run: str) -> tuple[int, int, int, str, tuple[str, ...]]:
+    """An operation as the exec context has it, with the paths that are the manager's own."""
+    from initd.core.sandbox import HIDE, UNIT_ROOT
+
+    path, details = operation.path, operation.details
+    if run != "/run":
+        own = run + UNIT_ROOT.removeprefix("/run")
+        path, *others = [
+            own + each.removeprefix(UNIT_ROOT) if each.startswith(UNIT_ROOT) else each for each in (path, *details)]
+        details = (run + "/systemd/inaccessible",) if operation.kind == HIDE else tuple(others)
+    return operation.kind, operation.flags, operation.options, path, details
 
 
 def _without_root(settings: ExecSettings) -> ExecSettings:
@@ -135,4 +150,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from initd.core.sandbox import Operation
+
     Resolve = Callable[[str], str]
+

@@ -15,6 +15,7 @@ import os
 
 from initd.core import words
 from initd.core.events import ExecFailed, ExecSucceeded
+from initd.core.places import SYSTEM, Places
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
 from initd.core.values import ExecCommand, SpawnRequest
@@ -53,8 +54,12 @@ class SpawnFacts(Record):
     """What every spawn of this manager shares."""
 
     helper: str
-    notify_path: str = "/run/systemd/notify"
-    journal_path: str = "/run/systemd/journal/stdout"
+    #: Those of the manager; with them come `notify_path` and `journal_path`.
+    places: Places = SYSTEM
+    notify_path: str = SYSTEM.notify
+    journal_path: str = SYSTEM.journal
+    #: Of whom the manager is, in user mode: the home directory.
+    home: str = "/root"
     #: 2^60 + nesting, or None where the hard limit leaves no room for tags.
     tag_base: int | None = 1 << 60
     #: The variables that the container was started with: what PassEnvironment= picks from.
@@ -233,6 +238,12 @@ class Spawner:
         actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
 
+    def _resolve(self, settings: ExecSettings, unit: str) -> users.Credentials:
+        """UserError where there is nobody of that name, or nobody can be made up: that is not a user's to do."""
+        if settings.dynamic_user and self.facts.places.mode == "user" and self.facts.uid != 0:
+            raise users.UserError(users.EXIT_USER, "USER", settings.user)
+        return users.resolve(settings, unit, self.dynamic_users)
+
     def owner(self, unit: str, settings: ExecSettings) -> tuple[int, int]:
         """Uid and gid that the unit's processes get, -1 where that is the manager's own, or nobody's."""
         try:
@@ -327,15 +338,17 @@ class Spawner:
         failure = None
         credentials = users.Credentials()
         try:
-            credentials = users.resolve(settings, request.unit, self.dynamic_users)
+            credentials = self._resolve(settings, request.unit)
         except users.UserError as error:
             failure = Failure(error.exit_status, error.errno, error.step)
-        directories = plan_directories(settings, credentials.uid, credentials.gid)
+        directories = plan_directories(
+            settings, credentials.uid, credentials.gid, bases=self.facts.places.directories)
         files, problems = environment.read_files(settings.environment_files)
         own = self._own_variables(request, settings, sockets, streams, credentials)
         own.update(directories.environment)
         secrets = plan_credentials(
-            settings, request.unit, directories_of_container(self.facts.container_environment))
+            settings, request.unit, directories_of_container(self.facts.container_environment),
+            self.facts.places.credentials)
         if secrets.directory:
             own["CREDENTIALS_DIRECTORY"] = secrets.directory
         engine = list(request.environment)
@@ -345,7 +358,7 @@ class Spawner:
             self.manager_environment, engine, own, self.facts.container_environment, settings, files
         )
         command = request.command
-        home, home_failure = _working_directory(settings, credentials)
+        home, home_failure = _working_directory(settings, credentials, self.facts.home)
         context = ExecContext(
             program=command.path,
             arguments=_arguments(command, variables),
@@ -381,7 +394,7 @@ class Spawner:
         if not command.full_privileges:
             context = sandbox.with_filter(_with_privileges(context, settings), settings)
         context = sandbox.with_architectures(context, self.facts.default_settings)
-        return sandbox.with_namespaces(context, request, settings, self.spaces), problems
+        return sandbox.with_namespaces(context, request, settings, self.spaces, self.facts.places.run), problems
 
     def _own_variables(
         self,
@@ -399,7 +412,9 @@ class Spawner:
         if request.watchdog_usec:
             variables["WATCHDOG_PID"] = execcontext.OWN_PID
             variables["WATCHDOG_USEC"] = str(request.watchdog_usec)
-        home = "/root" if settings.working_directory == "~" and not credentials.name else credentials.home
+        if self.facts.places.mode == "user":
+            variables["MANAGERPID"] = str(os.getpid())
+        home = self.facts.home if settings.working_directory == "~" and not credentials.name else credentials.home
         if home:
             variables["HOME"] = home
         if credentials.name:
@@ -462,10 +477,10 @@ def _header(request: SpawnRequest, settings: ExecSettings, streams: StreamPlan) 
     )
 
 
-def _working_directory(settings: ExecSettings, credentials: users.Credentials) -> tuple[str, Failure | None]:
+def _working_directory(settings: ExecSettings, credentials: users.Credentials, own: str) -> tuple[str, Failure | None]:
     if settings.working_directory != "~":
         return settings.working_directory or "/", None
-    home = credentials.home if credentials.name else "/root"
+    home = credentials.home if credentials.name else own
     if home or settings.working_directory_missing_ok:
         return home or "/", None
     return "/", Failure(_EXIT_CHDIR, _ENOTDIR, "CHDIR")

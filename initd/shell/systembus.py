@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _socket
 
+from initd.core.places import SYSTEM
 from initd.shell.connection import Connection, encode_answer
 from initd.shell.fds import OwnedFd
 from initd.wire import dbus
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     #: Path, interface, member, signature, values.
     Signal = tuple[str, str, str, str, tuple[Any, ...]]
 
-PATH = "/run/dbus/system_bus_socket"
 OWN_NAME = "org.freedesktop.systemd1"
 _BUS, _BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 _ACTIVATOR = OWN_NAME + ".Activator"
@@ -87,7 +87,7 @@ class SystemBus:
     """Owns the connection, while there is one."""
 
     def __init__(
-        self, loop: Loop, clock: Callable[[], int], backlog: Backlog, listener: Listener, path: str = PATH
+        self, loop: Loop, clock: Callable[[], int], backlog: Backlog, listener: Listener, path: str = SYSTEM.bus
     ) -> None:
         self._backlog = backlog
         self._loop = loop

@@ -1,4 +1,4 @@
-"""Which files make up a unit: systemd.unit(5), UNIT FILE LOAD PATH, for the system manager.
+"""Which files make up a unit: systemd.unit(5), UNIT FILE LOAD PATH.
 
 Answers with paths and texts; what they mean is `core.load`'s business. All paths are paths below `root`, and links with
 absolute targets are followed below it too. Every directory is listed once and remembered until `forget()`.
@@ -17,28 +17,14 @@ import stat
 
 from initd.core import unitname
 from initd.core.dependency import Dependency
+from initd.core.places import SYSTEM_UNIT_PATH
 from initd.core.settings import UnitDefinition
 from initd.core.sources import UnitFiles, UnitText
 from initd.core.states import LoadState
 
-#: systemd's order for the system manager; `systemd-analyze unit-paths` prints it.
-SEARCH_PATH = (
-    "/etc/systemd/system.control",
-    "/run/systemd/system.control",
-    "/run/systemd/transient",
-    "/run/systemd/generator.early",
-    "/etc/systemd/system",
-    "/etc/systemd/system.attached",
-    "/run/systemd/system",
-    "/run/systemd/system.attached",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/run/systemd/generator.late",
-)
-#: The same without what generators have made.
-NATIVE_PATH = tuple(path for path in SEARCH_PATH if not path.startswith("/run/systemd/generator"))
+#: In the search path they are, wherever the manager has them.
+_GENERATED = ("/systemd/generator.early", "/systemd/generator", "/systemd/generator.late")
+_TRANSIENT = "/systemd/transient"
 _SUBDIRS = (".d", ".wants", ".requires", ".upholds")
 _LINK_DIRS = ((".wants", Dependency.WANTS), (".requires", Dependency.REQUIRES), (".upholds", Dependency.UPHOLDS))
 #: How many links lead to a unit at most, as in systemd.
@@ -60,7 +46,7 @@ class _Entry:
 class UnitDirs:
     """The unit files below `root`, as they were when each directory was first looked at."""
 
-    def __init__(self, root: str = "/", search_path: tuple[str, ...] = SEARCH_PATH) -> None:
+    def __init__(self, root: str = "/", search_path: tuple[str, ...] = SYSTEM_UNIT_PATH) -> None:
         self.root = root.rstrip("/")
         self.search_path = search_path
         self.forget()
@@ -101,10 +87,11 @@ class UnitDirs:
         links = self._read_links(names)
         if entry.is_masked:
             return UnitFiles(primary, names, UnitText(entry.path, ""), dropins, links, is_masked=True)
+        directory = entry.path.rpartition("/")[0]
         found = UnitFiles(
             primary, names, None, dropins, links,
-            is_generated=entry.path.startswith("/run/systemd/generator"),
-            is_transient=entry.path.startswith("/run/systemd/transient/"),
+            is_generated=directory.endswith(_GENERATED),
+            is_transient=directory.endswith(_TRANSIENT),
         )
         try:
             fragment = self._read_file(entry.path)

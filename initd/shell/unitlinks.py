@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase
 
 from initd.core import unitname
 from initd.core.lookup import unit_file_state
+from initd.core.places import SYSTEM, Places
 from initd.core.presets import Rule, parse_presets, preset_of
 from initd.core.states import UnitFileState
 from initd.core.unitfiles import Impossible, Link, LinkChange, Note, Occupant, Origin, Plan, Trouble, UnitFile
 from initd.core.values import Diagnostic
-from initd.shell.unitdirs import NATIVE_PATH, SEARCH_PATH, UnitDirs
+from initd.shell.unitdirs import UnitDirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,37 +23,26 @@ if TYPE_CHECKING:
 
     from initd.core.sources import LoadFacts
 
-#: Where the units of all users' managers are (`--global`).
-USER_SEARCH_PATH = (
-    "/etc/systemd/user",
-    "/run/systemd/user",
-    "/usr/local/share/systemd/user",
-    "/usr/share/systemd/user",
-    "/usr/local/lib/systemd/user",
-    "/lib/systemd/user",
-    "/usr/lib/systemd/user",
-)
 #: Preset files are beside the units: <directory>-preset.
 _PRESET_PARENTS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
 
 
 class UnitLinks:
-    """`core.unitfiles.UnitFilesView` of the system's units, or with `is_global` of the users'; `with_generated`: those that
-    generators have made, too."""
+    """`core.unitfiles.UnitFilesView` of a manager's units; `with_generated`: those that generators have made, too."""
 
-    def __init__(self, root: str = "/", is_global: bool = False, with_generated: bool = True) -> None:
+    def __init__(self, root: str = "/", places: Places = SYSTEM, with_generated: bool = True) -> None:
         self.root = root.rstrip("/")
-        self.kind = "user" if is_global else "system"
-        self.search_path: tuple[str, ...] = USER_SEARCH_PATH if is_global else SEARCH_PATH if with_generated else NATIVE_PATH
-        self.config_directory = f"/etc/systemd/{self.kind}"
-        self.runtime_directory = f"/run/systemd/{self.kind}"
+        self.places = places
+        self.search_path = places.unit_path if with_generated else places.native_unit_path
+        self.config_directory = places.config_units
+        self.runtime_directory = places.runtime_units
         self._dirs = UnitDirs(root, self.search_path)
         #: Search directory → where it really is; each place once.
-        self._places: dict[str, str] = {}
+        self._real_places: dict[str, str] = {}
         for directory in self.search_path:
             real = self._dirs.real(directory)
-            if real not in self._places.values() and os.path.isdir(real):
-                self._places[directory] = real
+            if real not in self._real_places.values() and os.path.isdir(real):
+                self._real_places[directory] = real
         self._found: dict[str, UnitFile | None] = {}
 
     @property
@@ -63,18 +53,18 @@ class UnitLinks:
 
     @property
     def enabling_directories(self) -> tuple[tuple[str, Origin], ...]:
-        origins = ((directory, self._origin(directory)) for directory in self._places)
+        origins = ((directory, self._origin(directory)) for directory in self._real_places)
         return tuple((directory, origin) for directory, origin in origins if origin is not Origin.VENDOR)
 
     def is_searched(self, directory: str) -> bool:
-        return directory in self.search_path or self._dirs.real(directory) in self._places.values()
+        return directory in self.search_path or self._dirs.real(directory) in self._real_places.values()
 
     # --- what plans ask for ----------------------------------------------------------------------------------------
 
     def find(self, name: str) -> UnitFile | None:
         if name not in self._found:
             self._found[name] = next(
-                (file for directory in self._places if (file := self.find_in(directory, name)) is not None), None
+                (file for directory in self._real_places if (file := self.find_in(directory, name)) is not None), None
             )
         return self._found[name]
 
@@ -102,13 +92,15 @@ class UnitLinks:
             return Origin.GENERATOR
         if directory.endswith("/transient"):
             return Origin.TRANSIENT
-        if directory.startswith("/etc/"):
+        places = self.places
+        if directory.startswith("/etc/") or directory in (places.config_units, places.config_control):
             return Origin.CONFIG
-        return Origin.RUNTIME if directory.startswith("/run/") else Origin.VENDOR
+        is_runtime = directory.startswith("/run/") or directory in (places.runtime_units, places.runtime_control)
+        return Origin.RUNTIME if is_runtime else Origin.VENDOR
 
     def names(self) -> Iterator[str]:
         seen = set()
-        for real in self._places.values():
+        for real in self._real_places.values():
             for name in sorted(os.listdir(real)):
                 if name not in seen and unitname.is_valid(name) and self.find(name) is not None:
                     seen.add(name)
@@ -188,7 +180,7 @@ class UnitLinks:
         """The rules of all preset files; of two files of one name the one in the earlier directory counts."""
         chosen: dict[str, str] = {}
         for parent in _PRESET_PARENTS:
-            directory = f"{parent}/{self.kind}-preset"
+            directory = f"{parent}/{self.places.preset_kind}-preset"
             for name in self.files_in(directory):
                 if name.endswith(".preset"):
                     chosen.setdefault(name, f"{directory}/{name}")
@@ -232,17 +224,17 @@ class UnitLinks:
                 pass  # not empty yet
 
 
-def file_state(name: str, root: str = "/") -> str:
+def file_state(name: str, root: str = "/", places: Places = SYSTEM) -> str:
     """The word of `systemctl is-enabled` for a unit; empty where there is no such file."""
     try:
-        return unit_file_state(UnitLinks(root), name).value
+        return unit_file_state(UnitLinks(root, places), name).value
     except Impossible:
         return ""
 
 
-def preset_state(name: str, root: str = "/") -> str:
+def preset_state(name: str, root: str = "/", places: Places = SYSTEM) -> str:
     """"enabled" or "disabled", as preset rules have it."""
-    rules, _ = UnitLinks(root).preset_rules()
+    rules, _ = UnitLinks(root, places).preset_rules()
     return "enabled" if preset_of(rules, name).is_enable else "disabled"
 
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import os
 
+from initd.core.places import SYSTEM, Places
 from initd.shell.directories import remove_directories
 
-TRANSIENT = "/run/systemd/transient"
-CONTROL = {True: "/run/systemd/system.control", False: "/etc/systemd/system.control"}
 
+class UnitWriter:
+    """Below `root`, in a manager's places."""
 
-def write_unit(name: str, text: str, root: str = "") -> None:
-    """A transient unit's own file. OSError where it cannot be."""
-    _write(root + TRANSIENT, name, text)
+    def __init__(self, places: Places = SYSTEM, root: str = "") -> None:
+        self._root = root
+        self._transient = places.transient
+        self._config_control, self._runtime_control = places.config_control, places.runtime_control
 
+    def write_unit(self, name: str, text: str) -> None:
+        """A transient unit's own file. OSError where it cannot be."""
+        _write(self._root + self._transient, name, text)
 
-def write_dropin(name: str, stem: str, text: str, is_runtime: bool, root: str = "") -> None:
-    """What `systemctl set-property` changes, for this boot or for good. OSError where it cannot be."""
-    directory = f"{CONTROL[is_runtime]}/{name}.d"
-    _write(root + directory, f"50-{stem}.conf", text)
-    if not is_runtime:
-        # What is to last must not be hidden by what was not.
-        _unlink(f"{root}{CONTROL[True]}/{name}.d/50-{stem}.conf")
+    def write_dropin(self, name: str, stem: str, text: str, is_runtime: bool) -> None:
+        """What `systemctl set-property` changes, for this boot or for good. OSError where it cannot be."""
+        control = self._runtime_control if is_runtime else self._config_control
+        _write(f"{self._root}{control}/{name}.d", f"50-{stem}.conf", text)
+        if not is_runtime:
+            # What is to last must not be hidden by what was not.
+            _unlink(f"{self._root}{self._runtime_control}/{name}.d/50-{stem}.conf")
 
-
-def remove_unit(name: str, root: str = "") -> bool:
-    """Takes a transient unit's files away; whether there were any."""
-    was_there = _unlink(f"{root}{TRANSIENT}/{name}")
-    if was_there:
-        remove_directories((f"{TRANSIENT}/{name}.d", f"{CONTROL[True]}/{name}.d"), root)
-    return was_there
+    def remove_unit(self, name: str) -> bool:
+        """Takes a transient unit's files away; whether there were any."""
+        was_there = _unlink(f"{self._root}{self._transient}/{name}")
+        if was_there:
+            remove_directories((f"{self._transient}/{name}.d", f"{self._runtime_control}/{name}.d"), self._root)
+        return was_there
 
 
 def _write(directory: str, name: str, text: str) -> None:

@@ -7,12 +7,12 @@ import os
 import pytest
 
 from initd.cli import analyze
-from initd.shell.unitdirs import SEARCH_PATH
+from initd.core.places import SYSTEM_UNIT_PATH
 from tests.cli.commands import run
 
 
 def test_unit_paths_are_those_the_manager_reads():
-    assert run(analyze.main, "unit-paths").out.split() == list(SEARCH_PATH)
+    assert run(analyze.main, "unit-paths").out.split() == list(SYSTEM_UNIT_PATH)
 
 
 @pytest.fixture

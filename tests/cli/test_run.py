@@ -69,7 +69,6 @@ def test_a_timer_and_its_service():
 
 @pytest.mark.parametrize(("words", "text"), [
     ([], "Command line to execute required."),
-    (["--user", "true"], "Failed to connect to bus: No medium found"),
     (["--bogus", "true"], "systemd-run: unrecognized option '--bogus'"),
     (["--scope", "--wait", "true"], "--wait may not be combined with --scope."),
     (["--timer-property=Unit=x", "true"], "--timer-property= has no effect without any other timer options."),
@@ -79,6 +78,12 @@ def test_a_timer_and_its_service():
 ])
 def test_what_cannot_be_is_said_before_anybody_is_asked(words, text, capsys, monkeypatch):
     monkeypatch.setattr("initd.cli.bus.SOCKET_PATH", "/nonexistent")
-    monkeypatch.setattr("initd.cli.run.Bus", lambda: pytest.fail("asked"), raising=False)
+    monkeypatch.setattr("initd.cli.run.Bus", lambda places: pytest.fail("asked"), raising=False)
     assert main(words) == 1
     assert capsys.readouterr().err == text + "\n"
+
+
+def test_a_user_without_a_runtime_directory_has_no_manager(capsys, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    assert main(["--user", "true"]) == 1
+    assert capsys.readouterr().err == "Failed to connect to bus: No medium found\n"

@@ -14,6 +14,7 @@ from initd.core.answers import Error, Order, Return
 from initd.core.effects import UnitChanged
 from initd.core.events import ClientGone
 from initd.core.objectpath import unit_path
+from initd.core.places import of_user
 from initd.core.properties import tables_of
 from initd.core.states import UnitType
 from initd.wire import dbus
@@ -272,6 +273,21 @@ def test_the_environment(manager):
 
 def test_what_makes_no_sense_here_says_so(manager):
     assert refused(of_manager(manager, "SwitchRoot", "ss", "/a", "/b"))[0] == "NotSupported"
+
+
+@pytest.mark.parametrize(("method", "text"), [
+    ("PowerOff", "Powering off is only supported for system managers."),
+    ("Reboot", "Reboot is only supported for system managers."),
+    ("Halt", "Halt is only supported for system managers."),
+    ("KExec", "KExec is only supported for system managers."),
+])
+def test_a_users_manager_ends_nothing_but_itself(manager, method, text):
+    manager.engine.world.places = of_user({"XDG_RUNTIME_DIR": "/run/user/1"}, "/home/a")
+    assert refused(of_manager(manager, method)) == ("NotSupported", text)
+    manager.load("web.service")
+    refusal = refused(of_manager(manager, "BindMountUnit", "sssbb", "web.service", "/a", "/b", False, False))
+    assert refusal[1] == "Adding bind mounts at runtime is only supported for system managers."
+    values(of_manager(manager, "Exit"))
 
 
 def test_a_unit_can_be_asked_about_while_the_container_ends(manager):

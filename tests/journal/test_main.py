@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from initd.journal.segment import HEAD_SIZE, decode_entry
+from initd.journal.segment import HEAD_SIZE, decode_entry, decode_head
 from initd.wire.journal import StreamHeader, encode_entry
 from tests.journal.test_receiver import ME, PATIENCE, Journal
 
@@ -175,6 +175,19 @@ def test_what_was_too_much_is_told_in_systemds_words(make, tmp_path):
     ask(journal, "Synchronize")
     found = [{name: value.decode() for name, value in entry.items() if name in told} for entry in stored(tmp_path)]
     assert found[-3:] == [numbered, {**told, "SYSLOG_IDENTIFIER": "pyinit-journal"}, behind]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone is believed")
+def test_a_segments_head_names_units_that_root_speaks_of(make, tmp_path):
+    """Or `journalctl -u` would leave the segment out. Who starts the journal is the manager, also here."""
+    journal = make()
+    for name in ("OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "UNIT"):
+        journal.send("socket", encode_entry([("MESSAGE", "about"), (name, f"{name.lower()}.service")]))
+    journal.read_until(b"about\n")
+    ask(journal, "Synchronize")
+    (path,) = (tmp_path / "log/journal" / ("a" * 32)).iterdir()
+    units = decode_head(path.read_bytes()).units
+    assert {"object_systemd_unit.service", "coredump_unit.service", "unit.service"} <= set(units)
 
 
 def test_who_is_logged_in_is_told_of_an_emergency(make, tmp_path):

@@ -14,6 +14,7 @@ from initd.shell.bootfiles import (
     end_first_boot,
     ensure_machine_id,
     mark_booted,
+    missing_tools,
     prepare_run,
     remove_booted_marker,
 )
@@ -144,3 +145,20 @@ def test_marker_comes_and_goes_with_runtime_units(root):
     remove_booted_marker(str(root))
     assert not (root / "run/systemd/system").exists()
     remove_booted_marker(str(root))
+
+
+def test_machine_id_of_the_command_line_comes_before_the_file_s(root):
+    (root / "etc/machine-id").write_text("0" * 31 + "1\n")
+    wanted = "00112233445566778899aabbccddeeff"
+    assert ensure_machine_id(str(root), {}, wanted) == (wanted, [], False)
+    assert (root / "etc/machine-id").read_text() == wanted + "\n"
+
+
+def test_tools_that_are_missing_are_told_of(root):
+    assert [each.path for each in missing_tools(str(root))] == ["systemd-sysusers", "systemd-tmpfiles"]
+    for name in ("systemd-sysusers", "systemd-tmpfiles"):
+        path = root / "usr/bin" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    assert missing_tools(str(root)) == []

@@ -9,8 +9,9 @@ import threading
 
 import pytest
 
+from initd.core.places import Places
 from initd.core.settings import ExecSettings
-from initd.shell import credentials
+from initd.core.sources import DIRECTORY_BASES
 from initd.shell.credentials import directories_of_container, plan_credentials
 from initd.wire.execcontext import Credential
 from tests.shell.conftest import needs_root
@@ -55,8 +56,9 @@ def test_the_containers_directory_comes_before_its_secrets():
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(credentials, "BASE", str(tmp_path / "credentials"))
+def place(runner, tmp_path):
+    places = Places(directories=DIRECTORY_BASES | {"runtime_directory": str(tmp_path)})
+    runner.spawner.facts = runner.spawner.facts.replace(places=places)
     tmp_path.chmod(0o755)
     return tmp_path / "credentials" / "test.service"
 

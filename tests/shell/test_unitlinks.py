@@ -7,6 +7,7 @@ import os
 import pytest
 
 from initd.core.install import plan_enable
+from initd.core.places import GLOBAL
 from initd.core.unitfiles import LinkChange, Occupant, Origin, Plan, Trouble
 from initd.shell.unitlinks import UnitLinks, file_state, list_unit_files, preset_state
 
@@ -74,7 +75,7 @@ def test_what_cannot_be_made_is_told_in_its_place(root):
 def test_users_units_are_elsewhere(root):
     (root / "usr/lib/systemd/user").mkdir(parents=True)
     (root / "usr/lib/systemd/user/u.service").write_text("[Install]\nWantedBy=default.target\n")
-    links = UnitLinks(str(root), is_global=True)
+    links = UnitLinks(str(root), GLOBAL)
     assert links.find("a.service") is None
     links.perform(plan_enable(links, ["u.service"], links.config_directory))
     assert (root / "etc/systemd/user/default.target.wants/u.service").is_symlink()
