@@ -9,7 +9,8 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket journal-kills calendars triggers deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
+	triggers deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -71,6 +72,10 @@ triggers: tools
 # tests/conformance/analyze/calendars.tsv.
 calendars: $(VENV)/ready
 	$(BIN)/python -m tests.conformance.analyze.calendars --seed $${SEED:-7} --write
+
+# What it costs to keep what services write, beside systemd's journal, supervisor and s6 (half an hour); tests/bench/capture.md.
+bench-capture: tools
+	$(PYTHON) tests/bench/capture.py --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc

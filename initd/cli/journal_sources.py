@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import time
+from errno import EBADMSG, ENODATA
 
 from initd.journal.reader import Segment, Series
-from initd.journal.segment import parse_file_name
+from initd.journal.segment import HEAD_SIZE, decode_head, parse_file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _ROOTS = ("/var/log/journal", "/run/log/journal")
 _HEX = frozenset("0123456789abcdef")
+#: A directory may change twice, and its time once: the kernel's clock ticks every few milliseconds.
+_SETTLED_NSEC = 100_000_000
 
 
 class Unreadable(Exception):
@@ -28,6 +32,7 @@ class Sources:
         self._directories, self._files = directories, files
         self._known: dict[str, Segment] = {}
         self._stamps: dict[str, int] = {}
+        self._is_settled = False
         self.series: list[Series] = []
         #: A segment was there that may not be read.
         self.is_refused = False
@@ -35,9 +40,10 @@ class Sources:
     def look(self) -> bool:
         """Look again, if a directory has changed; true if so."""
         stamps = {directory: stamp for directory in self._directories if (stamp := _changed(directory)) is not None}
-        if self._known and stamps == self._stamps:
+        if self._known and self._is_settled and stamps == self._stamps:
             return False
         self._stamps = stamps
+        self._is_settled = time.time_ns() - max(stamps.values(), default=0) > _SETTLED_NSEC
         stores: dict[str, list[Segment]] = {}
         found = set()
         for path in self.paths():
@@ -58,7 +64,7 @@ class Sources:
     def paths(self) -> list[str]:
         """Of all segments, the oldest of each store first."""
         if self._files is not None:
-            return sorted(path for path in self._files if parse_file_name(os.path.basename(path)) is not None)
+            return sorted(self._files)
         made = []
         for directory in self._directories:
             try:
@@ -74,11 +80,11 @@ class Sources:
     def _segment(self, path: str) -> Segment | None:
         if path in self._known:
             return self._known[path]
-        parsed = parse_file_name(os.path.basename(path))
-        if parsed is None or not os.access(path, os.R_OK):
-            self.is_refused = self.is_refused or parsed is not None
+        if not os.access(path, os.R_OK):
+            self.is_refused = True
             return None
-        self._known[path] = segment = Segment(*parsed, lambda: _opened(path))
+        place = parse_file_name(os.path.basename(path)) or _place_of(path)
+        self._known[path] = segment = Segment(*place, lambda: _opened(path))
         return segment
 
     @property
@@ -91,6 +97,19 @@ class Sources:
             except OSError:
                 pass  # it was dropped just now
         return total
+
+
+def _place_of(path: str) -> tuple[str, int, int]:
+    """What a segment's name says, of one that was given another. A store of its own, for nobody knows of which it was."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(HEAD_SIZE)
+    except OSError as problem:
+        raise Unreadable(f"Failed to open files: {problem.strerror}") from None
+    head = decode_head(data)
+    if head is None:
+        raise Unreadable(f"Failed to open files: {os.strerror(EBADMSG if data else ENODATA)}")
+    return f"{head.realtime_usec:016x}{head.position:016x}", head.position, head.realtime_usec
 
 
 def _opened(path: str) -> Readable:

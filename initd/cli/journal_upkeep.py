@@ -7,6 +7,7 @@ import sys
 import time
 
 from initd.cli.output import complain, format_bytes, format_timestamp
+from initd.journal.reader import stamp
 from initd.journal.runs import runs
 from initd.journal.segment import HEAD_SIZE, decode_entry, decode_head, parse_file_name
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from initd.cli.journal_options import JournalOptions
     from initd.cli.journal_sources import Sources
     from initd.journal.segment import Head
+
+#: Where in plain text one entry ends and another one begins.
+_BETWEEN = b"\n\n__REALTIME_TIMESTAMP="
 
 
 def run(options: JournalOptions, sources: Sources) -> int:
@@ -80,6 +84,7 @@ def _header(path: str) -> str:
     parsed = parse_file_name(os.path.basename(path))
     try:
         head, size, usage = _head(path)
+        count, last_usec = _entries(path)
     except OSError as problem:
         return f"File path: {path}\nUnreadable: {problem.strerror}\n"
     lines = [("File path", path), ("File ID", parsed[0] if parsed else "")]
@@ -91,11 +96,21 @@ def _header(path: str) -> str:
             ("Machine ID", head.machine_id), ("Boot ID", head.boot_id),
             ("State", "ARCHIVED" if head.last_realtime_usec else "ONLINE"), ("Head position", f"{head.position}"),
             ("Head realtime timestamp", f"{format_timestamp(head.realtime_usec)} ({head.realtime_usec:x})"),
-            ("Tail realtime timestamp", f"{format_timestamp(head.last_realtime_usec)} ({head.last_realtime_usec:x})"),
-            ("Units", units),
+            ("Tail realtime timestamp", f"{format_timestamp(last_usec)} ({last_usec:x})" if last_usec else "n/a"),
+            ("Entries", f"{count}"), ("Units", units),
         ]
     lines += [("Size", f"{size}"), ("Disk usage", format_bytes(usage))]
     return "".join(f"{label}: {text}\n" for label, text in lines)
+
+
+def _entries(path: str) -> tuple[int, int]:
+    """How many there are, and when the last one was written."""
+    count = last_usec = 0
+    with open(path, "rb") as file:
+        for run in runs(file, HEAD_SIZE):
+            count += run.data.count(_BETWEEN) + 1 if run.is_plain else 1
+            last_usec = stamp(run.data[run.data.rfind(_BETWEEN) + 2 if run.is_plain and _BETWEEN in run.data else 0:])
+    return count, last_usec
 
 
 def _verify(path: str) -> int:

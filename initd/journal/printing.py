@@ -26,7 +26,7 @@ def printer(word: str) -> Printer:
 
 def _with_unit(block: bytes, name: bytes, unit: str, identifier: bytes, pid: int, level: int, usec: int) -> bytes:
     prefix = b"%b[%d]: " % (name, pid) if pid else name + b": "
-    return prefix + block.replace(b"\n", b"\n" + prefix)[:-len(prefix)]
+    return b"%b%b\n" % (prefix, block[:-1].replace(b"\n", b"\n" + prefix))
 
 
 def _plain(block: bytes, name: bytes, unit: str, identifier: bytes, pid: int, level: int, usec: int) -> bytes:

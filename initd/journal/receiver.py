@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from initd.journal.keeper import Line
 
+    Ancillary = list[tuple[int, int, bytes]]
+
 _CLOCK_MONOTONIC = 1
 _CREDENTIALS = Struct("3i")  # struct ucred: pid, uid, gid
 _READ_SIZE = 64 * 1024
@@ -44,7 +46,7 @@ _CATCH_UP_TURNS = 9
 _HEADER_SIZE = 4 * 1024 + 1
 #: The largest datagram read, and the largest memfd: entries beyond that are dropped, and it is said.
 _ENTRY_MAX = 16 * 1024 * 1024
-_DATAGRAM_SIZE = 256 * 1024
+_NOTHING_SAID: Ancillary = []
 _SEALED = 0x000F  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 
 
@@ -83,11 +85,30 @@ class Stream:
         return self.peer.uid not in (0, os.geteuid())
 
     def read(self, sink: Sink) -> None:
-        """Everything until the socket is empty or this turn's share is used up."""
+        """Everything until the socket is empty or this turn's share is used up.
+
+        Lines that were written one by one come in small pieces. They are put together first: what is done to a piece
+        costs more than what is done to its lines.
+        """
         if self.header is None:
             self.read_header()
             if self.header is None:
                 return
+        pieces: list[bytes] = []
+        size, writer = 0, _NOTHING_SAID
+        for data, ancillary in self._pieces():
+            if pieces and (ancillary != writer or size >= _READ_SIZE):
+                self._take(b"".join(pieces), _sender(writer)[0], sink)
+                pieces.clear()
+                size = 0
+            pieces.append(data)
+            size, writer = size + len(data), ancillary
+        if pieces:
+            self._take(b"".join(pieces), _sender(writer)[0], sink)
+        if not self.is_open:
+            self.finish(sink)
+
+    def _pieces(self) -> Iterator[tuple[bytes, Ancillary]]:
         share = _STREAM_TURN
         while share > 0 and self.is_open:
             try:
@@ -95,12 +116,12 @@ class Stream:
             except BlockingIOError:
                 return
             except OSError:  # ECONNRESET: the client went away with something of ours unread
-                data, ancillary = b"", []
+                data, ancillary = b"", _NOTHING_SAID
+            if not data:
+                self.is_open = False
+                return
             share -= len(data)
-            if data:
-                self._take(data, _sender(ancillary)[0], sink)
-            else:
-                self.finish(sink)
+            yield data, ancillary
 
     def finish(self, sink: Sink) -> None:
         """Take the unfinished last line."""
@@ -108,9 +129,10 @@ class Stream:
         self._pass_on(self.cutter.finish(), b"eof", sink)
 
     def _take(self, data: bytes, writer: Credentials, sink: Sink) -> None:
-        if writer.pid and writer.pid != self.writer.pid:
-            self._pass_on(self.cutter.finish(), b"pid-change", sink)
-            self.writer = writer
+        if writer.pid:
+            if writer.pid != self.writer.pid:
+                self._pass_on(self.cutter.finish(), b"pid-change", sink)
+            self.writer = writer  # who has connected may have become another user since
         for block, ending in self.cutter.feed(data):
             self._pass_on(block, ending, sink)
 
@@ -318,12 +340,18 @@ class Receiver:
 
 def _read_datagrams(sock: _socket.socket) -> Iterator[tuple[bytes, Credentials]]:
     """Datagrams and who sent them. A payload in a sealed memfd (sent where a datagram is too small) is read from it."""
+    start = bytearray(1)
     for _ in range(_DATAGRAMS_A_TURN):
         try:
-            data, ancillary, _, _ = sock.recvmsg(_DATAGRAM_SIZE, _socket.CMSG_SPACE(_CREDENTIALS.size)
-                                                 + _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+            # How large one may be is the sender's and the system's matter (net.core.wmem_max): it is asked for.
+            size = sock.recv_into(start, 0, _socket.MSG_PEEK | _socket.MSG_TRUNC)
+            data, ancillary, _, _ = sock.recvmsg(
+                size if size <= _ENTRY_MAX else 0, _socket.CMSG_SPACE(_CREDENTIALS.size) + _socket.CMSG_SPACE(4),
+                _socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
+        if size > _ENTRY_MAX:
+            report(f"entry of {size} bytes dropped, the limit is {_ENTRY_MAX}")
         writer, fds = _sender(ancillary)
         for fd in fds:
             data = data or _read_memfd(fd)
@@ -331,7 +359,7 @@ def _read_datagrams(sock: _socket.socket) -> Iterator[tuple[bytes, Credentials]]
         yield data, writer
 
 
-def _sender(ancillary: list[tuple[int, int, bytes]]) -> tuple[Credentials, list[int]]:
+def _sender(ancillary: Ancillary) -> tuple[Credentials, list[int]]:
     """The sending process (number 0 where the kernel does not say) and the descriptors it passed."""
     writer, fds = NOBODY, []
     for _, kind, data in ancillary:

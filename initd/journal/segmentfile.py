@@ -12,6 +12,8 @@ from initd.journal.segment import HEAD_SIZE, Head, decode_entry, decode_head
 _MIB = 1 << 20
 #: How far back from its end a segment is looked through for its last whole entry.
 _TAIL = _MIB
+#: How many pwritev(2) takes (IOV_MAX).
+_PARTS_MAX = 1024
 _ENTRY_START = b"\n\n__REALTIME_TIMESTAMP="
 
 
@@ -37,6 +39,17 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
     written = os.pwrite(fd, data, offset)
     while written < len(data):
         written += os.pwrite(fd, memoryview(data)[written:], offset + written)
+
+
+def write_parts(fd: int, parts: list[bytes], offset: int) -> None:
+    """As `write_all` of all of them, one behind the other, without putting them together."""
+    if len(parts) > _PARTS_MAX:
+        write_all(fd, b"".join(parts), offset)
+        return
+    written = os.pwritev(fd, parts, offset)
+    rest = b"".join(parts)[written:] if written < sum([len(part) for part in parts]) else b""
+    if rest:
+        write_all(fd, rest, offset + written)
 
 
 def copy(source: str, target: str, head: bytes) -> int:

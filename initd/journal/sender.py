@@ -68,7 +68,7 @@ class Senders:
         self._links = run + "/systemd/units/"
         self._proc = proc
         self._machine_id = machine_id.encode()
-        self._known: dict[tuple[int, str], Sender] = {}
+        self._known: dict[tuple[int, int, int, str], Sender] = {}
         self._manager_pid = os.getppid()
         paths = parse_cgroups(_read(f"{proc}/self/cgroup", 4096))
         #: The manager's own cgroup: units' are below it.
@@ -76,7 +76,8 @@ class Senders:
 
     def of(self, pid: int, uid: int, gid: int, unit: str, now_usec: int) -> Sender:
         """`unit` is what its stream's header says, where that is believed; "" is for everybody else."""
-        known = self._known.get((pid, unit))
+        key = pid, uid, gid, unit
+        known = self._known.get(key)
         if known is not None:
             if now_usec < known.look_again_usec:
                 return known
@@ -89,9 +90,9 @@ class Senders:
         if known is not None and not sender.start_ticks:
             return known
         if len(self._known) >= _KEPT_MAX:
-            for key in list(self._known)[:_KEPT_MAX // 2]:
-                del self._known[key]
-        self._known[pid, unit] = sender
+            for oldest in list(self._known)[:_KEPT_MAX // 2]:
+                del self._known[oldest]
+        self._known[key] = sender
         return sender
 
     def _start_ticks(self, pid: int) -> bytes:

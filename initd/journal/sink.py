@@ -21,11 +21,14 @@ from initd.journal.syslogd import Syslogd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterable
+
     from initd.journal.printing import Printer
     from initd.journal.wall import Wall
 
 _CLOCK_REALTIME, _CLOCK_MONOTONIC = 0, 1
-_CONTROLS = bytes(set(range(32)) - {9, 10}) + b"\x7f"
+#: Bytes as they are, but for those that a line of text does not hold.
+_AS_TEXT = bytes.maketrans(bytes(set(range(32)) - {9, 10}) + b"\x7f", b"\n" * 31)
 _CRITICAL = 2
 _DAEMON = 3
 #: journald.conf(5), RateLimitBurst=: for a unit that asks for an interval and says no more.
@@ -87,7 +90,7 @@ class Sink:
         if self.storage is not None and self.storage.store is not None and level <= self._config.level_store:
             entry = b"%b%b%b%b_SOURCE_REALTIME_TIMESTAMP=%d\n\n" % (
                 self._address(usec), sender.fields, source.fields, fields, usec)
-            self._store(entry, usec, level, sender.unit, *about)
+            self._store((entry,), usec, level, sender.unit, *about)
         if lines := b"\n".join([line for line in text.rstrip().split(b"\n") if line]):
             self._show(sender, source, lines + b"\n", level, usec)
 
@@ -105,7 +108,7 @@ class Sink:
     def _address(self, usec: int) -> bytes:
         return encode_address(usec, clock_gettime_ns(_CLOCK_MONOTONIC) // 1000, self._boot_id)
 
-    def _store(self, entries: bytes, usec: int, level: int, *units: str) -> None:
+    def _store(self, entries: Iterable[bytes], usec: int, level: int, *units: str) -> None:
         assert self.storage is not None and self.storage.store is not None
         self.storage.store.append(entries, usec, *[unit for unit in units if unit])
         if level <= _CRITICAL:
@@ -152,9 +155,9 @@ class Sink:
         self.take_entry(me, source, b"".join([encode_field(*field) for field in own]), message, level)
 
 
-def _entries(fields: bytes, block: bytes) -> bytes:
-    """An entry a line."""
-    is_text = len(block.translate(None, _CONTROLS)) == len(block)
+def _entries(fields: bytes, block: bytes) -> Iterable[bytes]:
+    """An entry a line. In pieces: what is stored is many times the block, and not to be copied once more than needed."""
+    is_text = block.translate(_AS_TEXT) == block
     if is_text and not block.isascii():
         try:
             block.decode("utf-8")
@@ -162,5 +165,5 @@ def _entries(fields: bytes, block: bytes) -> bytes:
             is_text = False
     if is_text:
         head = fields + b"MESSAGE="
-        return head + block.replace(b"\n", b"\n\n" + head)[:-len(head)]
-    return b"".join([b"%b%b\n" % (fields, encode_field(b"MESSAGE", line)) for line in block[:-1].split(b"\n")])
+        return head, block[:-1].replace(b"\n", b"\n\n" + head), b"\n\n"
+    return [b"%b%b\n" % (fields, encode_field(b"MESSAGE", line)) for line in block[:-1].split(b"\n")]

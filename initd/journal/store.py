@@ -17,17 +17,18 @@ from time import clock_gettime_ns
 
 from initd.core.record import Record
 from initd.journal.segment import HEAD_SIZE, Head, decode_head, encode_head, file_name, parse_file_name
-from initd.journal.segmentfile import copy, cut_tail, find, give_to_group, look, make_directory, write_all
+from initd.journal.segmentfile import copy, cut_tail, find, give_to_group, look, make_directory, write_all, write_parts
 from initd.journal.syncer import Syncer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Iterable
 
 _CLOCK_REALTIME, _CLOCK_MONOTONIC = 0, 1
 _MIB = 1 << 20
 #: Entries are gathered up to about this many bytes before they are written.
-_GATHER = _MIB
+_GATHER = 256 * 1024
 #: How much is written between two looks at how much room the file system has left.
 _LOOK_EVERY = 8 * _MIB
 _RETRY_USEC = 1_000_000
@@ -100,10 +101,11 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def append(self, entries: bytes, realtime_usec: int, *units: str) -> None:
-        """Whole entries, all of these units, the last of them of that time."""
-        self._parts.append(entries)
-        self._gathered += len(entries)
+    def append(self, entries: Iterable[bytes], realtime_usec: int, *units: str) -> None:
+        """Whole entries, in pieces, all of these units, the last of them of that time."""
+        for piece in entries:
+            self._parts.append(piece)
+            self._gathered += len(piece)
         self._last_usec = realtime_usec
         if not self._units.issuperset(units):
             self._units.update(units)
@@ -114,22 +116,21 @@ class Store:
         """Write what was gathered."""
         if not self._parts:
             return
-        data = b"".join(self._parts)
-        self._parts.clear()
-        self._gathered = 0
+        parts, size = self._parts, self._gathered
+        self._parts, self._gathered = [], 0
         now_usec = clock_gettime_ns(_CLOCK_REALTIME) // 1000
         if self._fd < 0 and not self._begin_again(now_usec):
-            self.dropped += len(data)
+            self.dropped += size
             return
         limit = self._limits.max_file_size
         assert limit is not None
         is_old = 0 < self._limits.max_file_usec <= now_usec - self._begun_usec
-        if self._size > HEAD_SIZE and (self._size + len(data) > limit or is_old):
+        if self._size > HEAD_SIZE and (self._size + size > limit or is_old):
             self._rotate()
         if self._fd >= 0:
-            self._write(data)
+            self._write(parts, size)
         else:
-            self.dropped += len(data)
+            self.dropped += size
 
     def sync(self) -> None:
         """Have the disk keep everything that was appended; the syncer knows when it does."""
@@ -221,23 +222,23 @@ class Store:
             found |= find(f"{self.directory}/{name}", max(start - begin, 0), needles)
         return [needle in found for needle in needles]
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, parts: list[bytes], size: int) -> None:
         try:
             self._write_head_if_changed()
             while True:
                 try:
-                    write_all(self._fd, data, self._size)
+                    write_parts(self._fd, parts, self._size)
                     break
                 except OSError as error:
                     if error.errno not in (ENOSPC, EDQUOT) or not self._drop_for_room(error):
                         raise
         except OSError as error:
             self._complain(error, "cannot be written to, lines are not kept")
-            self.dropped += len(data)
+            self.dropped += size
             self._cut_back()
             return
-        self._size += len(data)
-        self._unlooked += len(data)
+        self._size += size
+        self._unlooked += size
         if self.dropped:
             self._say(f"{self.directory}: {self.dropped} bytes of entries were not kept")
             self.dropped = 0

@@ -85,7 +85,7 @@ class LineCutter:
 
 def messages(block: bytes, priority: int, level_prefix: bool) -> Iterator[tuple[int, bytes]]:
     """A block as blocks of messages of one level each. `priority` is the level of lines that do not name one."""
-    has_prefix = level_prefix and (block[:1] == b"<" or b"\n<" in block)
+    has_prefix = level_prefix and b"<" in block and (block[:1] == b"<" or b"\n<" in block)
     if not has_prefix and not _needs_trimming(block):
         yield priority, block
         return
@@ -106,4 +106,6 @@ def messages(block: bytes, priority: int, level_prefix: bool) -> Iterator[tuple[
 
 
 def _needs_trimming(block: bytes) -> bool:
-    return (block[:1] == b"\n" or b"\n\n" in block or b" \n" in block or b"\r\n" in block or b"\t\n" in block)
+    # One byte is found twenty times as fast as two, and most lines have neither of the last ones.
+    return (block[:1] == b"\n" or b"\n\n" in block or b" \n" in block
+            or b"\r" in block and b"\r\n" in block or b"\t" in block and b"\t\n" in block)

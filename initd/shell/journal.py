@@ -60,7 +60,7 @@ class Journal:
         try:
             os.makedirs(self._directory, exist_ok=True)
         except OSError as error:
-            return [f"Cannot make {self._directory}: {error.strerror}; no journal, and services have nobody to log to"]
+            return [f"Cannot make {self._directory}: {error.strerror}; no journal, services write to the manager's own output"]
         for name, file, is_stream in _SOCKETS:
             try:
                 self._listeners.append((name, _bind(f"{self._directory}/{file}", is_stream)))

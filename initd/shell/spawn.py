@@ -322,7 +322,7 @@ class Spawner:
 
     def _stream_facts(self, request: SpawnRequest, sockets: SocketFds, data_fd: int | None) -> StreamFacts:
         return StreamFacts(
-            journal_path=self.facts.journal_path,
+            journal_path=self.facts.journal_path if os.path.exists(self.facts.journal_path) else "",
             default_output=self.facts.default_output,
             default_error=self.facts.default_error,
             is_control=request.is_control,

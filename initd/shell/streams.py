@@ -33,7 +33,11 @@ _FILES = {
 
 
 class StreamFacts(Record):
-    """What the unit's settings do not say. `named_fds` are the descriptors of its sockets, by FileDescriptorName=."""
+    """What the unit's settings do not say. `named_fds` are the descriptors of its sockets, by FileDescriptorName=.
+
+    `journal_path` is empty where no journal takes streams: nothing below /run can be written. What would go there goes
+    where the manager's own output goes, for no line is to be lost (systemd has /dev/null there).
+    """
 
     journal_path: str
     default_output: str = "journal"
@@ -68,7 +72,7 @@ def plan_streams(settings: ExecSettings, facts: StreamFacts) -> StreamPlan:
     journals = [word for target, word in enumerate(words[1:], 1) if word in _JOURNAL and target not in facts.given]
     return StreamPlan(
         streams=(stdin, stdout, stderr),
-        uses_journal=bool(journals),
+        uses_journal=bool(journals and facts.journal_path),
         terminal=_terminal(settings, words),
         to_console=any("+console" in word for word in journals),
         to_kmsg=any(word.startswith("kmsg") for word in journals),
@@ -159,7 +163,7 @@ def _output(
         # Nothing to inherit from /dev/null and data that can only be read.
         return Stream(STREAM_NULL) if words[0] in ("null", "data") else Stream(STREAM_SAME_AS, 0)
     if word in _JOURNAL:
-        return Stream(STREAM_JOURNAL, path=facts.journal_path)
+        return Stream(STREAM_JOURNAL, path=facts.journal_path) if facts.journal_path else Stream(STREAM_FD, target)
     if word == "tty":
         if words[0] in _TERMINAL_INPUT:
             return Stream(STREAM_SAME_AS, 0)

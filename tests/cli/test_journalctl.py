@@ -60,6 +60,42 @@ def test_files_by_pattern(store):
     assert run(journalctl.main, f"--file={store}/nothere*") == (1, "", "Failed to add paths: No such file or directory\n")
 
 
+def test_a_segment_under_another_name(store, tmp_path):
+    for number, path in enumerate(sorted(store.iterdir())):
+        (tmp_path / f"kept{number}").write_bytes(path.read_bytes())
+    kept = f"--file={tmp_path}/kept*"
+    assert run(journalctl.main, kept, "-o", "cat").out == "".join(LINES)
+    cursor = run(journalctl.main, kept, "-o", "cat", "-n", "2", "-r", "--show-cursor").out.split()[-1]
+    assert run(journalctl.main, kept, "-o", "cat", f"--after-cursor={cursor}").out == "line 4\n"
+    assert run(journalctl.main, kept, "--verify").err.count("PASS") == 2
+
+
+def test_a_file_that_is_no_segment_is_refused_as_systemd_refuses_it(tmp_path):
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    for command in ((), ("--header",), ("--verify",)):
+        assert run(journalctl.main, f"--file={tmp_path}/empty", *command) == (
+            1, "", "Failed to open files: No data available\n")
+        assert run(journalctl.main, f"--file={tmp_path}/text", *command) == (1, "", "Failed to open files: Bad message\n")
+
+
+def test_a_rotation_within_a_tick_of_the_directorys_clock_is_seen(store):
+    sources = journal_sources.find(str(store))
+    sources.look()
+    stamp = os.stat(store).st_mtime_ns
+    write(store, [[message(0)]], store_id="6" * 32)
+    os.utime(store, ns=(stamp, stamp))
+    sources.look()
+    assert [series.store_id for series in sources.series] == ["5" * 32, "6" * 32]
+
+
+def test_the_header_says_when_the_last_entry_was_written(store):
+    text = ask(store, "--header").out
+    assert [line for line in text.splitlines() if line.startswith(("State", "Tail realtime", "Entries"))] == [
+        "State: ARCHIVED", f"Tail realtime timestamp: Fri 2026-03-27 10:00:02 UTC ({BEGIN + 2_000_000:x})", "Entries: 3",
+        "State: ONLINE", f"Tail realtime timestamp: Fri 2026-03-27 10:00:04 UTC ({BEGIN + 4_000_000:x})", "Entries: 2"]
+
+
 def test_a_cursor_leads_on(store, tmp_path):
     cursor = ask(store, "-o", "cat", "-n", "1", "-r", "--show-cursor", "--until", f"@{BEGIN // 10**6 + 2}").out.split()[-1]
     assert ask(store, "-o", "cat", f"--cursor={cursor}").out == "line 2\nline 3\nline 4\n"

@@ -13,7 +13,8 @@ TALKER = """\
 [Unit]
 StartLimitIntervalSec=0
 [Service]
-ExecStart=sh -c 'for i in 1 2 3; do echo line $i; done; echo "<3>bad"; exec sleep 1000'
+ExecStart=sh -c 'until systemctl is-active --quiet talker.service; do sleep 0.05; done; \
+  for i in 1 2 3; do echo line $i; done; echo "<3>bad"; exec sleep 1000'
 """
 
 
@@ -59,18 +60,42 @@ def test_a_cursor_a_sync_and_a_rotation(talker):
     assert "PASS" in talker.exec("journalctl", "--verify").stderr
 
 
-def test_following_over_a_rotation(talker):
-    talker.exec("sh", "-c", "journalctl -f -n 0 -o cat -u talker > /tmp/followed & echo $! > /tmp/follower; sleep 0.5")
-    for _ in range(3):
-        talker.systemctl("restart", "talker.service")
-        talker.exec("journalctl", "--rotate")
-
-    def all_of_it() -> str:
-        text = talker.exec("cat", "/tmp/followed").stdout
-        return text if text.count("bad") >= 3 else ""
-    followed = talker.wait_until("all is shown", all_of_it)
+def test_following_over_rotations_while_somebody_writes(talker):
+    """Each line once, in order, whatever is rotated away under the follower and the writer."""
+    talker.write("/etc/systemd/system/many.service", MANY)
+    talker.systemctl("daemon-reload")
+    talker.exec("sh", "-c", "journalctl -f -n 0 -o cat -t many > /tmp/followed 2>&1 & echo $! > /tmp/follower")
+    talker.exec("logger", "-t", "many", "begin")
+    talker.wait_until("it follows", lambda: follows(talker))
+    talker.systemctl("start", "many.service")
+    rotations = 0
+    while talker.systemctl("is-active", "many.service", check=False) == "active\n":
+        talker.exec("sh", "-c", "for i in 1 2 3 4 5; do journalctl --rotate; done; journalctl --vacuum-files=90")
+        rotations += 5
+    talker.exec("journalctl", "--sync")
+    expected = [str(number) for number in range(1, 5001)]
+    followed = talker.wait_until("the last line is shown", lambda: shown(talker) if "5000" in shown(talker) else None)
     talker.exec("sh", "-c", "kill $(cat /tmp/follower)")
-    assert [line for line in followed.splitlines() if line.startswith("line")] == ["line 1", "line 2", "line 3"] * 3
+    assert [line for line in followed if line != "begin"] == expected
+    assert ask(talker, "-u", "many", "-t", "many", "-o", "cat").splitlines() == expected
+    assert rotations >= 5
+
+
+MANY = """\
+[Service]
+SyslogIdentifier=many
+ExecStart=sh -c 'i=0; while [ $i -lt 5000 ]; do i=$((i + 1)); echo $i; [ $((i % 50)) = 0 ] && sleep 0.01; done; :'
+"""
+
+
+def shown(machine) -> list[str]:
+    return machine.exec("cat", "/tmp/followed").stdout.splitlines()
+
+
+def follows(machine) -> bool:
+    """It begins behind what was there when it looked first: say something until it is heard."""
+    machine.exec("logger", "-t", "many", "begin")
+    return "begin" in shown(machine)
 
 
 def test_one_boot_and_its_units(talker):

@@ -37,3 +37,16 @@ def test_without_any_capability_or_root(boot):
     container.wait_until("the service runs", lambda: "I am 1000" in container.logs())
     assert container.stop() < 2.5
     assert container.wait() == 0
+
+
+def test_where_nothing_below_run_can_be_written_output_is_on_the_containers_stdout(boot):
+    """No journal, no socket for systemctl: what is missing is said once, and no line is lost."""
+    def add(container):
+        container.put("/etc/systemd/system/mine.service", "[Service]\nExecStart=/bin/sh -c 'echo I speak; exec sleep 9999'\n")
+
+    container = boot(SERVICES, "/sbin/pyinit", "--unit=mine.service", before=add,
+                     options=("--user=1000", "--cap-drop=all"))
+    container.wait_until("the service's line is there", lambda: "\nI speak\n" in container.logs())
+    assert container.logs().count("no journal, services write to the manager's own output") == 1
+    assert container.stop() < 2.5
+    assert container.wait() == 0

@@ -29,7 +29,7 @@ def entry(number: int, text: bytes = b"x", unit: str = "a.service") -> bytes:
 
 def put(store: Store, *numbers: int, text: bytes = b"x", unit: str = "a.service") -> None:
     for number in numbers:
-        store.append(entry(number, text), number, unit)
+        store.append((entry(number, text),), number, unit)
     store.flush()
 
 

@@ -471,13 +471,27 @@ def test_journal_stream_sends_the_header_first(runner, facts, tmp_path):
     assert wait_for_outcome(spawned).kind == "succeeded"
 
 
-def test_without_a_journal_output_goes_nowhere_and_the_variable_is_left_out(runner, tmp_path):
-    target = tmp_path / "seen"
+def error_stream(runner, target):
+    """Where standard error leads, which is where standard output leads."""
     script = f"{{ env; readlink /proc/self/fd/2; }} > {target}"
     runner.run("/bin/sh", "-c", script, standard_output="journal")
     text = target.read_text()
     assert "JOURNAL_STREAM" not in variables(text)
-    assert text.splitlines()[-1] == "/dev/null"
+    return text.splitlines()[-1]
+
+
+def test_without_a_journal_output_goes_where_our_own_goes(runner, tmp_path):
+    assert error_stream(runner, tmp_path / "seen") == os.readlink("/proc/self/fd/1")
+
+
+def test_output_goes_nowhere_where_the_journals_socket_takes_nothing(facts, tmp_path):
+    path = tmp_path / "stdout"
+    socket.socket(socket.AF_UNIX).bind(str(path))
+    runner = Runner(Spawner(facts.replace(journal_path=str(path))), tmp_path)
+    try:
+        assert error_stream(runner, tmp_path / "seen") == "/dev/null"
+    finally:
+        runner.close()
 
 
 @needs_root
