@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	python3 python3-venv runc
 
 .PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
-	triggers deb tools clean
+	triggers matrix deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -76,6 +76,10 @@ calendars: $(VENV)/ready
 # What it costs to keep what services write, beside systemd's journal, supervisor and s6 (half an hour); tests/bench/capture.md.
 bench-capture: tools
 	$(PYTHON) tests/bench/capture.py --write
+
+# Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
+matrix: tools
+	$(PYTHON) tests/matrix/matrix.py --write
 
 deb: tools
 	dpkg-buildpackage -b -us -uc
