@@ -96,6 +96,15 @@ def test_a_line_has_its_unit_its_run_and_what_the_unit_asked_for(container):
     assert not [each for each in entries(container, "/run/log/journal") if each.get("MESSAGE") == b"not to be seen"]
 
 
+def test_who_is_in_the_journals_group_may_read_it(container):
+    def ask(user: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*PODMAN, "exec", "--user", user, container.id, "journalctl", "-q", "-u", "probe", "-o", "cat"],
+                              capture_output=True, text=True, check=False)
+    find(container, b"plain")
+    assert "plain\n" in ask("games:systemd-journal").stdout
+    assert (ask("games").returncode, ask("games").stdout) == (1, "")
+
+
 def test_a_datagram_is_its_senders_unit(container):
     entry = find(container, b"by-syslog")
     assert (entry["_TRANSPORT"], entry["SYSLOG_IDENTIFIER"], entry["SYSLOG_FACILITY"]) == (b"syslog", b"tagged", b"2")
