@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -166,6 +167,8 @@ class Run:
         self.step_began = time.monotonic()
         self.problem = ""
         self.flags: set[str] = set()
+        # Gates that are open and lines that are written when it is played again would be of the time before.
+        shutil.rmtree(player.root / OUT / case.name, ignore_errors=True)
 
     def advance(self) -> bool:
         """Do what can be done. True once it is over."""
