@@ -63,6 +63,9 @@ JOURNAL_KEYS = {
 }
 #: Keys of system.conf that are no defaults of directives → what they do.
 MANAGER_KEYS = {
+    "LogLevel": "Up to which level the manager logs: *emerg* to *debug*, or 0 to 7. Default: debug.",
+    "LogTarget": "Where the manager logs: *journal* (the default), *console*, *null*, ….",
+    "ShowStatus": "Kept, and shown by `systemctl show`: what is on the console is the journal's to decide.",
     "DefaultEnvironment": "Variables that every unit gets.",
     "ManagerEnvironment": "Variables that *PassEnvironment=* of units may pick from, as the container's own.",
 }

@@ -15,12 +15,11 @@ import gc
 import os
 import sys
 import time
-from fnmatch import fnmatchcase
 
 from initd import handover
-from initd.bootcommand import read_command
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
+from initd.configuration import Configuration, variables
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
@@ -28,12 +27,10 @@ from initd.core.answers import Error, Order, Return
 from initd.core.api_manager import IN_FILE
 from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
 from initd.core.engine import Engine
-from initd.core.managerconf import ManagerConfig, configure
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
 from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
-from initd.core.sources import UnitText
 from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
@@ -44,25 +41,22 @@ from initd.journalkeeper import JournalKeeper
 from initd.madeunits import MadeUnits
 from initd.mountlink import MountLink
 from initd.options import Options
-from initd.shell import bootfiles, cgroup, limits, machine, successor, utmp, zones
+from initd.shell import bootfiles, cgroup, limits, successor, utmp, zones
 from initd.shell.backlog import Backlog, TooManyChores
 from initd.shell.clock import now
 from initd.shell.console import give_up_terminal
 from initd.shell.control import Control
-from initd.shell.environment import container_environment, inherited
+from initd.shell.environment import container_environment
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
 from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
-from initd.shell.managerconf import read_configuration
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
-from initd.shell.places import VARIABLE
 from initd.shell.reap import AT_ONCE, reap
-from initd.shell.scheduling import adopt
-from initd.shell.spawn import DEFAULT_LIMITS, OWN_ENVIRONMENT, Spawner, SpawnFacts
+from initd.shell.spawn import Spawner
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
 from initd.unitreader import UnitReader
@@ -97,19 +91,12 @@ ALWAYS_LOADED = (
 )
 
 
-def _variables(texts: Iterable[str]) -> dict[str, str]:
-    """"NAME=value" each."""
-    return {name: value for name, _, value in (text.partition("=") for text in texts)}
-
-
 class Manager:
     """One boot. `run()` returns the exit code."""
 
     def __init__(self, options: Options, library: str, places: Places = SYSTEM) -> None:
         self.container = limits.probe()
-        self.command = read_command(options, os.environ, self.container) if places.is_init else None
-        #: What the boot is to start.
-        self.target = options.target or self.command and self.command.target or "default.target"
+        self.configuration = Configuration(options, self.container, places)
         self.options = options
         self.places = places
         self.exit: ef.Exit | None = None
@@ -123,26 +110,11 @@ class Manager:
         self.journal = Journal(places.run, sys.executable, library + "/initd/journal/__main__.py", mode=places.mode)
         self.killer = Killer(self.tracker)
         self.journal_keeper = JournalKeeper(self.loop, self.journal, self.killer)
-        config = self._configure()
+        config = self.configuration.read()
         #: What was found out before there was a journal to tell it to.
         self._early = config.diagnostics
         defaults = config.facts
-        facts = SpawnFacts(
-            helper=self._helper,
-            places=places,
-            home=defaults.home,
-            notify_path=places.notify,
-            journal_path=places.journal,
-            tag_base=self.container.tag_base,
-            container_environment=container_environment() | _variables(config.manager_environment),
-            default_limits=DEFAULT_LIMITS | config.limits,
-            default_output=defaults.default_standard_output,
-            default_error=defaults.default_standard_error,
-            default_settings=config.settings,
-            uid=self.container.uid,
-            gid=self.container.gid,
-        )
-        self.spawner = Spawner(facts, self.cgroups)
+        self.spawner = Spawner(self.configuration.spawn_facts(config, self._helper), self.cgroups)
         self.engine.world.places = places
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
@@ -157,10 +129,12 @@ class Manager:
             places,
         )
         self._share_own_environment(self._own_environment())
-        self._tune()
+        self.configuration.tune(self.engine.world.tuning, config.tuning)
+        self._early = (*self._early, *self.configuration.follow_command(self.engine.world.tuning))
+        self._direct_journal()
         self.generators = Generators(
-            self.command, container_environment(), self.facts.of_generators, self._own_environment, self._share_own_environment,
-            lambda: now().monotonic_usec, self.say, places.is_init,
+            self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
+            self._share_own_environment, lambda: now().monotonic_usec, self.say, places.is_init,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -187,62 +161,24 @@ class Manager:
         #: Not all dead children were reaped in this wake-up.
         self._has_more_children = False
 
-    def _configure(self) -> ManagerConfig:
-        """The facts of the machine, and what system.conf makes of the defaults."""
-        files, problems = read_configuration(places=self.places)
-        if self.command is not None and self.command.configuration:
-            files = (*files, UnitText("command line", "\n".join(("[Manager]", *self.command.configuration, ""))))
-        config = configure(files, machine.read_facts(self.container, places=self.places))
-        unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
-        settings, not_had = adopt(config.settings, self.container.can_make_namespaces)
-        return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
-
     def _reconfigure(self) -> None:
-        config = self._configure()
+        config = self.configuration.read()
         self.facts.load = self.units.facts = config.facts
         self.engine.world.default_tasks_max = config.facts.tasks_max
-        self.spawner.facts = self.spawner.facts.replace(
-            default_limits=DEFAULT_LIMITS | config.limits,
-            default_output=config.facts.default_standard_output,
-            default_error=config.facts.default_standard_error,
-            default_settings=config.settings,
-        )
+        self.spawner.facts = self.configuration.spawn_facts(config, self._helper)
+        self.configuration.tune(self.engine.world.tuning, config.tuning)
+        self._direct_journal()
         self.tell(config.diagnostics)
 
     def _own_environment(self) -> dict[str, str]:
-        """What every unit gets: the manager's own few variables, DefaultEnvironment=, of the container's those that
-        --pass-environment names, and those of the command line."""
-        passed = {
-            name: value
-            for name, value in container_environment().items()
-            if any(fnmatchcase(name, pattern) for pattern in self.options.pass_environment)
-        }
-        own, defaults = OWN_ENVIRONMENT, _variables(self.facts.load.default_environment)
-        if self.places.mode == "user":
-            own = own | inherited(container_environment())
-        elif self.places.mode == "group":
-            own = own | {VARIABLE: self.places.run}
-        return own | defaults | passed | _variables(self.command.environment if self.command is not None else ())
+        return self.configuration.own_environment(self.facts.load.default_environment)
 
     def _share_own_environment(self, own: dict[str, str]) -> None:
         self.engine.world.own_environment = tuple(f"{name}={value}" for name, value in own.items())
         self._share_environment()
 
     def _share_environment(self) -> None:
-        self.spawner.manager_environment = _variables(self.engine.environment)
-
-    def _tune(self) -> None:
-        """What the command line says of the manager itself."""
-        command, tuning = self.command, self.engine.world.tuning
-        if command is None:
-            return
-        self._early = (*self._early, *command.problems)
-        tuning.log_target = command.log_target or tuning.log_target
-        if command.log_level is not None:
-            tuning.log_level = command.log_level
-        if command.service_watchdogs is not None:
-            tuning.service_watchdogs = command.service_watchdogs
-        self._direct_journal()
+        self.spawner.manager_environment = variables(self.engine.environment)
 
     # --- events in, effects out ------------------------------------------------------------------------------------
 
@@ -507,7 +443,8 @@ class Manager:
 
     def _identify(self) -> list[Diagnostic]:
         """The container's id, and which tools of the boot it lacks."""
-        wanted = self.command.machine_id if self.command is not None else ""
+        command = self.configuration.command
+        wanted = command.machine_id if command is not None else ""
         machine_id, problems, _ = bootfiles.ensure_machine_id("/", dict(os.environ), wanted)
         self.engine.world.machine_id = self.facts.machine_id = machine_id
         self.facts.load = self.units.facts = self.units.facts.replace(machine_id=machine_id)
@@ -544,7 +481,7 @@ class Manager:
             self.say(LOG_ERR, problem)
 
     def _pin_target(self) -> str:
-        target = foreground.NAME if self.options.command else self.target
+        target = foreground.NAME if self.options.command else self.configuration.target
         self.engine.pinned = frozenset((target, *ALWAYS_LOADED[:None if self.places.is_init else 1]))
         return target
 
@@ -554,7 +491,7 @@ class Manager:
             tty = "/dev/console" if os.path.exists("/dev/console") else os.ttyname(0)
             give_up_terminal(0)
         return foreground.foreground_definition(
-            self.options.command, self.target, tuple(container_environment()), os.getcwd(), tty
+            self.options.command, self.configuration.target, tuple(container_environment()), os.getcwd(), tty
         )
 
     def _on_notify(self, _: int = 0) -> None:

@@ -7,7 +7,7 @@ meaning for us is named in one, too. Where the files are, `shell.managerconf` kn
 
 from __future__ import annotations
 
-from initd.core import parsers, syntax
+from initd.core import parsers, syntax, tuning
 from initd.core.directive import BadValue, Context, Directive, Merge, Unfinished
 from initd.core.directives import TABLE
 from initd.core.record import Record
@@ -58,7 +58,7 @@ WITHOUT_EFFECT = dict.fromkeys(
      "KExecWatchdogSec", "WatchdogDevice", "DefaultDeviceTimeoutSec", "JoinControllers", "DumpCore"),
     "a container has no such machine under it",
 ) | dict.fromkeys(
-    ("LogLevel", "LogTarget", "LogColor", "LogLocation", "LogTime", "ShowStatus", "StatusUnitFormat",
+    ("LogColor", "LogLocation", "LogTime", "StatusUnitFormat",
      "CapabilityBoundingSet", "NoNewPrivileges",
      "DefaultBlockIOAccounting", "DefaultOOMScoreAdjust", "DefaultSmackProcessLabel", "DefaultMemoryPressureWatch",
      "DefaultMemoryPressureThresholdSec"),
@@ -67,9 +67,11 @@ WITHOUT_EFFECT = dict.fromkeys(
 #: Those of the manager and of all units that say nothing else; read as the units' own.
 _SETTINGS = ("CPUAffinity", "NUMAPolicy", "NUMAMask", "SystemCallArchitectures", "TimerSlackNSec")
 _LISTS = ("DefaultEnvironment", "ManagerEnvironment")
+#: Key → field of `core.tuning.Tuning`.
+_TUNING = {"LogLevel": "log_level", "LogTarget": "log_target", "ShowStatus": "show_status"}
 #: Every key that we know, or that systemd 252 knows.
 KEYS = frozenset((
-    *_FACTS, *WITHOUT_EFFECT, *_LISTS, *_SETTINGS,
+    *_FACTS, *WITHOUT_EFFECT, *_LISTS, *_SETTINGS, *_TUNING,
     *(f"Default{key}" for section, key in TABLE if section == "Service" and key.startswith("Limit")),
 ))
 
@@ -87,6 +89,8 @@ class ManagerConfig(Record):
     diagnostics: tuple[Diagnostic, ...] = ()
     #: CPUAffinity=, NUMAPolicy=, NUMAMask= and SystemCallArchitectures=.
     settings: ExecSettings = ExecSettings()
+    #: Field of `core.tuning.Tuning` → its value, of those that are set.
+    tuning: dict[str, Any] = {}
 
 
 def configure(files: Iterable[UnitText], facts: LoadFacts) -> ManagerConfig:
@@ -101,6 +105,7 @@ def configure(files: Iterable[UnitText], facts: LoadFacts) -> ManagerConfig:
         tuple(reader.lists["ManagerEnvironment"]),
         tuple(reader.diagnostics),
         reader.settings,
+        reader.tuning,
     )
 
 
@@ -112,6 +117,7 @@ class _Reader:
         self.limits: dict[str, tuple[int, int]] = {}
         self.lists: dict[str, tuple[str, ...]] = dict.fromkeys(_LISTS, ())
         self.settings = ExecSettings()
+        self.tuning: dict[str, Any] = {}
         #: By key, what lines still add to.
         self.unfinished: dict[str, Any] = {}
         self.diagnostics: list[Diagnostic] = []
@@ -146,12 +152,20 @@ class _Reader:
             environment = TABLE["Service", "Environment"]
             assert environment.merge is Merge.FOLD
             self.lists[key] = environment.parse(context, text, self.lists[key]).finish() if text else ()
+        elif key in _TUNING:
+            self.tune(_TUNING[key], key, text)
         elif key in _SETTINGS:
             self.set(TABLE["Service", key], text)
         elif key in WITHOUT_EFFECT:
             self.report(LOG_NOTICE, f"{key}= has no effect: {WITHOUT_EFFECT[key]}.")
         else:
             raise BadValue(f"Unknown key '{key}' in section [{SECTION}], ignoring.")
+
+    def tune(self, field: str, key: str, text: str) -> None:
+        try:
+            self.tuning[field] = tuning.check(field, text)
+        except tuning.Unfit:
+            raise BadValue(f"Failed to parse {key}={text}, ignoring.") from None
 
     def set(self, directive: Directive, text: str) -> None:
         """A line of what a unit may set as well: to more lines a list adds up, and an empty one takes all of it back."""

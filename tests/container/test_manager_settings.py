@@ -31,3 +31,21 @@ def test_what_cannot_be_had_is_said(ours):
     """Under systemd nobody says it."""
     where, _, logs = ours
     assert ("SystemCallArchitectures= has no effect: it needs CAP_SYS_ADMIN" in logs) == (where == "default")
+
+
+def test_the_managers_log_is_as_its_file_says_until_a_client_says_otherwise():
+    container = Container(Image())
+    path, text = "/etc/systemd/system.conf", "[Manager]\nLogLevel={}\nShowStatus=yes\n"
+    try:
+        container.put(path, text.format("notice")).start().wait_until_booted()
+        assert container.systemctl("log-level") == "notice\n"
+        assert container.systemctl("show", "-p", "ShowStatus", "--value") == "yes\n"
+        assert "Reached target" not in container.logs()
+        container.systemctl("log-level", "debug")
+        container.systemctl("daemon-reload")
+        assert container.systemctl("log-level") == "debug\n"
+        container.write(path, text.format("err"))
+        container.systemctl("daemon-reload")
+        assert container.systemctl("log-level") == "err\n"
+    finally:
+        container.remove()

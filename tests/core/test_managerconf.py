@@ -175,3 +175,9 @@ def test_an_empty_setting_of_the_manager_takes_back_what_was_said():
 def test_a_setting_of_the_manager_that_is_none_is_named():
     config = read("[Manager]\nNUMAPolicy=somehow\nCPUAffinity=none\n")
     assert vars(config.settings) == {} and len(config.diagnostics) == 2
+
+
+def test_the_managers_own_log_is_tuned():
+    config = read("[Manager]\nLogLevel=notice\nLogTarget=console\nShowStatus=yes\nLogLevel=loud\n")
+    assert config.tuning == {"log_level": 5, "log_target": "console", "show_status": True}
+    assert [item.text for item in config.diagnostics] == ["Failed to parse LogLevel=loud, ignoring."]
