@@ -14,7 +14,7 @@ from initd.core.unitfiles import Impossible, LinkChange, Note, Occupant, Origin,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from initd.core.lookup import Installation
     from initd.core.presets import Rule
@@ -342,10 +342,23 @@ def plan_preset_all(
     view: UnitFilesView, directory: str, rules: Sequence[Rule], mode: PresetMode = PresetMode.FULL, force: bool = False
 ) -> Plan:
     """What the preset rules say of every unit file there is."""
+    pieces = preset_all(view, directory, rules, mode, force)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def preset_all(
+    view: UnitFilesView, directory: str, rules: Sequence[Rule], mode: PresetMode = PresetMode.FULL, force: bool = False
+) -> Generator[None, None, Plan]:
+    """The same in pieces, one a file."""
     planner = Planner(view, directory, force)
     on: list[str] = []
     off: list[str] = []
     for name in sorted(view.names()):
+        yield
         file = view.find(name)
         if file is None or file.alias_of or file.is_missing or file.origin in (Origin.GENERATOR, Origin.TRANSIENT):
             continue

@@ -97,15 +97,15 @@ def _preset(links: UnitLinks, names: list[str], mode: str, runtime: bool, force:
     return _perform(links, plan_preset(links, names, _directory(links, runtime), rules, wanted, force), True)
 
 
-def _preset_all(links: UnitLinks, mode: str, runtime: bool, force: bool) -> Return | Error:
-    from initd.core.install import plan_preset_all
+def _preset_all(links: UnitLinks, mode: str, runtime: bool, force: bool) -> Pieces:
+    from initd.core.install import preset_all
     from initd.core.presets import PresetMode
 
     if mode not in _PRESET_MODES:
         return _INVALID
     rules, _ = links.preset_rules()
     wanted = PresetMode(mode or "full")
-    return _perform(links, plan_preset_all(links, _directory(links, runtime), rules, wanted, force))
+    return _perform(links, (yield from preset_all(links, _directory(links, runtime), rules, wanted, force)))
 
 
 def _link(links: UnitLinks, paths: list[str], runtime: bool, force: bool) -> Return | Error:

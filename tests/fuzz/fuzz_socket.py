@@ -25,8 +25,10 @@ from tests.fuzz.fuzz_units import commit  # noqa: E402
 CLIENT = "/root/socket_client.py"
 RESULTS = Path(__file__).with_name("socket_results.tsv")
 COLUMNS = ("date", "commit", "seed", "seconds", "calls", "bugs", "rss_kb_before", "rss_kb_after", "fds_before", "fds_after",
-           "alone_median_ms", "alone_p99_ms", "median_ms", "p99_ms", "worst_ms")
+           "alone_median_ms", "alone_p99_ms", "median_ms", "p99_ms", "worst_ms", "starts", "late")
 SERVICE = "[Service]\nExecStart=/bin/sleep 1000\n"
+#: A start that took so much longer than those alone do, in their median, is late.
+LATE_MS = 50
 #: What a manager may keep of all that nonsense: names in caches, and the heap's own holes.
 MAX_GROWTH_KB = 4096
 
@@ -76,6 +78,7 @@ def run(container: Container, seed: int, seconds: float) -> dict[str, object]:
         time.strftime("%Y-%m-%d", time.gmtime()), commit(), seed, int(seconds), calls, container.logs().count("Bug:"),
         before[0], after[0], before[1], after[1], percentile(alone, 0.5), percentile(alone, 0.99),
         percentile(times, 0.5), percentile(times, 0.99), max(times),
+        len(times), sum(time > percentile(alone, 0.5) + LATE_MS for time in times),
     )))
 
 
