@@ -27,6 +27,8 @@ RESULTS = Path(__file__).with_name("socket_results.tsv")
 COLUMNS = ("date", "commit", "seed", "seconds", "calls", "bugs", "rss_kb_before", "rss_kb_after", "fds_before", "fds_after",
            "alone_median_ms", "alone_p99_ms", "median_ms", "p99_ms", "worst_ms", "starts", "late")
 SERVICE = "[Service]\nExecStart=/bin/sleep 1000\n"
+#: How long the manager may take to be done with clients that are gone.
+SETTLE_SEC = 5
 #: A start that took so much longer than those alone do, in their median, is late.
 LATE_MS = 50
 #: What a manager may keep of all that nonsense: names in caches, and the heap's own holes.
@@ -53,10 +55,16 @@ def result(process: subprocess.Popen[str]):
     return ast.literal_eval(text)
 
 
-def size(container: Container) -> tuple[int, int]:
-    """Resident KB, and open descriptors, once the clients' connections are closed."""
+def size(container: Container, most_fds: int = 0) -> tuple[int, int]:
+    """Resident KB, and open descriptors; what clients said before they went is served first, so it may take a while until
+    there are `most_fds` again."""
+    end = time.monotonic() + SETTLE_SEC
+    while True:
+        fds = len(container.exec("ls", "/proc/1/fd").stdout.split())
+        if fds <= most_fds or time.monotonic() > end:
+            break
+        time.sleep(0.5)
     status = container.exec("cat", "/proc/1/status").stdout
-    fds = len(container.exec("ls", "/proc/1/fd").stdout.split())
     return int(re.search(r"VmRSS:\s*(\d+)", status)[1]), fds
 
 
@@ -72,7 +80,7 @@ def run(container: Container, seed: int, seconds: float) -> dict[str, object]:
     before = size(container)
     fuzzing, probing = begin(container, "fuzz", seed + 1, seconds - warm_up), begin(container, "probe", seconds - warm_up - 1)
     times, counts = result(probing), result(fuzzing)
-    after = size(container)
+    after = size(container, before[1])
     calls = sum(counts[name] + first[name] for name in ("valid", "spoiled"))
     return dict(zip(COLUMNS, (
         time.strftime("%Y-%m-%d", time.gmtime()), commit(), seed, int(seconds), calls, container.logs().count("Bug:"),
