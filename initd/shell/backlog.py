@@ -2,7 +2,8 @@
 
 Three queues, each first come, first served. Who has just spoken gets one message answered in the wake-up in which it came.
 Its further messages wait until a wake-up brings nothing new, and so do chores, work that takes too long for one go: a
-chore is a generator, each `next` is one small piece, and what it returns is its result. Neither waits for ever.
+chore is a generator, each `next` is one small piece, and what it returns is its result. Neither waits for ever. One chore
+is done before the next goes on, as each keeps what it has found so far.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 TURN_USEC = 5_000
 #: What waits gets a turn after this time, however much is going on.
 PATIENCE_USEC = 20_000
-#: More chores than these at a time are not begun: each keeps what it has found so far.
+#: More chores than these at a time are not taken on.
 MOST_CHORES = 64
 
 
@@ -36,7 +37,8 @@ class Backlog:
         self._clock = clock
         self._fresh: deque[Turn] = deque()
         self._further: deque[Turn] = deque()
-        self._chores: deque[Turn] = deque()
+        #: Turns that say whether it was the last.
+        self._chores: deque[Callable[[int], bool]] = deque()
         self._last_usec = 0
 
     @property
@@ -51,13 +53,13 @@ class Backlog:
     def begin(
         self, pieces: Generator[None, None, Any], on_result: Callable[[Any], None], on_error: Callable[[Exception], None]
     ) -> None:
-        """A chore; its first piece is done at once. `on_result` gets what it returns, `on_error` what it raises. Raises
-        TooManyChores."""
+        """A chore; its first piece is done at once, which is nothing where it takes long. `on_result` gets what it returns,
+        `on_error` what it raises. Raises TooManyChores."""
         if len(self._chores) >= MOST_CHORES:
             pieces.close()
             raise TooManyChores
 
-        def turn(end_usec: int) -> None:
+        def turn(end_usec: int) -> bool:
             try:
                 next(pieces)
                 while self._clock() < end_usec:
@@ -67,9 +69,11 @@ class Backlog:
             except Exception as error:  # whoever waits for it hears of it, and the others go on
                 on_error(error)
             else:
-                self._chores.append(turn)
+                return False
+            return True
 
-        turn(0)
+        if not turn(0):
+            self._chores.append(turn)
 
     def go_on(self, is_busy: bool) -> None:
         """At the end of a wake-up, which was `is_busy` if anything came."""
@@ -79,12 +83,14 @@ class Backlog:
             self._fresh.popleft()(0)
         if (is_busy or self._fresh) and now_usec - self._last_usec < PATIENCE_USEC:
             return
-        for queue in (self._further, self._chores):
-            if queue:
-                queue.popleft()(self._clock() + TURN_USEC)
+        if self._further:
+            self._further.popleft()(self._clock() + TURN_USEC)
+        if self._chores and self._chores[0](self._clock() + TURN_USEC):
+            self._chores.popleft()
         self._last_usec = self._clock()
 
     def finish(self) -> None:
         """All chores, however long they take: there will be no later."""
         while self._chores:
-            self._chores.popleft()(self._clock() + TURN_USEC)
+            if self._chores[0](self._clock() + TURN_USEC):
+                self._chores.popleft()

@@ -150,6 +150,7 @@ def _add_dependency(
 
 
 def _list(links: UnitLinks, states: list[str], patterns: list[str]) -> Pieces:
+    yield
     found = []
     for _, path, state in list_unit_files(links, patterns):
         if not states or state in states:

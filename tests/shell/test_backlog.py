@@ -63,6 +63,21 @@ def test_long_work_takes_turns(clock, backlog):
     assert turns == 4
 
 
+def test_one_chore_is_done_before_the_next_goes_on(clock, backlog):
+    heard: list[str] = []
+
+    def chore(name: str):
+        for _ in range(6):
+            yield
+            heard.append(name)
+            clock.usec += TURN_USEC // 2
+
+    for name in ("a", "b"):
+        backlog.begin(chore(name), lambda result: None, pytest.fail)
+    backlog.finish()
+    assert heard == ["a"] * 6 + ["b"] * 6
+
+
 def test_an_error_is_told_in_any_turn_and_ends_nothing_else(clock, backlog):
     errors: list[Exception] = []
     results: list[str] = []
