@@ -55,17 +55,18 @@ def result(process: subprocess.Popen[str]):
     return ast.literal_eval(text)
 
 
-def size(container: Container, most_fds: int = 0) -> tuple[int, int]:
-    """Resident KB, and open descriptors; what clients said before they went is served first, so it may take a while until
-    there are `most_fds` again."""
+def size(container: Container, most_fds: int = 0) -> tuple[int, list[str]]:
+    """Resident KB, and what the open descriptors are, with no service of ours running (each has some); what clients said
+    before they went is served first, so it may take a while until there are `most_fds` again."""
     end = time.monotonic() + SETTLE_SEC
     while True:
-        fds = len(container.exec("ls", "/proc/1/fd").stdout.split())
-        if fds <= most_fds or time.monotonic() > end:
+        container.systemctl("stop", "victim.service", "victim@*.service", "other.service", "probe.service", check=False)
+        fds = container.exec("find", "/proc/1/fd", "-type", "l", "-printf", r"%l\n").stdout.split("\n")[:-1]
+        if len(fds) <= most_fds or time.monotonic() > end:
             break
         time.sleep(0.5)
     status = container.exec("cat", "/proc/1/status").stdout
-    return int(re.search(r"VmRSS:\s*(\d+)", status)[1]), fds
+    return int(re.search(r"VmRSS:\s*(\d+)", status)[1]), sorted(fds)
 
 
 def percentile(values: list[float], part: float) -> float:
@@ -73,21 +74,21 @@ def percentile(values: list[float], part: float) -> float:
 
 
 def run(container: Container, seed: int, seconds: float) -> dict[str, object]:
-    """One line of results. The container is booted."""
+    """One line of results, and `descriptors` as they were before and after. The container is booted."""
     alone = result(begin(container, "probe", min(seconds, 20)))
     warm_up = min(seconds / 4, 60)
     first = result(begin(container, "fuzz", seed, warm_up))
     before = size(container)
     fuzzing, probing = begin(container, "fuzz", seed + 1, seconds - warm_up), begin(container, "probe", seconds - warm_up - 1)
     times, counts = result(probing), result(fuzzing)
-    after = size(container, before[1])
+    after = size(container, len(before[1]))
     calls = sum(counts[name] + first[name] for name in ("valid", "spoiled"))
     return dict(zip(COLUMNS, (
         time.strftime("%Y-%m-%d", time.gmtime()), commit(), seed, int(seconds), calls, container.logs().count("Bug:"),
-        before[0], after[0], before[1], after[1], percentile(alone, 0.5), percentile(alone, 0.99),
+        before[0], after[0], len(before[1]), len(after[1]), percentile(alone, 0.5), percentile(alone, 0.99),
         percentile(times, 0.5), percentile(times, 0.99), max(times),
         len(times), sum(time > percentile(alone, 0.5) + LATE_MS for time in times),
-    )))
+    ))) | {"descriptors": [before[1], after[1]]}
 
 
 def complaints(found: dict) -> list[str]:
@@ -98,7 +99,7 @@ def complaints(found: dict) -> list[str]:
     if found["rss_kb_after"] > found["rss_kb_before"] + MAX_GROWTH_KB:
         out.append(f"it grew from {found['rss_kb_before']} to {found['rss_kb_after']} KB")
     if found["fds_after"] > found["fds_before"]:
-        out.append(f"it kept descriptors: {found['fds_before']} before, {found['fds_after']} after")
+        out.append(f"it kept descriptors: {found['descriptors']}")
     return out
 
 
@@ -117,12 +118,12 @@ def main() -> int:
             print(line)
     finally:
         container.remove()
-    print("\n".join(f"{name}\t{value}" for name, value in found.items()))
+    print("\n".join(f"{name}\t{found[name]}" for name in COLUMNS))
     if chosen.write:
         if not RESULTS.exists():
             RESULTS.write_text("\t".join(COLUMNS) + "\n")
         with RESULTS.open("a") as results:
-            results.write("\t".join(map(str, found.values())) + "\n")
+            results.write("\t".join(str(found[name]) for name in COLUMNS) + "\n")
     wrong = complaints(found)
     print("\n".join(wrong))
     return 1 if wrong else 0
