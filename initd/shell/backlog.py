@@ -1,9 +1,9 @@
 """What can wait is done in turns, while nothing else is to be done: no client keeps a unit waiting, nor another client.
 
 Three queues, each first come, first served. Who has just spoken gets one message answered in the wake-up in which it came.
-Its further messages wait until a wake-up brings nothing new, and so do chores, work that takes too long for one go: a
-chore is a generator, each `next` is one small piece, and what it returns is its result. Neither waits for ever. One chore
-is done before the next goes on, as each keeps what it has found so far.
+Its further messages wait until a wake-up brings nothing new, and so do chores, work that takes too long for one go; one of
+either kind gets a turn in a wake-up. A chore is a generator, each `next` is one small piece, and what it returns is its
+result. Neither waits for ever. One chore is done before the next goes on, as each keeps what it has found so far.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Backlog:
         #: Turns that say whether it was the last.
         self._chores: deque[Callable[[int], bool]] = deque()
         self._last_usec = 0
+        #: Further messages and chores take turns.
+        self._is_chores_turn = False
 
     @property
     def is_pending(self) -> bool:
@@ -83,10 +85,13 @@ class Backlog:
             self._fresh.popleft()(0)
         if (is_busy or self._fresh) and now_usec - self._last_usec < PATIENCE_USEC:
             return
-        if self._further:
+        if self._further and not (self._chores and self._is_chores_turn):
+            self._is_chores_turn = True
             self._further.popleft()(self._clock() + TURN_USEC)
-        if self._chores and self._chores[0](self._clock() + TURN_USEC):
-            self._chores.popleft()
+        elif self._chores:
+            self._is_chores_turn = False
+            if self._chores[0](self._clock() + TURN_USEC):
+                self._chores.popleft()
         self._last_usec = self._clock()
 
     def finish(self) -> None:

@@ -124,4 +124,7 @@ def test_what_can_wait_waits_while_things_happen_but_not_for_ever(clock, backlog
     assert heard == []
     clock.usec += PATIENCE_USEC
     backlog.go_on(is_busy=True)
+    assert heard == ["more"]
+    clock.usec += PATIENCE_USEC
+    backlog.go_on(is_busy=True)
     assert heard == ["more", "done"]
