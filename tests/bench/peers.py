@@ -1,0 +1,253 @@
+"""Those who start, keep and stop many services, each told of them as its makers mean it: pyinit, and who else does that.
+
+Every peer is PID 1 of a container of its own, without network; /bench is the runner's directory, with `service.c` as
+/bench/service. A peer that cannot be had here raises Unavailable and is left out, with a line that says why.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "container"))
+
+from harness import PLAIN, Container  # noqa: E402
+from images import CACHE, Image, Unavailable, run  # noqa: E402
+
+#: As many services, and more; how long one may take to die.
+MOST = 20_000
+SERVICE = "/bench/service"
+
+
+class Peer:
+    """`prepare` writes into `bench`, on this machine, what makes it run so many services; `command` is run there as PID 1.
+
+    What it has no way to do is None or not there: such a cell of the table stays empty.
+    """
+
+    name = ""
+    image = Image(("procps",), with_pyinit=False)
+    command: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    #: The package that gives its version.
+    package = ""
+    #: Words that restart, stop and query one service; reload the configuration; list all.
+    stop_all: tuple[str, ...] = ()
+    is_active: tuple[str, ...] = ()
+    list_all: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+    #: What PID 1 is sent to stop all services, if there are no words for it.
+    stop_signal = "TERM"
+
+    def prepare(self, bench: Path, count: int) -> None:
+        raise NotImplementedError
+
+    def is_own(self, comm: str, command_line: bytes) -> bool:
+        """Is it one of the manager's processes: PID 1, journals, supervisors; whatever is no service?"""
+        return comm not in ("service", "run", "orphans")
+
+    def version(self) -> str:
+        container = Container(self.image, "dpkg-query", "-W", "-f", "${Version}", self.package)
+        try:
+            container.start().wait()
+            return container.logs().strip()
+        finally:
+            container.remove()
+
+
+class Units(Peer):
+    """Both that read unit files."""
+
+    is_active = ("systemctl", "is-active", "bench-0.service")
+    list_all = ("systemctl", "list-units", "--no-pager")
+    reload = ("systemctl", "daemon-reload")
+    options: tuple[str, ...] = ("--volume={bench}/units:/etc/systemd/system:ro",)
+
+    def prepare(self, bench: Path, count: int) -> None:
+        wants = bench / "units/multi-user.target.wants"
+        wants.mkdir(parents=True)
+        for number in range(count):
+            name = f"bench-{number}.service"
+            (bench / "units" / name).write_text(
+                f"[Unit]\nDescription=Service {number} of the benchmark\n"
+                f"[Service]\nExecStart={SERVICE}\nRestart=always\nRestartSec=0\nStartLimitIntervalSec=0\n"
+                "[Install]\nWantedBy=multi-user.target\n")
+            (wants / name).symlink_to(f"../{name}")
+
+
+class Pyinit(Units):
+    name = "pyinit"
+    image = PLAIN
+    command = ("/sbin/pyinit",)
+    package = "pyinit"
+
+
+class Systemd(Units):
+    name = "systemd"
+    image = Image(("systemd-sysv", "dbus"), with_pyinit=False)
+    command = ("/sbin/init",)
+    options = (*Units.options, "--systemd=always", "--privileged")
+    package = "systemd"
+    stop_signal = "RTMIN+3"
+
+
+class Dinit(Peer):
+    """Debian 12 has none: built from the next release's source, for this one."""
+
+    name = "dinit"
+    command = ("/peer/dinit", "--container", "--services-dir", "/bench/services", "boot")
+    options = ("--volume={peer}:/peer:ro",)
+    is_active = ("/peer/dinitctl", "is-started", "bench-0")
+    list_all = ("/peer/dinitctl", "list")
+
+    def prepare(self, bench: Path, count: int) -> None:
+        services = bench / "services"
+        services.mkdir()
+        for number in range(count):
+            (services / f"bench-{number}").write_text(
+                f"type = process\ncommand = {SERVICE}\nrestart = true\nrestart-delay = 0\nrestart-limit-count = 0\n"
+                "stop-timeout = 10\n")
+        waits = "".join(f"waits-for: bench-{number}\n" for number in range(count))
+        (services / "boot").write_text(f"type = internal\n{waits}")
+
+    def provide(self) -> Path:
+        directory = CACHE / "peer-dinit"
+        if not (directory / "dinit").exists():
+            with tempfile.TemporaryDirectory(prefix="peer-", dir=CACHE) as temporary:
+                source = _debian_source("dinit", Path(temporary))
+                run(["./configure", "--disable-strip", "--shutdown-prefix=dinit-"], cwd=source)
+                run(["make", "-C", "src", f"-j{os.cpu_count()}", "LDFLAGS_EXTRA=-static-libstdc++ -static-libgcc"], cwd=source)
+                directory.mkdir(exist_ok=True)
+                for name in ("dinit", "dinitctl"):
+                    shutil.copy2(source / "src" / name, directory / name)
+                (directory / "version").write_text(source.name.partition("-")[2])
+        return directory
+
+    def version(self) -> str:
+        return (self.provide() / "version").read_text()
+
+
+class S6(Peer):
+    name = "s6"
+    image = Image(("procps", "s6"), with_pyinit=False)
+    command = ("s6-svscan", "-c", str(MOST), "/bench/services")
+    package = "s6"
+    is_active = ("s6-svstat", "-u", "/bench/services/0")
+
+    def prepare(self, bench: Path, count: int) -> None:
+        for number in range(count):
+            directory = bench / f"services/{number}"
+            directory.mkdir(parents=True)
+            (directory / "run").symlink_to(SERVICE)
+
+
+class Runit(S6):
+    name = "runit"
+    image = Image(("procps", "runit"), with_pyinit=False)
+    command = ("runsvdir", "-P", "/bench/services")
+    package = "runit"
+    is_active = ("sv", "status", "/bench/services/0")
+    stop_signal = "HUP"
+
+
+class Supervisord(Peer):
+    name = "supervisord"
+    image = Image(("procps", "supervisor"), with_pyinit=False)
+    command = ("/usr/bin/supervisord", "-c", "/bench/supervisord.conf")
+    package = "supervisor"
+    is_active = ("supervisorctl", "-c", "/bench/supervisord.conf", "status", "bench-0")
+    list_all = ("supervisorctl", "-c", "/bench/supervisord.conf", "status")
+    reload = ("supervisorctl", "-c", "/bench/supervisord.conf", "reread")
+
+    def prepare(self, bench: Path, count: int) -> None:
+        programs = "".join(
+            f"[program:bench-{number}]\ncommand={SERVICE}\nautorestart=true\nstartsecs=0\n"
+            "stdout_logfile=NONE\nstderr_logfile=NONE\n" for number in range(count))
+        (bench / "supervisord.conf").write_text(
+            "[supervisord]\nnodaemon=true\nuser=root\nlogfile=/dev/null\nlogfile_maxbytes=0\nminfds=3000\n"
+            "[unix_http_server]\nfile=/run/supervisor.sock\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
+            f"[supervisorctl]\nserverurl=unix:///run/supervisor.sock\n{programs}")
+
+
+class Circus(Peer):
+    """Of PyPI, with what it needs."""
+
+    name = "circus"
+    image = Image(("procps", "python3"), with_pyinit=False)
+    command = ("python3", "-m", "circus.circusd", "/bench/circus.ini")
+    options = ("--volume={peer}:/peer:ro", "--env=PYTHONPATH=/peer")
+    is_active = ("python3", "-m", "circus.circusctl", "--endpoint", "ipc:///run/circus", "status", "bench-0")
+    list_all = ("python3", "-m", "circus.circusctl", "--endpoint", "ipc:///run/circus", "status")
+
+    def prepare(self, bench: Path, count: int) -> None:
+        watchers = "".join(f"[watcher:bench-{number}]\ncmd={SERVICE}\n" for number in range(count))
+        (bench / "circus.ini").write_text(
+            "[circus]\nendpoint=ipc:///run/circus\npubsub_endpoint=ipc:///run/circus-events\nwarmup_delay=0\n"
+            f"loglevel=ERROR\n{watchers}")
+
+    def provide(self) -> Path:
+        directory = CACHE / "peer-circus"
+        if not directory.is_dir():
+            with tempfile.TemporaryDirectory(prefix="peer-", dir=CACHE) as temporary:
+                pip = [sys.executable, "-m", "pip", "install", "-q", "--only-binary=:all:", "--python-version=3.11"]
+                run([*pip, f"--target={temporary}/circus", "circus"])
+                Path(temporary, "circus").rename(directory)
+        return directory
+
+    def version(self) -> str:
+        return next(self.provide().glob("circus-*.dist-info")).name.removeprefix("circus-").removesuffix(".dist-info")
+
+
+class Tini(Peer):
+    """It runs one program: what it is measured in is what becomes of orphans."""
+
+    name = "tini"
+    image = Image(("procps", "tini"), with_pyinit=False)
+    command = ("tini", "--", SERVICE)
+    package = "tini"
+
+    def prepare(self, bench: Path, count: int) -> None:
+        """It has no configuration."""
+
+
+class Floor(Peer):
+    """What the machine can do: posix_spawn in a loop, in C."""
+
+    name = "C loop"
+    command = ("/bench/floor", "{count}")
+
+    def prepare(self, bench: Path, count: int) -> None:
+        """It has no configuration."""
+
+    def version(self) -> str:
+        return run(["cc", "-dumpfullversion"]).stdout.strip()
+
+
+PEERS = (Pyinit(), Floor(), Dinit(), S6(), Runit(), Systemd(), Circus(), Supervisord(), Tini())
+
+
+def _debian_source(package: str, directory: Path) -> Path:
+    """The unpacked source of a package that this release does not have, from the next one's archive."""
+    site = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).stdout.split()
+    if not site:
+        raise Unavailable("the machine's apt names no package source")
+    state = directory / "apt"
+    for name in ("lists/partial", "archives/partial"):
+        (state / name).mkdir(parents=True)
+    (state / "sources.list").write_text(f"deb-src {site[0]} trixie main\n")
+    options = [f"-oDir::State::Lists={state}/lists", f"-oDir::Etc::SourceList={state}/sources.list",
+               "-oDir::Etc::SourceParts=/dev/null", f"-oDir::Cache={state}"]
+    run(["apt-get", "-qq", *options, "update"])
+    run(["apt-get", "-qq", *options, "source", package], cwd=directory)
+    found = [path for path in directory.glob(f"{package}-*") if path.is_dir()]
+    if not found:
+        raise Unavailable(f"no source of {package}")
+    return found[0]
+
+
