@@ -24,8 +24,11 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Sockets have short names, and so must their directory.
 unit: $(VENV)/ready initd/exec/pyinit-exec
-	$(RUN) tests --ignore tests/sim --ignore tests/container
+	directory=$$(mktemp -d) && $(RUN) --numprocesses 2 --dist loadfile --basetemp $$directory \
+		tests --ignore tests/sim --ignore tests/container; \
+	code=$$?; rm -rf $$directory; exit $$code
 
 sim: $(VENV)/ready
 	$(RUN) tests/sim
