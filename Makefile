@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
 	python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl journal-kills calendars \
 	triggers matrix deb tools clean
 
 help:
@@ -79,6 +79,14 @@ calendars: $(VENV)/ready
 # What it costs to keep what services write, beside systemd's journal, supervisor and s6 (half an hour); tests/bench/capture.md.
 bench-capture: tools
 	$(PYTHON) tests/bench/capture.py --write
+
+# What journalctl takes over a gigabyte; tests/bench/journalctl.md.
+bench-journalctl:
+	directory=$$(mktemp -d) && $(PYTHON) -m tests.bench.journalctl $$directory/store --write; rm -rf $$directory
+
+# Starts, stops, restarts, memory and commands of up to 3000 services, beside other managers (an hour); tests/bench/scale.md.
+bench: tools
+	$(PYTHON) tests/bench/scale.py --write
 
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
