@@ -85,8 +85,10 @@ bench-journalctl:
 	directory=$$(mktemp -d) && $(PYTHON) -m tests.bench.journalctl $$directory/store --write; rm -rf $$directory
 
 # Starts, stops, restarts, memory and commands of up to 3000 services, beside other managers (an hour); tests/bench/scale.md.
-bench: tools
+bench: tools $(VENV)/ready
 	$(PYTHON) tests/bench/scale.py --write
+	$(call install,bench)
+	$(BIN)/python tests/bench/scale_page.py
 
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
