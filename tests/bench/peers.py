@@ -72,8 +72,8 @@ class Units(Peer):
         for number in range(count):
             name = f"bench-{number}.service"
             (bench / "units" / name).write_text(
-                f"[Unit]\nDescription=Service {number} of the benchmark\n"
-                f"[Service]\nExecStart={SERVICE}\nRestart=always\nRestartSec=0\nStartLimitIntervalSec=0\n"
+                f"[Unit]\nDescription=Service {number} of the benchmark\nStartLimitIntervalSec=0\n"
+                f"[Service]\nExecStart={SERVICE}\nRestart=always\nRestartSec=0\n"
                 "[Install]\nWantedBy=multi-user.target\n")
             (wants / name).symlink_to(f"../{name}")
 
