@@ -14,6 +14,8 @@ from initd.options import Options, UsageError, parse  # noqa: E402  (the path co
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["check"]:
         return check(arguments[1:])
+    if arguments[:1] == ["health"]:
+        return health(arguments[1:])
     if arguments[:1] == ["--trial"]:
         import initd.manager  # noqa: F401  (whether that works is the whole question)
 
@@ -76,6 +78,16 @@ def check(arguments: list[str]) -> int:
     files, _ = read_configuration()
     facts = configure(files, machine.read_facts(container)).facts
     return command.check(arguments, UnitDirs(), facts, allowed.probe(container, LIBRARY + "/initd/exec/pyinit-exec"))
+
+
+def health(arguments: list[str]) -> int:
+    """`pyinit health`: as short-lived as `pyinit check`."""
+    import _signal
+
+    from initd.cli import health as command
+
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    return command.health(arguments)
 
 
 if __name__ == "__main__":

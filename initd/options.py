@@ -10,6 +10,7 @@ pyinit [OPTIONS…] [WORDS…] [-- COMMAND…]
 pyinit --user [OPTIONS…]
 pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
+pyinit health [--live] [--user] [UNIT…]
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
 
@@ -31,6 +32,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "systemctl --user", and "systemctl --runtime-directory=DIR", ask those managers, and "exit" there ends them.
 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
+"pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code
 (128+n for signal n) is the container's.
