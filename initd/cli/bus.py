@@ -60,8 +60,9 @@ class Bus:
     #: What systemctl and journalctl are told to reach the same one: "", or " --user".
     option = ""
 
-    def __init__(self, places: Places | None = None) -> None:
-        """To the manager of these places; None: the system's."""
+    def __init__(self, places: Places | None = None, timeout: float = REPLY_TIMEOUT) -> None:
+        """To the manager of these places; None: the system's. `timeout`: how many seconds a reply may take."""
+        self._timeout = timeout
         self._serial = 0
         self._signals: list[dbus.Message] = []
         if places is not None and not places.run:
@@ -79,7 +80,7 @@ class Bus:
     def _connect(self, path: str) -> None:
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         self._parser = dbus.Parser(dbus.MAX_MESSAGE)
-        self._socket.settimeout(REPLY_TIMEOUT)
+        self._socket.settimeout(self._timeout)
         try:
             self._socket.connect(path)
             self._greet()
@@ -144,7 +145,7 @@ class Bus:
         except OSError as problem:
             raise BusError("org.freedesktop.DBus.Error.Disconnected", problem.strerror or str(problem)) from None
         while True:
-            reply = self._next_message(REPLY_TIMEOUT)
+            reply = self._next_message(self._timeout)
             if reply.type == dbus.SIGNAL:
                 self._signals.append(reply)
             elif reply.reply_serial == serial:

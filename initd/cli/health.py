@@ -2,7 +2,7 @@
 
 Ready is what `systemctl is-system-running` calls "running", or that all named units are active. Alive is that the manager
 answers, and that no service is down because its watchdog (WatchdogSec=) ran out: one that is being restarted for that is in
-good hands. How long to wait for an answer is for whoever probes to say.
+good hands. A manager that takes longer than TIMEOUT for a reply does not answer: not every runtime ends a probe that hangs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Say in one line whether what runs here is ready: the boot is over and no unit ha
 
 Exits 0 if so, otherwise 1.
 """
+#: Seconds.
+TIMEOUT = 5.0
 #: How many names a line holds.
 _MOST = 5
 
@@ -45,7 +47,7 @@ def health(arguments: list[str]) -> int:
     if bad := [name for name in names if not unitname.is_valid(name)]:
         return _say(False, f"{bad[0]!r} is not the name of a unit.")
     try:
-        bus = Bus(chosen("user" if "--user" in options else "system"))
+        bus = Bus(chosen("user" if "--user" in options else "system"), TIMEOUT)
         if "--live" in options:
             return _live(bus, names)
         return _units_ready(bus, names) if names else _all_ready(bus)

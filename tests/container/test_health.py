@@ -47,3 +47,12 @@ def test_ready_then_not_and_alive_then_not(box):
     assert health(box, "--live") == (1, "watchdog ran out: hung.service")
     assert health(box, "--live", "web") == (0, "alive")
     assert healthcheck(box) == 1
+
+
+def test_a_manager_that_hangs_is_not_alive(box):
+    box.signal("STOP")
+    try:
+        assert health(box, "--live") == (1, "the manager does not answer: timed out")
+    finally:
+        box.signal("CONT")
+    assert health(box, "--live", "web") == (0, "alive")
