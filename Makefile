@@ -6,8 +6,8 @@ PYTHON ?= python3
 VENV = build/venv
 BIN = $(VENV)/bin
 RUN = $(BIN)/python -m pytest -q
-DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
-	python3 python3-venv runc
+DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
+	podman procps python3 python3-venv runc
 
 .PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
 	triggers matrix deb tools clean
