@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc
 
 .PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
-	triggers matrix deb tools clean
+	triggers matrix pythons autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -80,6 +80,21 @@ bench-capture: tools
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
 	$(PYTHON) tests/matrix/matrix.py --write
+
+# pip's way, with each of these interpreters that there is.
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+pythons: $(VENV)/ready
+	@for each in $(PYTHONS); do \
+		program=$$(command -v $$each) || { echo "$$each is not here"; continue; }; \
+		echo "$$program"; PYINIT_TEST_PYTHON=$$program $(RUN) tests/test_packaging.py || exit 1; done
+
+# The package's own tests (debian/tests), by autopkgtest, in a container that pyinit has booted.
+autopkgtest: tools
+	$(PYTHON) tests/container/autopkgtest.py
+
+# Two files for an image that installs no package of ours: pyinit.pyz and pyinit-exec, below build/single.
+single: deb
+	$(PYTHON) debian/single/build.py ../pyinit_*_$$(dpkg --print-architecture).deb build/single
 
 deb: tools
 	dpkg-buildpackage -b -us -uc
