@@ -20,8 +20,8 @@ import zipfile
 from pathlib import Path
 
 #: Not for images like these: documentation, and what only dpkg's scripts ask for.
-_LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/lintian", "usr/share/bash-completion", "usr/share/zsh", "usr/share/fish",
-             "usr/lib/pyinit/policy-rc.d", "usr/sbin/pyinit")
+_LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/lintian", "usr/share/bash-completion", "usr/share/zsh",
+             "usr/share/fish", "usr/lib/pyinit/policy-rc.d", "usr/sbin/pyinit")
 _EXEC = "usr/lib/pyinit/initd/exec/pyinit-exec"
 #: The same for all, so that the same package gives the same file.
 _TIME = (1980, 1, 1, 0, 0, 0)
