@@ -53,9 +53,10 @@ def upgraded():
 
 
 def look(container: Container) -> dict[str, str]:
+    facts = "MainPID,InvocationID,NRestarts,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic,SubState"
     return {"version": container.systemctl("show", "-p", "Version"),
-            "talks": container.systemctl("show", "-p", "MainPID,InvocationID,NRestarts,ExecMainStartTimestampMonotonic", "talks"),
-            "socket": container.systemctl("show", "-p", "ActiveEnterTimestampMonotonic,InvocationID,SubState", "answers.socket"),
+            "talks": container.systemctl("show", "-p", facts, "talks.service"),
+            "socket": container.systemctl("show", "-p", facts, "answers.socket"),
             "inode": container.exec("sh", "-c", "grep /run/answers /proc/net/unix | sed 's/^[^ ]* //; s/^[0-9A-F]* //'").stdout,
             "journal": container.exec("pgrep", "-f", "initd/journal/__main__.py", check=False).stdout.strip()}
 
@@ -110,6 +111,7 @@ def _paths(root: Path) -> set[str]:
 
 def _is_kept(path: str) -> bool:
     """dpkg's and apt's own notes, the interpreter's caches, and the account files' backups."""
-    return path.startswith(("var/lib/dpkg/", "var/lib/apt/", "var/log/apt", "var/log/dpkg", "var/log/alternatives", "var/cache/")) \
+    return path.startswith(("var/lib/dpkg/", "var/lib/apt/", "var/log/apt", "var/log/dpkg", "var/log/alternatives",
+                            "var/cache/")) \
         or path.startswith("usr/lib/python3") and "__pycache__" in path \
         or path in ("etc/group-", "etc/gshadow-", "etc/passwd-", "etc/shadow-", "etc/.pwd.lock")
