@@ -9,8 +9,8 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench-capture journal-kills calendars \
-	triggers matrix pythons autopkgtest single deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
+	journal-kills calendars triggers matrix pythons autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -24,8 +24,11 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Sockets have short names, and so must their directory.
 unit: $(VENV)/ready initd/exec/pyinit-exec
-	$(RUN) tests --ignore tests/sim --ignore tests/container
+	directory=$$(mktemp -d) && $(RUN) --numprocesses 2 --dist loadfile --basetemp $$directory \
+		tests --ignore tests/sim --ignore tests/container; \
+	code=$$?; rm -rf $$directory; exit $$code
 
 sim: $(VENV)/ready
 	$(RUN) tests/sim
@@ -76,6 +79,16 @@ calendars: $(VENV)/ready
 # What it costs to keep what services write, beside systemd's journal, supervisor and s6 (half an hour); tests/bench/capture.md.
 bench-capture: tools
 	$(PYTHON) tests/bench/capture.py --write
+
+# What journalctl takes over a gigabyte; tests/bench/journalctl.md.
+bench-journalctl:
+	directory=$$(mktemp -d) && $(PYTHON) -m tests.bench.journalctl $$directory/store --write; rm -rf $$directory
+
+# Starts, stops, restarts, memory and commands of up to 3000 services, beside other managers (an hour); tests/bench/scale.md.
+bench: tools $(VENV)/ready
+	$(PYTHON) tests/bench/scale.py --write
+	$(call install,bench)
+	$(BIN)/python tests/bench/scale_page.py
 
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools

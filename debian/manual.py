@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SOURCES = ROOT / "debian/man"
-COMMANDS = ROOT / "debian/bin"
+#: Section of the manual → where its commands are.
+COMMANDS = {"1": ROOT / "debian/bin", "8": ROOT / "debian/libexec"}
 LIBRARY = "/usr/lib/pyinit"
 
 #: Keys of journald.conf → what they do.
@@ -125,21 +126,22 @@ def from_markdown(name: str, section: str, text: str) -> str:
     return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
 
 
-def from_help(command: Path) -> str:
+def from_help(command: Path, section: str) -> str:
     """help2man(1), for the command as it is in this tree."""
     with tempfile.TemporaryDirectory() as directory:
         here = Path(directory, command.name)
         here.write_text(command.read_text().replace(LIBRARY, str(ROOT)).replace("#!/usr/bin/python3", f"#!{sys.executable}"))
         here.chmod(0o755)
-        words = ["help2man", "--no-info", "--section=1", f"--include={SOURCES / command.name}.h2m",
+        words = ["help2man", "--no-info", f"--section={section}", f"--include={SOURCES / command.name}.h2m",
                  f"--version-string={__version__}", f"--source=pyinit {__version__}", "--manual=pyinit", str(here)]
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def pages() -> Iterable[tuple[str, str]]:
     """(NAME.SECTION, roff) of each."""
-    for command in sorted(COMMANDS.iterdir()):
-        yield f"{command.name}.1", from_help(command)
+    for section, directory in COMMANDS.items():
+        for command in sorted(directory.iterdir()):
+            yield f"{command.name}.{section}", from_help(command, section)
     for source in sorted(SOURCES.glob("*.md")):
         name, _, section = source.stem.rpartition(".")
         yield source.stem, from_markdown(name, section, markdown(source.stem))

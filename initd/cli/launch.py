@@ -92,6 +92,12 @@ def systemd_cgls() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def systemd_socket_proxyd() -> NoReturn:
+    from initd.cli.socket_proxy import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def _run(command: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]

@@ -29,7 +29,7 @@ def on_change(world: World, change: StateChange, turn: Turn) -> None:
     unit = world.graph.units.get(change.unit)
     if unit is None:
         return
-    world.may_hold_garbage |= change.new.is_down
+    world.may_hold_garbage |= change.new.is_down and not world.graph.is_kept(unit)
     if change.new.is_down and unit.called_by:
         # A unit that called this one, and was unloaded since, counted until now.
         unit.called_by = {name: told for name, told in unit.called_by.items() if name in world.graph.units}

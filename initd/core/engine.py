@@ -208,6 +208,8 @@ class Engine:
         """Unload what is down and named by nobody (systemd.unit(5), CollectMode=). A boot is not kept waiting by it."""
         if not self.world.may_hold_garbage or self._is_booting() or self.graph.missing():
             return
+        if self.world.shutdown.stage is not Stage.NONE:
+            return  # all goes soon
         self.world.may_hold_garbage = False
         for unit in self.graph.unreferenced(self._is_in_use):
             self.graph.drop(unit)
@@ -234,7 +236,7 @@ class Engine:
         unit = self.graph.units.get(getattr(event, "unit", ""))
         if unit is not None and unit.type in machines.ON_PROCESS:
             machines.ON_PROCESS[unit.type](unit, event, turn)
-            self.world.may_hold_garbage |= isinstance(event, ev.UnitEmpty)
+            self.world.may_hold_garbage |= isinstance(event, ev.UnitEmpty) and not self.graph.is_kept(unit)
             self.world.deadlines.touch(unit)
 
     def _on_event_of_type(self, event: ev.Event, turn: Turn) -> None:

@@ -7,7 +7,7 @@ pulls in). Knows nothing of jobs or of how a unit runs: machines are made by a f
 
 from __future__ import annotations
 
-from initd.core.dependency import INVERSE, Dependency, Facet
+from initd.core.dependency import INVERSE, NAMED_BY, Dependency, Facet
 from initd.core.settings import DependencyEntry, UnitDefinition
 from initd.core.states import LoadState, UnitType
 from initd.core.unit import Machine, Unit
@@ -81,8 +81,7 @@ class Graph:
             if unit.type is UnitType.TARGET:
                 for other in unit.names_with(Facet.ORDERS_TARGET):
                     self._order_target(unit, self.units.get(other))
-            for kind in (Dependency.WANTED_BY, Dependency.REQUIRED_BY, Dependency.REQUISITE_OF, Dependency.BOUND_BY,
-                         Dependency.UPHELD_BY):
+            for kind in NAMED_BY:
                 for other in sorted(unit.dependencies.get(kind, ())):
                     target = self.units.get(other)
                     if target is not None and target.type is UnitType.TARGET:
@@ -102,6 +101,15 @@ class Graph:
                     other.dependencies.get(INVERSE[kind], {}).pop(unit.name, None)
                     if other.active_state.is_down and other.job is None:
                         other.called_by.pop(unit.name, None)
+
+    def is_kept(self, unit: Unit) -> bool:
+        """A unit that is up names this one in its files: the usual case, told without a look at all units."""
+        for kind in NAMED_BY:
+            for name in unit.dependencies.get(kind, ()):
+                other = self.units.get(name)
+                if other is not None and not other.active_state.is_down:
+                    return True
+        return False
 
     def unreferenced(self, is_in_use: Callable[[Unit], bool]) -> list[Unit]:
         """The units that are not in use, and that no unit in use names in its files, directly or through others."""

@@ -14,13 +14,22 @@ from initd.journal.sink import Sink, Source
 from initd.wire.journal import decode_entries
 from initd.wire.syslog import parse_message
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from initd.journal.segment import Fields
+
 UNKNOWN = b"unknown"
 _DEFAULT_LEVEL = 6
 _BLANKS = b" \t\r\n"
 
 
-def take_native(sink: Sink, sender: Sender, data: bytes) -> None:
-    """Each entry with all its fields; without a PRIORITY= it counts as informational."""
+def take_native(sink: Sink, sender: Sender, data: bytes, about: Callable[[int], Fields]) -> None:
+    """Each entry with all its fields; without a PRIORITY= it counts as informational.
+
+    `about` says what is known of a process, for entries of root's that are about one (OBJECT_PID=).
+    """
     for fields in decode_entries(data):
         values = dict(fields)
         identifier = values.get("SYSLOG_IDENTIFIER", b"")
@@ -29,14 +38,23 @@ def take_native(sink: Sink, sender: Sender, data: bytes) -> None:
         source = Source(b"_TRANSPORT=journal\n", _name(identifier, sender), identifier,
                         int(facility) if facility.isdigit() and len(facility) < 4 else 3)
         encoded = encode_fields([(name.encode(), value) for name, value in fields])
-        about = [os.fsdecode(values[name]) for name in _about(sender) if name in values]
-        sink.take_entry(sender, source, encoded, values.get("MESSAGE", b""), level, *about)
+        pid = values.get("OBJECT_PID", b"")
+        if pid.isdigit() and len(pid) < 10 and _is_roots(sender):
+            known = about(int(pid))
+            encoded += encode_fields(known)
+            values |= {name.decode(): value for name, value in known}
+        units = [os.fsdecode(values[name]) for name in _about(sender) if name in values]
+        sink.take_entry(sender, source, encoded, values.get("MESSAGE", b""), level, *units)
 
 
 def _about(sender: Sender) -> tuple[str, ...]:
     """The fields by which this one is believed to speak of units (`match.of_unit`)."""
     fields: tuple[str, ...] = ("UNIT",) if sender.unit == "init.scope" else ()
-    return (*fields, "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT") if b"\n_UID=0\n" in sender.fields else fields
+    return (*fields, "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT") if _is_roots(sender) else fields
+
+
+def _is_roots(sender: Sender) -> bool:
+    return b"\n_UID=0\n" in sender.fields
 
 
 def take_syslog(sink: Sink, sender: Sender, data: bytes) -> None:

@@ -215,7 +215,7 @@ class Receiver:
         self.streams: dict[int, Stream] = {}
         self.listener = sockets.get("stdout")
         self.is_accepting = False
-        self.datagrams = [(sockets[name], take) for name, take in (("dev-log", take_syslog), ("socket", take_native))
+        self.datagrams = [(sockets[name], take) for name, take in (("dev-log", take_syslog), ("socket", self._take_native))
                           if name in sockets]
         self.poller = epoll()
         self.keeper = Keeper(sockets.pop("keeper", None), self.poller)
@@ -276,6 +276,9 @@ class Receiver:
             take(self.sink, sender, data)
         self.sink.flush()
         self.keeper.flush()
+
+    def _take_native(self, sink: Sink, sender: Sender, data: bytes) -> None:
+        take_native(sink, sender, data, self.senders.about)
 
     def drain(self) -> None:
         """No client is left: take what they left behind, unfinished lines as well."""

@@ -100,11 +100,26 @@ class Senders:
         fields = stat[stat.rfind(b")") + 2:].split(None, 20)
         return fields[19] if len(fields) > 19 else b""
 
+    def about(self, pid: int) -> list[tuple[bytes, bytes]]:
+        """The process that an entry is about, as fields that begin with OBJECT_; none where there is no such process."""
+        status = _read(f"{self._proc}/{pid}/status", 4096)
+        if not status:
+            return []
+        _, _, fields = self._describe(pid, _real_id(status, b"Uid"), _real_id(status, b"Gid"), "")
+        return [(b"OBJECT" + name, value) for name, value in fields if value]
+
     def _look(self, pid: int, uid: int, gid: int, unit: str) -> Sender:
-        base = f"{self._proc}/{pid}/"
+        unit, command, fields = self._describe(pid, uid, gid, unit)
         fields = [(b"_RUNTIME_SCOPE", b"system"), (b"_MACHINE_ID", self._machine_id),
-                  (b"_HOSTNAME", _read(f"{self._proc}/sys/kernel/hostname", 256).strip()),
-                  (b"_PID", b"%d" % pid), (b"_UID", b"%d" % uid), (b"_GID", b"%d" % gid)]
+                  (b"_HOSTNAME", _read(f"{self._proc}/sys/kernel/hostname", 256).strip()), (b"_PID", b"%d" % pid), *fields]
+        rules = self._rules(unit)
+        encoded = encode_fields([field for field in fields if field[1]]) + rules.extra
+        return Sender(pid, encoded, unit, command, rules)
+
+    def _describe(self, pid: int, uid: int, gid: int, unit: str) -> tuple[str, bytes, list[tuple[bytes, bytes]]]:
+        """The unit, the command, and the fields; those that are empty are not there."""
+        base = f"{self._proc}/{pid}/"
+        fields = [(b"_UID", b"%d" % uid), (b"_GID", b"%d" % gid)]
         command = b""
         path = cgroup = ""
         if pid:
@@ -123,9 +138,7 @@ class Senders:
                        (self._slice_field, os.fsencode(above[-1] if above else _MANAGER_SLICE)),
                        (b"_SYSTEMD_CGROUP", os.fsencode(cgroup)),
                        (b"_SYSTEMD_INVOCATION_ID", _link(f"{self._links}invocation:{unit}"))]
-        rules = self._rules(unit)
-        encoded = encode_fields([field for field in fields if field[1]]) + rules.extra
-        return Sender(pid, encoded, unit, command, rules)
+        return unit, command, fields
 
     def _place(self, pid: int) -> tuple[str, str]:
         """Where the process is, as slices and a unit, and its cgroup, if that says it."""
@@ -196,6 +209,12 @@ def _encode_extra(data: bytes) -> bytes:
 def _hierarchy(paths: dict[str, str]) -> str:
     """systemd's own hierarchy on cgroup v1, else that of v2."""
     return paths.get("name=systemd") or paths.get("") or ""
+
+
+def _real_id(status: bytes, name: bytes) -> int:
+    _, _, rest = status.partition(b"\n" + name + b":\t")
+    word = rest.split(None, 1)[0] if rest else b""
+    return int(word) if word.isdigit() else 0
 
 
 def _effective_capabilities(status: bytes) -> bytes:

@@ -12,10 +12,11 @@ from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
 from initd.core.view import Usage
 from initd.shell import bootfiles, unitlinks, users
+from initd.shell.census import read_stat
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
 from initd.shell.limits import ContainerLimits
-from initd.shell.track import Tracker, process_info, read_stat
+from initd.shell.track import Tracker, process_info
 from initd.shell.unitdirs import UnitDirs
 
 TYPE_CHECKING = False

@@ -15,11 +15,14 @@ from initd.core.effects import KillEverything, KillProcesses
 from initd.core.events import ProcessesKilled
 from initd.core.record import Record
 from initd.core.values import ProcessInfo
-from initd.shell.track import Tracker, read_all_stats, read_stat
+from initd.shell.census import read_stat
+from initd.shell.track import Tracker, read_all_stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable
+
+    from initd.wire.proc import ProcessStat
 
 #: Looks per order. Whoever forks faster than this is met again by the next one; SIGKILL insists.
 _PASSES = 5
@@ -74,13 +77,11 @@ class Killer:
                 if info.is_zombie and info.parent_pid == os.getpid():
                     met[info.pid, info.start_ticks] = info  # dead already, and its exit is still to be heard
         if order.everyone:
-            named = dict(met)
-            if order.signal == _signal.SIGKILL:
-                self._tracker.forget()
-                met.update({(info.pid, info.start_ticks): info for info in self._tracker.live(order.unit)})
+            if order.signal == _signal.SIGKILL and self._tracker.has_cgroup(order.unit):
+                self._tracker.census.look()
+                living = [info for info in self._tracker.members(order.unit, set()) if info is not None]
                 if self._tracker.kill_cgroup(order.unit):
-                    return _answer(order.unit, met)
-                met = named
+                    return _answer(order.unit, met | {(info.pid, info.start_ticks): info for info in living})
             chase = _Chase(order, met, _passes(order.signal))
             if not self._go(chase):
                 self.unsettled.add(order.unit)
@@ -114,29 +115,37 @@ class Killer:
         return _answer("", met)
 
     def _go(self, chase: _Chase) -> bool:
-        """Signals each as soon as it is seen, until two looks in a row find nobody new, nor anybody who has just gone.
-        False where that did not come before the time was over.
+        """Signals each as soon as it is seen, until nobody was born since everybody was, or, where nobody can say that, two
+        looks in a row find nobody new, nor anybody who has just gone. False where that did not come before the time was over.
 
-        Who forks and is gone within a millisecond is no longer there when a list of all processes is complete. Nobody is
-        reaped in one go, and pids are not used again: what was seen holds to its end, and not to the next go.
+        Who forks and is gone within a millisecond is no longer there when all processes are counted. Nobody is reaped in one
+        go, and pids are not used again: what was seen holds to its end, and not to the next go.
         """
-        strangers = set(self.spared)
+        census = self._tracker.census
+        gone: set[tuple[int, int]] = set()
         quiet = passes = 0
         end_nsec = time.monotonic_ns() + _GO_NSEC
         while chase.passes_left > 0 and (passes < _PASSES_A_GO or time.monotonic_ns() < end_nsec):
             chase.passes_left -= 1
             passes += 1
-            quiet = 0 if self._chase_once(chase.order, chase.met, strangers) else quiet + 1
-            if quiet == _QUIET_PASSES:
+            quiet = 0 if self._chase_once(chase.order, chase.met, gone) else quiet + 1
+            if quiet == _QUIET_PASSES or census.is_complete():
                 return True
         return False
 
     def _chase_once(
-        self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo], strangers: set[int]
+        self, order: KillProcesses, met: dict[tuple[int, int], ProcessInfo], gone: set[tuple[int, int]]
     ) -> bool:
-        """Whether anybody was hit, or got away from being looked at. Others' processes are looked at once."""
+        """Whether anybody was hit, or got away from being looked at."""
         is_moving = False
-        for info in self._tracker.hunt(order.unit, strangers):
+
+        def on_counted(pid: int, stat: ProcessStat, unit: str | None) -> None:
+            nonlocal is_moving
+            if unit == order.unit and not stat.is_zombie:
+                is_moving |= self._signal([_as_info(stat)], order, met)
+
+        self._tracker.census.look(on_counted)
+        for info in self._tracker.members(order.unit, gone):
             if info is None or self._signal([info], order, met):
                 is_moving = True
         return is_moving
@@ -164,12 +173,12 @@ class Killer:
     def _everybody(self) -> list[ProcessInfo]:
         stats = read_all_stats()
         if os.getpid() == 1:
-            return [_info(pid, stats) for pid in stats if not stats[pid].is_zombie]
+            return [_as_info(stat) for stat in stats.values() if not stat.is_zombie]
         self._tracker.forget()
         ours = {info.pid: info for processes in self._tracker.scan().values() for info in processes}
         for pid in stats:
             if _descends(pid, os.getpid(), stats):
-                ours.setdefault(pid, _info(pid, stats))
+                ours.setdefault(pid, _as_info(stats[pid]))
         return [info for info in ours.values() if not info.is_zombie]
 
 
@@ -203,12 +212,11 @@ def _look_at(pid: int) -> ProcessInfo | None:
     stat = read_stat(pid)
     if stat is None:
         return None
-    return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
+    return _as_info(stat)
 
 
-def _info(pid: int, stats: dict) -> ProcessInfo:  # type: ignore[type-arg]
-    stat = stats[pid]
-    return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
+def _as_info(stat: ProcessStat) -> ProcessInfo:
+    return ProcessInfo(stat.pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
 
 
 def _descends(pid: int, ancestor: int, stats: dict) -> bool:  # type: ignore[type-arg]

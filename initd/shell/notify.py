@@ -13,9 +13,9 @@ import struct
 from initd.core.events import NotifyReceived
 from initd.core.record import Record
 from initd.core.values import PidRef
+from initd.shell.census import read_stat
 from initd.shell.fds import OwnedFd
 from initd.shell.fdstore import describe
-from initd.shell.track import read_stat
 from initd.wire import notify as wire
 
 TYPE_CHECKING = False

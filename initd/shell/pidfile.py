@@ -11,7 +11,8 @@ import stat
 
 from initd.core.events import PidFileRead
 from initd.core.values import PidRef
-from initd.shell.track import Tracker, read_stat
+from initd.shell.census import read_stat
+from initd.shell.track import Tracker
 
 _PID_MAX = 1 << 22
 _LINKS_MAX = 40

@@ -14,11 +14,13 @@ A zombie still belongs to its unit, but is not alive.
 from __future__ import annotations
 
 import os
+import time
 
 from initd.core.record import Record
 from initd.core.values import PidRef, ProcessInfo
+from initd.shell.census import Census, read_stat
 from initd.shell.fds import read_small
-from initd.wire.proc import ProcessStat, parse_command_line, parse_stat, parse_tag
+from initd.wire.proc import ProcessStat, parse_command_line, parse_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks", "_last_cpu_nsec")
 #: How often a unit is looked for whose processes vanish while they are looked at.
 _LOOKS = 50
-#: Sessions kept before those without a member are dropped.
-_SESSIONS_MAX = 256
+#: Sessions kept, at least, before those without a member are looked for.
+_SESSIONS = 256
 _NSEC_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
@@ -59,6 +61,8 @@ class Tracker:
         self._watched: dict[int, tuple[str, int]] = {}
         #: Every process we spawn leads a session; members of it may outlive it.
         self._sessions: dict[int, str] = {}
+        self._unit_sessions: dict[str, list[int]] = {}
+        self._most_sessions = _SESSIONS
         self._cgroup_units: dict[str, str] = {}
         self._unit_cgroups: dict[str, str] = {}
         #: (pid, start) → unit by tag; a tag once seen is not looked up again.
@@ -67,6 +71,8 @@ class Tracker:
         #: Of units that are down.
         self._last_cpu_nsec: dict[str, int | None] = {}
         self._scan: dict[str, list[ProcessInfo]] | None = None
+        #: Of all processes, for questions about one unit after the other.
+        self.census = Census(self.unit_of, lambda: time.monotonic_ns() // 1000)
 
     # --- what the manager tells ------------------------------------------------------------------------------------
 
@@ -74,18 +80,26 @@ class Tracker:
         """We have just spawned this process for the unit."""
         self._children[pid] = unit
         self._sessions[pid] = unit
+        self._unit_sessions.setdefault(unit, []).append(pid)
         self._scan = None
+        if len(self._sessions) > self._most_sessions:
+            self._forget_sessions(read_all_stats())
 
     def watch(self, unit: str, process: PidRef) -> None:
         """Attribute this process to the unit, whatever it carries."""
         self._watched[process.pid] = (unit, process.start_ticks)
         self._scan = None
+        if process.start_ticks:
+            self.census.add(process.pid, process.start_ticks, unit)
+        else:
+            self.census.forget()
 
     def take_over(self, unit: str, process: PidRef) -> bool:
         """This process is another unit's now, and carries its tag, or is in its cgroup. Whether that is all that is needed to
         know of it and its children; where not, it is watched by its pid, and its children by who their parent is."""
         self._tagged.pop((process.pid, process.start_ticks), None)
         self._scan = None
+        self.census.forget()
         is_known = (self._by_cgroup(process.pid) or self._by_tag(process.pid)) == unit
         if not is_known or process.pid in self._children:
             self.watch(unit, process)
@@ -109,8 +123,12 @@ class Tracker:
         if self._cgroups is not None and cgroup and self._cgroups.remove(cgroup):
             self._cgroup_units.pop(cgroup, None)
             self._unit_cgroups.pop(unit, None)
-        self._watched = {pid: entry for pid, entry in self._watched.items() if entry[0] != unit}
-        self._sessions = {sid: name for sid, name in self._sessions.items() if name != unit}
+        if any(entry[0] == unit for entry in self._watched.values()):
+            self._watched = {pid: entry for pid, entry in self._watched.items() if entry[0] != unit}
+            self.census.forget()
+        for sid in self._unit_sessions.pop(unit, ()):
+            if self._sessions.get(sid) == unit:
+                del self._sessions[sid]
 
     def last_cpu_nsec(self, unit: str) -> int | None:
         """What a unit that is down had used; None where nobody knows, or it never ran."""
@@ -137,6 +155,7 @@ class Tracker:
         self._children.pop(pid, None)
         self._watched.pop(pid, None)
         self._scan = None
+        self.census.remove(pid)
 
     # --- another manager in our place ------------------------------------------------------------------------------
 
@@ -148,6 +167,7 @@ class Tracker:
         for name in _TOLD:
             if name in saved:  # not told by an older manager
                 setattr(self, name, saved[name])
+        self._index_sessions()
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
@@ -188,41 +208,44 @@ class Tracker:
             populated = self._cgroups.is_populated(self._unit_cgroups[unit])
             if populated is not None:
                 return not populated
-        strangers: set[int] = set()
+        gone: set[tuple[int, int]] = set()
         for _ in range(_LOOKS):
+            self.census.look()
             is_moving = False
-            for info in self.hunt(unit, strangers):
+            for info in self.members(unit, gone):
                 if info is not None:
                     return False
                 is_moving = True
-            if not is_moving:
+            if not is_moving or self.census.is_complete():
                 return True
         return None
 
-    def hunt(self, unit: str, strangers: set[int]) -> Iterator[ProcessInfo | None]:
-        """The unit's living processes, each as soon as it is seen; None for each that is dead and was not so before.
+    def members(self, unit: str, gone: set[tuple[int, int]]) -> Iterator[ProcessInfo | None]:
+        """The unit's living processes as of the last `census.look()`, the youngest first; None for each that is dead and was
+        not so before: it may have left a child that was not counted. `gone` are the dead, and become more.
 
-        Nobody is reaped meanwhile: who ended since the list was made is a zombie, and may have left a child that is not
-        in it. Who is gone for good had a parent, which is in the list or a zombie itself.
-
-        The youngest come first: of who forks and ends all the time they are the ones that still live. `strangers` are
-        not looked at, and become more.
+        Nobody is reaped meanwhile: who has ended is a zombie, or was somebody else's child, who is one of these.
         """
-        for pid in sorted([int(name) for name in os.listdir("/proc") if name.isdigit()], reverse=True):
-            if pid in strangers:
+        for pid, start_ticks in self._candidates(unit):
+            if (pid, start_ticks) in gone:
                 continue
             stat = read_stat(pid)
-            if stat is None:
-                continue
-            if stat.is_zombie or stat.is_kernel_thread:
-                # It may have died since the list was made, and its child is not in it.
-                strangers.add(pid)
-                if stat.is_zombie and self.unit_of(pid) == unit:
-                    yield None
-            elif self.unit_of(pid) == unit:
+            if stat is None or stat.is_zombie or start_ticks not in (0, stat.start_ticks):
+                gone.add((pid, start_ticks))
+                yield None
+            elif self._cgroups is None or self.unit_of(pid) == unit:
                 yield ProcessInfo(pid, stat.parent_pid, stat.start_ticks, False, stat.command)
-            else:
-                strangers.add(pid)
+
+    def _candidates(self, unit: str) -> list[tuple[int, int]]:
+        """(pid, start); start is 0 where it was not looked at. Processes may move from one cgroup into another."""
+        found = self.census.members(unit)
+        if self._cgroups is not None and unit in self._unit_cgroups:
+            known = {pid for pid, _ in found}
+            found += [(pid, 0) for pid in self._cgroups.pids(self._unit_cgroups[unit]) if pid not in known]
+        return found
+
+    def has_cgroup(self, unit: str) -> bool:
+        return unit in self._unit_cgroups
 
     def kill_cgroup(self, unit: str) -> bool:
         """SIGKILL by the kernel to the whole cgroup, where there is one and it can."""
@@ -339,9 +362,7 @@ class Tracker:
                     tagged[key] = unit
             owners[pid] = unit
         self._tagged = tagged
-        if len(self._sessions) > _SESSIONS_MAX:
-            present = {stat.session for stat in stats.values()} | set(self._children)
-            self._sessions = {sid: unit for sid, unit in self._sessions.items() if sid in present}
+        self._forget_sessions(stats)
         found: dict[str, list[ProcessInfo]] = {}
         for pid, stat in stats.items():
             unit = owners[pid] or self._inherited(stat, stats, owners)
@@ -349,6 +370,18 @@ class Tracker:
                 info = ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, stat.command)
                 found.setdefault(unit, []).append(info)
         return found
+
+    def _forget_sessions(self, stats: dict[int, ProcessStat]) -> None:
+        """Those without a member."""
+        present = {stat.session for stat in stats.values()} | set(self._children)
+        self._sessions = {sid: unit for sid, unit in self._sessions.items() if sid in present}
+        self._unit_sessions.clear()
+        self._index_sessions()
+        self._most_sessions = max(_SESSIONS, 2 * len(self._sessions))
+
+    def _index_sessions(self) -> None:
+        for sid, unit in self._sessions.items():
+            self._unit_sessions.setdefault(unit, []).append(sid)
 
     def _inherited(
         self, stat: ProcessStat, stats: dict[int, ProcessStat], owners: dict[int, str | None]
@@ -361,14 +394,6 @@ class Tracker:
             if owners[parent.pid] is not None:
                 return owners[parent.pid]
             stat = parent
-
-
-def read_stat(pid: int) -> ProcessStat | None:
-    """None where there is no such process (any more)."""
-    try:
-        return parse_stat(read_small(f"/proc/{pid}/stat", 4096))
-    except (OSError, ValueError):
-        return None
 
 
 def read_all_stats() -> dict[int, ProcessStat]:

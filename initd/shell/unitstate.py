@@ -21,6 +21,7 @@ _LENGTH = Struct("<Q")
 _KEPT = 64
 _NAMES = ("invocation", "cgroup", "log-level-max", "log-extra-fields", "log-rate-limit-interval", "log-rate-limit-burst",
           "log-filter-patterns")
+_NO_EXEC = ("", b"", "", "", b"")
 
 
 class UnitState:
@@ -29,73 +30,89 @@ class UnitState:
     def __init__(self, run: str, tag_base: int | None) -> None:
         self._directory = run + "/systemd/units/"
         self._tag_base = tag_base
-        #: Of every unit that has links: the name of that of its tag.
-        self._tags: dict[str, str] = {}
+        #: Of every unit that has links: the name of that of its tag, and what the others say, in the order of `_NAMES`.
+        self._told: dict[str, tuple[str, tuple[str | bytes, ...]]] = {}
         self._released: dict[str, None] = {}
 
     def save(self) -> dict[str, object]:
-        return {"tags": self._tags, "released": list(self._released)}
+        return {"tags": {unit: tag for unit, (tag, _) in self._told.items()}, "released": list(self._released)}
 
     def restore(self, saved: dict[str, dict[str, str]]) -> None:
-        self._tags = dict(saved["tags"])
+        """What links say besides is written anew with the unit's next start."""
+        self._told = {unit: (tag, ()) for unit, tag in saved["tags"].items()}
         self._released = dict.fromkeys(saved["released"])
 
     def publish(self, effect: PrepareUnit) -> None:
         """The unit starts. OSError where it cannot be told."""
         if not effect.invocation_id:
             return
-        os.makedirs(self._directory, exist_ok=True)
-        unit, settings = effect.unit, effect.exec
+        unit = effect.unit
+        tag = f"tag:{self._tag_base + effect.number:x}" if self._tag_base is not None else ""
+        texts = (effect.invocation_id, effect.cgroup, *_of_exec(effect.exec))
         self._released.pop(unit, None)
-        self._tags[unit] = tag = f"tag:{self._tag_base + effect.number:x}" if self._tag_base is not None else ""
-        if tag:
-            self._link(tag, unit)
-        self._link(f"cgroup:{unit}", effect.cgroup)
-        self._link(f"invocation:{unit}", effect.invocation_id)
-        if not isinstance(settings, ExecSettings):
-            return
-        self._link(f"log-level-max:{unit}", str(settings.log_level_max) if settings.log_level_max >= 0 else "")
-        interval_usec, burst = settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst
-        self._link(f"log-rate-limit-interval:{unit}", str(interval_usec) if interval_usec else "")
-        self._link(f"log-rate-limit-burst:{unit}", str(burst) if burst else "")
-        patterns = "\n".join(settings.log_filter_patterns)
-        self._write(f"log-filter-patterns:{unit}", patterns.encode("utf-8", "surrogateescape"))
-        fields = settings.log_extra_fields
-        self._write(f"log-extra-fields:{unit}", b"".join([_LENGTH.pack(len(field)) + field for field in fields]))
+        before = self._told.get(unit)
+        if before is None:
+            os.makedirs(self._directory, exist_ok=True)
+        self._told[unit] = tag, texts
+        if tag and (before is None or before[0] != tag):
+            self._put(tag, unit)
+        old = before[1] if before is not None else ()
+        for name, text, old_text in zip(_NAMES, texts, old or ("",) * len(texts), strict=True):
+            if text and text != old_text:
+                self._put(f"{name}:{unit}", text)
+            elif not text and (old_text or before is not None and not old):
+                _unlink(f"{self._directory}{name}:{unit}")
 
     def release(self, unit: str) -> None:
         """The unit is down."""
-        if unit not in self._tags:
+        if unit not in self._told:
             return
         self._released[unit] = None
         if len(self._released) > _KEPT:
             oldest = next(iter(self._released))
             del self._released[oldest]
-            tag = self._tags.pop(oldest)
-            if tag and tag not in self._tags.values():  # the number may be another unit's by now
+            tag, texts = self._told.pop(oldest)
+            if tag and self._owner(tag) == oldest:  # the number may be another unit's by now
                 _unlink(self._directory + tag)
-            for name in _NAMES:
-                _unlink(f"{self._directory}{name}:{oldest}")
+            for name, text in zip(_NAMES, texts or _NAMES, strict=True):
+                if text:
+                    _unlink(f"{self._directory}{name}:{oldest}")
 
-    def _link(self, name: str, text: str) -> None:
-        """Replaced in one step: nobody sees it missing. An empty text is no link."""
-        path = self._directory + name
-        if not text:
-            _unlink(path)
-            return
-        temporary = self._directory + ".new"
-        _unlink(temporary)
-        os.symlink(text, temporary)
-        os.rename(temporary, path)
+    def _owner(self, tag: str) -> str:
+        try:
+            return os.readlink(self._directory + tag)
+        except OSError:
+            return ""
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _put(self, name: str, content: str | bytes) -> None:
+        """A link to a text, or a file of bytes. Replaced in one step: nobody sees it missing."""
         path = self._directory + name
-        if not data:
-            _unlink(path)
+        if isinstance(content, bytes):
+            with open(self._directory + ".new", "wb") as file:
+                file.write(content)
+            os.rename(self._directory + ".new", path)
             return
-        with open(self._directory + ".new", "wb") as file:
-            file.write(data)
-        os.rename(self._directory + ".new", path)
+        try:
+            os.symlink(content, path)
+        except FileExistsError:
+            temporary = self._directory + ".new"
+            _unlink(temporary)
+            os.symlink(content, temporary)
+            os.rename(temporary, path)
+
+
+def _of_exec(settings: object) -> tuple[str | bytes, ...]:
+    """In the order of `_NAMES`; empty is not there."""
+    if not isinstance(settings, ExecSettings):
+        return _NO_EXEC
+    interval_usec, burst = settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst
+    return (
+        str(settings.log_level_max) if settings.log_level_max >= 0 else "",
+        b"".join([_LENGTH.pack(len(field)) + field for field in settings.log_extra_fields]),
+        str(interval_usec) if interval_usec else "",
+        str(burst) if burst else "",
+        "\n".join(settings.log_filter_patterns).encode("utf-8", "surrogateescape"),
+    )
 
 
 def _unlink(path: str) -> None:

@@ -1,6 +1,6 @@
-"""How long journalctl takes over a large store: figures, printed.
+"""`make bench-journalctl`: how long journalctl takes over a large store.
 
-    python3 -m tests.bench.journalctl DIRECTORY [--megabytes 1024] [--python /usr/bin/python3]
+    python3 -m tests.bench.journalctl DIRECTORY [--megabytes 1024] [--python /usr/bin/python3] [--write]
 
 The store is made where there is none yet: segments of 128 MB, entries of 50 units as the journal writes them, one in 200
 with a binary value; one unit only wrote into the oldest segment, one only at the beginning of the newest.
@@ -9,11 +9,13 @@ with a binary value; one unit only wrote into the oldest segment, one only at th
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from initd.journal.segment import HEAD_SIZE, Head, encode_address, encode_fields, encode_head, file_name  # noqa: E402
 
+PAGE = Path(__file__).with_name("journalctl.md")
 UNITS = 50
 SEGMENT = 128 << 20
 BEGIN = 1_774_605_600_000_000
@@ -119,18 +122,27 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--megabytes", type=int, default=1024)
     parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--write", action="store_true", help="put what is said into journalctl.md")
     given = parser.parse_args()
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+        said.append(f"    {text}\n")
     if not given.directory.exists():
         make(given.directory, given.megabytes)
     size = sum(path.stat().st_size for path in given.directory.iterdir())
-    print(f"{size / (1 << 20):.0f} MB in {len(list(given.directory.iterdir()))} segments")
+    say(f"{size / (1 << 20):.0f} MB in {len(list(given.directory.iterdir()))} segments")
     since = f"--since=@{BEGIN // 1_000_000 + 600}"
     for line in ("--version", "-n 20", "-u unit07 -n 20", "-u new -n 20", "-u old -n 20", "-u nothere -n 20", "-p err -n 20",
                  "-t nothere -n 20", "-u unit07 -n 10000", f"{since} -n 20", "--list-boots", "-F _SYSTEMD_UNIT", "-N"):
         seconds, lines = ask(given.python, given.directory, *line.split())
-        print(f"{seconds * 1000:7.0f} ms {lines:6d} lines  journalctl {line}")
+        say(f"{seconds * 1000:7.0f} ms {lines:6d} lines  journalctl {line}")
     waits = follow(given.python, given.directory)
-    print(f"-f shows a line after {waits[len(waits) // 2]:.1f} ms (median), {waits[-1]:.1f} ms (most of {len(waits)})")
+    say(f"-f shows a line after {waits[len(waits) // 2]:.1f} ms (median), {waits[-1]:.1f} ms (most of {len(waits)})")
+    if given.write:
+        PAGE.write_text(f"# What journalctl takes over a large store\n\nWritten by `make bench-journalctl`, {date.today()}, "
+                        f"{os.cpu_count()} cores, the best of three.\n\n{''.join(said)}")
 
 
 if __name__ == "__main__":

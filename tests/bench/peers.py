@@ -6,7 +6,6 @@ Every peer is PID 1 of a container of its own, without network; /bench is the ru
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -73,8 +72,8 @@ class Units(Peer):
         for number in range(count):
             name = f"bench-{number}.service"
             (bench / "units" / name).write_text(
-                f"[Unit]\nDescription=Service {number} of the benchmark\n"
-                f"[Service]\nExecStart={SERVICE}\nRestart=always\nRestartSec=0\nStartLimitIntervalSec=0\n"
+                f"[Unit]\nDescription=Service {number} of the benchmark\nStartLimitIntervalSec=0\n"
+                f"[Service]\nExecStart={SERVICE}\nRestart=always\nRestartSec=0\n"
                 "[Install]\nWantedBy=multi-user.target\n")
             (wants / name).symlink_to(f"../{name}")
 
@@ -96,7 +95,7 @@ class Systemd(Units):
 
 
 class Dinit(Peer):
-    """Debian 12 has none: built from the next release's source, for this one."""
+    """No package of Debian's: measured where somebody has put `dinit` and `dinitctl`, static ones, on this machine."""
 
     name = "dinit"
     command = ("/peer/dinit", "--container", "--services-dir", "/bench/services", "boot")
@@ -115,20 +114,13 @@ class Dinit(Peer):
         (services / "boot").write_text(f"type = internal\n{waits}")
 
     def provide(self) -> Path:
-        directory = CACHE / "peer-dinit"
-        if not (directory / "dinit").exists():
-            with tempfile.TemporaryDirectory(prefix="peer-", dir=CACHE) as temporary:
-                source = _debian_source("dinit", Path(temporary))
-                run(["./configure", "--disable-strip", "--shutdown-prefix=dinit-"], cwd=source)
-                run(["make", "-C", "src", f"-j{os.cpu_count()}", "LDFLAGS_EXTRA=-static-libstdc++ -static-libgcc"], cwd=source)
-                directory.mkdir(exist_ok=True)
-                for name in ("dinit", "dinitctl"):
-                    shutil.copy2(source / "src" / name, directory / name)
-                (directory / "version").write_text(source.name.partition("-")[2])
-        return directory
+        found = shutil.which("dinit")
+        if found is None:
+            raise Unavailable("not on this machine, and not in Debian")
+        return Path(found).parent
 
     def version(self) -> str:
-        return (self.provide() / "version").read_text()
+        return run([f"{self.provide()}/dinit", "--version"]).stdout.split("\n")[0].rpartition(" ")[2]
 
 
 class S6(Peer):
@@ -186,7 +178,7 @@ class Circus(Peer):
     list_all = ("python3", "-m", "circus.circusctl", "--endpoint", "ipc:///run/circus", "status")
 
     def prepare(self, bench: Path, count: int) -> None:
-        watchers = "".join(f"[watcher:bench-{number}]\ncmd={SERVICE}\n" for number in range(count))
+        watchers = "".join(f"[watcher:bench-{number}]\ncmd={SERVICE}\nmax_retry=-1\n" for number in range(count))
         (bench / "circus.ini").write_text(
             "[circus]\nendpoint=ipc:///run/circus\npubsub_endpoint=ipc:///run/circus-events\nwarmup_delay=0\n"
             f"loglevel=ERROR\n{watchers}")
@@ -230,24 +222,3 @@ class Floor(Peer):
 
 
 PEERS = (Pyinit(), Floor(), Dinit(), S6(), Runit(), Systemd(), Circus(), Supervisord(), Tini())
-
-
-def _debian_source(package: str, directory: Path) -> Path:
-    """The unpacked source of a package that this release does not have, from the next one's archive."""
-    site = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).stdout.split()
-    if not site:
-        raise Unavailable("the machine's apt names no package source")
-    state = directory / "apt"
-    for name in ("lists/partial", "archives/partial"):
-        (state / name).mkdir(parents=True)
-    (state / "sources.list").write_text(f"deb-src {site[0]} trixie main\n")
-    options = [f"-oDir::State::Lists={state}/lists", f"-oDir::Etc::SourceList={state}/sources.list",
-               "-oDir::Etc::SourceParts=/dev/null", f"-oDir::Cache={state}"]
-    run(["apt-get", "-qq", *options, "update"])
-    run(["apt-get", "-qq", *options, "source", package], cwd=directory)
-    found = [path for path in directory.glob(f"{package}-*") if path.is_dir()]
-    if not found:
-        raise Unavailable(f"no source of {package}")
-    return found[0]
-
-

@@ -18,8 +18,45 @@ def put_units(container) -> None:
     put("/etc/systemd/system/once.service",
         "[Service]\nExecStart=/bin/sh -c 'echo $LISTEN_FDS $LISTEN_FDNAMES > /run/once.env; "
         "test $LISTEN_PID = $$$$ && echo mine >> /run/once.env; exec sleep infinity'\n")
+    put("/etc/systemd/system/front.socket", "[Socket]\nListenStream=127.0.0.1:7001\n")
+    put("/etc/systemd/system/front.service",
+        "[Unit]\nRequires=back.service\nAfter=back.service\n"
+        "[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd --exit-idle-time=200ms /run/back\n")
+    put("/etc/systemd/system/back.service",
+        "[Unit]\nStopWhenUnneeded=yes\n[Service]\nType=notify\nNotifyAccess=all\nExecStart=python3 -c '"
+        "import _socket as s, os; l = s.socket(s.AF_UNIX); os.path.exists(\"/run/back\") and os.unlink(\"/run/back\"); "
+        "l.bind(\"/run/back\"); l.listen(); os.system(\"systemd-notify --ready\"); "
+        "c = s.socket(fileno=l._accept()[0]); c.send(b\"from behind \" + c.recv(100))'\n")
     put("/etc/systemd/system/crash.socket", "[Socket]\nListenFIFO=/run/crash\nTriggerLimitBurst=3\n")
     put("/etc/systemd/system/crash.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+
+
+def test_a_service_without_sockets_is_started_and_stopped_by_who_connects(boot):
+    container = boot(WITH_SOCKETS, before=put_units)
+    container.wait_until_booted()
+    container.systemctl("start", "front.socket")
+    assert container.show("back.service", "ActiveState") == "inactive"
+    said = container.exec("python3", "-c", CONNECT.format("AF_INET", ("127.0.0.1", 7001), "s.send(b'hello')"), timeout=30).stdout
+    assert said == "b'from behind hello'\n"
+    for unit in ("front.service", "back.service"):
+        container.wait_for_state(unit, "inactive")
+    assert container.show("front.socket", "SubState") == "listening"
+
+
+def test_sockets_that_were_passed_to_pyinit_are_those_of_its_units(boot):
+    """As podman does it under a .socket of the machine's: a connection made before the container ran is answered."""
+    program = (
+        "import _socket as s, os; l = s.socket(s.AF_INET); l.bind(('127.0.0.1', 7000)); l.listen(); "
+        "c = s.socket(s.AF_INET); c.connect(('127.0.0.1', 7000)); c.send(b'early'); "
+        "l.fileno() != 3 and os.dup2(l.fileno(), 3); os.set_inheritable(3, True); os.set_inheritable(c.fileno(), False); "
+        "os.fork() and os.execve('/sbin/pyinit', ['pyinit', 'systemd.wants=echo.socket'], "
+        "dict(os.environ, LISTEN_FDS='1', LISTEN_PID='1', LISTEN_FDNAMES='web')); "
+        "open('/answer', 'wb').write(c.recv(100))")
+    container = boot(WITH_SOCKETS, "python3", "-c", program, before=put_units)
+    container.wait_until_booted()
+    container.wait_until("the first is answered",
+                         lambda: container.exec("cat", "/answer", check=False).stdout == "early")
+    assert "No unit listens" not in container.logs()
 
 
 def test_dbus_is_reached_through_its_socket(boot):

@@ -190,6 +190,19 @@ def test_a_segments_head_names_units_that_root_speaks_of(make, tmp_path):
     assert {"object_systemd_unit.service", "coredump_unit.service", "unit.service"} <= set(units)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone is believed")
+def test_the_process_that_root_speaks_of_is_described(make, tmp_path):
+    journal = make()
+    for pid in (str(os.getpid()), "999999999", "me"):
+        journal.send("socket", encode_entry([("MESSAGE", "about"), ("OBJECT_PID", pid)]))
+    journal.send("socket", encode_entry([("MESSAGE", "the last")]))
+    journal.read_until(b"the last\n")
+    ask(journal, "Synchronize")
+    known, gone, nonsense = [entry for entry in stored(tmp_path) if entry.get("MESSAGE") == b"about"]
+    assert known["OBJECT_UID"] == b"0" and known["OBJECT_EXE"] == os.readlink("/proc/self/exe").encode()
+    assert "OBJECT_UID" not in gone and "OBJECT_UID" not in nonsense
+
+
 def test_who_is_logged_in_is_told_of_an_emergency(make, tmp_path):
     master, slave = os.openpty()
     tty.setraw(slave)

@@ -54,6 +54,18 @@ def test_the_hosts_cgroups_above_the_managers_name_nothing(senders, proc):
     assert senders.of(5, 0, 0, "", 0).unit == ""
 
 
+def test_what_an_entry_is_about_is_told_as_of_its_writer(senders, proc):
+    """As systemd 252 says of OBJECT_PID=."""
+    process(proc, 5, tag=str((1 << 60) + 7), comm="sleep")
+    (proc / "5/status").write_text("Name:\tsleep\nUid:\t33\t33\t33\t33\nGid:\t34\t34\t34\t34\nCapEff:\t0000\n")
+    assert dict(senders.about(5)) == {
+        b"OBJECT_UID": b"33", b"OBJECT_GID": b"34", b"OBJECT_COMM": b"sleep", b"OBJECT_CMDLINE": b'prog "a b"',
+        b"OBJECT_CAP_EFFECTIVE": b"0", b"OBJECT_SYSTEMD_UNIT": b"a.service", b"OBJECT_SYSTEMD_SLICE": b"app-x.slice",
+        b"OBJECT_SYSTEMD_INVOCATION_ID": b"1" * 32,
+    }
+    assert senders.about(6) == []
+
+
 def test_a_tag_names_the_unit_where_no_cgroup_does(senders, proc):
     process(proc, 5, tag=str((1 << 60) + 7))
     sender = senders.of(5, 0, 0, "", 0)

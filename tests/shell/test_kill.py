@@ -99,16 +99,20 @@ class Storm:
         self.left = left
         self.looks = 0
 
-    def forget(self) -> None:
+    @property
+    def census(self) -> Storm:
+        return self
+
+    def look(self, on_counted) -> None:
         pass
 
-    def live(self, unit: str) -> list:
-        return []
-
-    def kill_cgroup(self, unit: str) -> bool:
+    def is_complete(self) -> bool:
         return False
 
-    def hunt(self, unit: str, strangers: set[int]):
+    def has_cgroup(self, unit: str) -> bool:
+        return False
+
+    def members(self, unit: str, gone: set):
         self.looks += 1
         if self.left > 0:
             self.left -= 1
