@@ -17,8 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-#: Its images are many, and needed once: not among those of the tests.
-os.environ.setdefault("PYINIT_TEST_CACHE", "/var/cache/pyinit-matrix")
+if __name__ == "__main__":  # its images are many, and needed once: not among those of the tests
+    os.environ.setdefault("PYINIT_TEST_CACHE", "/var/cache/pyinit-matrix")
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 
 import images  # noqa: E402  (the path comes first)
@@ -167,7 +167,7 @@ def main() -> int:
         try:
             row = look_at(package, chosen.init)
         except Exception as error:  # the next one may do better
-            print(f"{package}\t{error}"[:1000], flush=True)
+            print(f"{package}\t{str(error)[-1000:]}", flush=True)
             is_good = False
             continue
         print("\t".join(row[column] for column in COLUMNS), flush=True)
