@@ -6,11 +6,11 @@ PYTHON ?= python3
 VENV = build/venv
 BIN = $(VENV)/bin
 RUN = $(BIN)/python -m pytest -q
-DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap openssh-client podman procps \
-	python3 python3-venv runc
+DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
+	podman procps python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl journal-kills calendars \
-	triggers matrix deb tools clean
+.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
+	journal-kills calendars triggers matrix pythons autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -93,6 +93,21 @@ bench: tools $(VENV)/ready
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
 	$(PYTHON) tests/matrix/matrix.py --write
+
+# pip's way, with each of these interpreters that there is.
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+pythons: $(VENV)/ready
+	@for each in $(PYTHONS); do \
+		program=$$(command -v $$each) || { echo "$$each is not here"; continue; }; \
+		echo "$$program"; PYINIT_TEST_PYTHON=$$program $(RUN) tests/test_packaging.py || exit 1; done
+
+# The package's own tests (debian/tests), by autopkgtest, in a container that pyinit has booted.
+autopkgtest: tools
+	$(PYTHON) tests/container/autopkgtest.py
+
+# Two files for an image that installs no package of ours: pyinit.pyz and pyinit-exec, below build/single.
+single: deb
+	$(PYTHON) debian/single/build.py ../pyinit_*_$$(dpkg --print-architecture).deb build/single
 
 deb: tools
 	dpkg-buildpackage -b -us -uc

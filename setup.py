@@ -28,6 +28,10 @@ class BuildExec(Command):
         target = Path(self.build_lib, EXEC)
         self.mkpath(os.fspath(target))
         self.copy_file(os.fspath(EXEC / "pyinit-exec"), os.fspath(target / "pyinit-exec"))
+        units = Path(self.build_lib, "initd", "units", "user")
+        self.mkpath(os.fspath(units))
+        for path in group_units():
+            self.copy_file(os.fspath(path), os.fspath(units / path.name))
 
 
 class Build(BuildCommand):
@@ -42,6 +46,11 @@ class Wheel(WheelCommand):
     def get_tag(self):
         # Any Python 3 runs it; the static program inside ties it to the platform.
         return ("py3", "none", super().get_tag()[2])
+
+
+def group_units():
+    """What the units of `pyinit --runtime-directory=` count on."""
+    return sorted(path for path in Path("units", "user").iterdir() if path.is_file() and path.suffix != ".preset")
 
 
 def unit_files():

@@ -35,6 +35,7 @@ class JournalKeeper:
         self._killer = killer
         self._deaths = RateLimit()
         self._is_watching = False
+        self._is_renewing = False
         #: When to try again, on the monotonic clock.
         self.retry_usec: int | None = None
 
@@ -59,6 +60,11 @@ class JournalKeeper:
         if not self._journal.pid:  # it was to be started again
             self.retry_usec = now().monotonic_usec
         self.spare()
+
+    def renew(self) -> None:
+        """The program may have been replaced, as the manager's was: one that has read all it has ends, another follows."""
+        self._is_renewing = bool(self._journal.pid)
+        self._journal.stop()
 
     def end(self) -> None:
         """Nobody else is left: it is to write out what it has."""
@@ -96,7 +102,9 @@ class JournalKeeper:
         self._journal.pid = 0
         if is_last:
             return
-        self._journal.write(Log(LOG_WARNING, "", "The journal process ended, starting it again."))
+        if not self._is_renewing:
+            self._journal.write(Log(LOG_WARNING, "", "The journal process ended, starting it again."))
+        self._is_renewing = False
         self._journal.streams.hear_all()
         now_usec = now().monotonic_usec
         if self._deaths.is_within(_INTERVAL_USEC, _DEATHS, now_usec):

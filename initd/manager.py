@@ -600,6 +600,7 @@ class Manager:
         self.clients.tell_reloading(False)
         self._watch_mounts()
         self.handover.answer()
+        self.journal_keeper.renew()
         self._has_more_children = True  # who died while nobody listened
 
     # --- the end ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,43 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+#: `make pythons` tries others.
+PYTHON = os.environ.get("PYINIT_TEST_PYTHON", sys.executable)
+CLEAN = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+
+
+def _succeed(*argv: object, **options: object) -> str:
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """A fresh environment with the project installed from a copy of the tree."""
+    """A fresh environment: the source distribution made of a copy of the tree, of it a wheel, and that is installed."""
     directory = tmp_path_factory.mktemp("pip")
     source = directory / "source"
-    leave_out = shutil.ignore_patterns(".git", "build", "__pycache__", ".*_cache", "pyinit-exec", "*.egg-info")
+    leave_out = shutil.ignore_patterns(".git", "build", "__pycache__", ".*_cache", "*.egg-info")
     shutil.copytree(ROOT, source, symlinks=True, ignore=leave_out)
-    subprocess.run([sys.executable, "-m", "venv", str(directory / "venv")], check=True)
-    done = subprocess.run([str(directory / "venv/bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
-                           str(source)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    _succeed(PYTHON, "-m", "venv", directory / "venv")
+    pip = (directory / "venv/bin/python", "-m", "pip", "--disable-pip-version-check", "-q")
+    _succeed(*pip, "install", "setuptools >= 70.1", "wheel")
+    build = "import sys, setuptools.build_meta as b; b.build_sdist(sys.argv[1])"
+    _succeed(pip[0], "-c", build, directory, cwd=source)
+    (sdist,) = directory.glob("*.tar.gz")
+    _succeed(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, sdist)
+    (wheel,) = directory.glob("*.whl")
+    assert wheel.name.endswith(".whl") and "-py3-none-" in wheel.name
+    _succeed(*pip, "install", "--no-build-isolation", f"{wheel}[watch]")
     return directory / "venv"
+
+
+def test_the_source_distribution_holds_sources_alone(environment):
+    (sdist,) = environment.parent.glob("*.tar.gz")
+    with tarfile.open(sdist) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    assert {"initd/exec/boot.c", "initd/exec/context.h", "initd/exec/Makefile", "units/multi-user.target", "LICENSE"} <= names
+    assert "initd/exec/pyinit-exec" not in names
 
 
 def _installed(environment: Path) -> Path:
@@ -54,3 +81,40 @@ def test_units_land_on_the_search_path_of_the_prefix(environment):
     units = environment / "lib/systemd/system"
     assert (units / "multi-user.target").is_file()
     assert (environment / "lib/systemd/system-preset/90-pyinit.preset").is_file()
+
+
+def test_pyinit_runs_a_group_of_units_with_the_environments_interpreter(environment, tmp_path):
+    """Among them one that waits for a path, by pyinotify of the extra `watch`."""
+    units, run = tmp_path / "units", tmp_path / "run"
+    units.mkdir()
+    (units / "says.service").write_text("[Service]\nExecStart=/bin/sleep 1000\n")
+    (units / "waits.path").write_text(f"[Path]\nPathExists={tmp_path}/there\nUnit=seen.service\n")
+    (units / "seen.service").write_text("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+    assert _succeed(environment / "bin/pyinit", "--version", env=CLEAN, cwd="/").startswith("pyinit 0.")
+    pyinit = subprocess.Popen([environment / "bin/pyinit", f"--runtime-directory={run}", f"--unit-directory={units}"],
+                              env=CLEAN, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def systemctl(*words: str) -> str:
+        return subprocess.run([environment / "bin/systemctl", f"--runtime-directory={run}", *words], capture_output=True,
+                              text=True, env=CLEAN, cwd="/", check=False).stdout.strip()
+
+    def wait_for(unit: str) -> None:
+        deadline = time.monotonic() + 30
+        while systemctl("is-active", unit) != "active":
+            assert pyinit.poll() is None and time.monotonic() < deadline, (unit, pyinit.poll())
+            time.sleep(0.05)
+
+    try:
+        wait_for("default.target")
+        systemctl("start", "says.service", "waits.path")
+        wait_for("says.service")
+        assert systemctl("is-active", "seen.service") == "inactive"
+        (tmp_path / "there").touch()
+        wait_for("seen.service")
+        interpreter = os.readlink(f"/proc/{pyinit.pid}/exe")
+        assert interpreter == os.path.realpath(environment / "bin/python")
+        systemctl("exit")
+        assert pyinit.wait(30) == 0, pyinit.stderr.read()
+    finally:
+        pyinit.kill()
+        pyinit.wait()

@@ -109,6 +109,7 @@ def queue_units(bus: Bus, verb: str, names: list[str], options: Options) -> int:
     """Queue the verb's job for these units, wait, and report; the exit status."""
     status = 0
     jobs: dict[str, str] = {}
+    queued: list[str] = []
     for name in names:
         try:
             path = _queue_one(bus, verb, name, options)
@@ -119,9 +120,14 @@ def queue_units(bus: Bus, verb: str, names: list[str], options: Options) -> int:
             continue
         if not options.no_block:
             jobs[path] = name
-        _warn(bus, verb, name, options)
+        if not options.quiet:
+            _warn_of_reload(bus, name)
+        queued.append(name)
     if jobs and not _wait_for_jobs(bus, jobs, options):
         status = 1
+    if verb in ("stop", "condstop") and not options.quiet:
+        for name in queued:  # once all have stopped: what was stopped as well does not activate it again
+            _warn_of_triggers(bus, name)
     if options.wait and not status and not options.no_block and verb in ("start", "restart"):
         status = 0 if _wait_until_inactive(bus, names) else 1
     return status
@@ -148,15 +154,10 @@ def _report_refusal(bus: Bus, problem: BusError, verb: str, name: str) -> int:
     return _EXIT_STATUS.get(problem.name, 1)
 
 
-def _warn(bus: Bus, verb: str, name: str, options: Options) -> None:
-    """What the user may not have thought of."""
-    if options.quiet:
-        return
+def _warn_of_reload(bus: Bus, name: str) -> None:
     try:
         if bus.get(unit_path(name), UNIT, "NeedDaemonReload"):
             warn_of_changes(bus, name)
-        if verb in ("stop", "condstop"):
-            _warn_of_triggers(bus, name)
     except BusError:
         pass  # a unit that is gone already needs no warning
 
@@ -169,8 +170,11 @@ def warn_of_changes(bus: Bus, name: str) -> None:
 
 
 def _warn_of_triggers(bus: Bus, name: str) -> None:
-    triggers = bus.get(unit_path(name), UNIT, "TriggeredBy")
-    active = [each for each in triggers if bus.get(unit_path(each), UNIT, "ActiveState") in ("active", "reloading")]
+    try:
+        triggers = bus.get(unit_path(name), UNIT, "TriggeredBy")
+        active = [each for each in triggers if bus.get(unit_path(each), UNIT, "ActiveState") in ("active", "reloading")]
+    except BusError:
+        return  # a unit that is gone already needs no warning
     if active:
         complain(f"Warning: Stopping {name}, but it can still be activated by:")
         for each in active:

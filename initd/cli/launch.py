@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+def pyinit() -> NoReturn:
+    """pip's `pyinit`: what Debian's /sbin/pyinit is, for the interpreter it was installed for."""
+    import os
+
+    helper = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/exec/pyinit-exec"
+    try:
+        os.execve(helper, ["pyinit", *sys.argv[1:]], {**os.environ, "PYINIT_PYTHON": sys.executable})
+    except OSError as error:
+        os.write(2, f"pyinit: cannot execute {helper}: {error.strerror}\n".encode())
+        _exit(127)
+
+
 def systemctl() -> NoReturn:
     from initd.cli.systemctl import main
 

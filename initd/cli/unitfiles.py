@@ -347,6 +347,8 @@ def is_enabled(args: Sequence[str], options: UnitFileOptions) -> int:
             state = unit_file_state(links, name, _advise).value
         except Impossible as error:
             reason = _ERRORS.get(error.note.trouble)
+            if error.note.trouble is Trouble.SEVERED and not options.root and os.path.exists(options.places.private):
+                reason = "Link has been severed"  # a manager would have said it, and of what unit
             failed = f"Failed to get unit file state for {name}: {reason}"
             _err(failed if reason else error.note.text("look up", links.root))
             return 1

@@ -328,6 +328,8 @@ class Engine:
         turn = self._turn(now)
 
         def keep(unit: Unit) -> bool:
+            if unit.active_state is ActiveState.FAILED and unit.settings.collect_mode is CollectMode.INACTIVE:
+                return True
             return unit.job is not None or not unit.active_state.is_down or unit.definition.is_perpetual
 
         for unit in self.graph.reset(definitions, keep):

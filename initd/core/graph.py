@@ -126,7 +126,7 @@ class Graph:
     def reset(self, definitions: Iterable[UnitDefinition], keep: Callable[[Unit], bool]) -> list[Unit]:
         """daemon-reload: every unit gets its new definition; returns the units that were forgotten.
 
-        A unit whose files are gone stays for as long as `keep` says (it runs, or a job is queued).
+        A unit whose files are gone stays for as long as `keep` says: it runs, a job is queued, or it has failed.
         """
         fresh = {definition.name: definition for definition in definitions}
         old, self.by_name, self._missing = self.units, {}, {}

@@ -24,7 +24,7 @@ from initd.core.events import (
 )
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import Stage
-from initd.core.states import JobResult, JobType, KillWho, LoadState, UnitType
+from initd.core.states import ActiveState, JobResult, JobType, KillWho, LoadState, UnitType
 from initd.core.transaction import Refusal, is_applicable
 from initd.core.turn import Turn
 from initd.core.unit import Unit
@@ -75,7 +75,7 @@ def _with_reload(unit: Unit, event: JobRequest) -> JobType:
 
 def _check_manual(unit: Unit, job_type: JobType) -> Refusal | None:
     is_unloaded = unit.load_state in (LoadState.NOT_FOUND, LoadState.ERROR, LoadState.BAD_SETTING)
-    if job_type is JobType.STOP and is_unloaded and unit.active_state.is_down:
+    if job_type is JobType.STOP and is_unloaded and unit.active_state is ActiveState.INACTIVE:
         return Refusal(_ERROR + "NoSuchUnit", f"Unit {unit.name} not loaded.")
     starts = job_type in (JobType.START, JobType.RESTART, JobType.TRY_RESTART, JobType.RELOAD_OR_START)
     stops = job_type in (JobType.STOP, JobType.RESTART, JobType.TRY_RESTART)
@@ -156,7 +156,7 @@ def on_attach_request(world: World, event: AttachRequest, turn: Turn) -> None:
 def on_reset_failed_request(world: World, event: ResetFailedRequest, turn: Turn) -> None:
     """`systemctl reset-failed`: also forgets how often the units were started (systemctl(1))."""
     unit = world.graph.get(event.unit) if event.unit else None
-    if event.unit and (unit is None or unit.load_state is LoadState.NOT_FOUND and unit.active_state.is_down):
+    if event.unit and (unit is None or unit.load_state is LoadState.NOT_FOUND and unit.active_state is ActiveState.INACTIVE):
         refuse(event.request, Refusal(_ERROR + "NoSuchUnit", f"Unit {event.unit} not loaded."), turn)
         return
     for each in [unit] if unit is not None else [world.graph.units[name] for name in sorted(world.graph.units)]:

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef PYINIT_LIB
@@ -23,17 +24,25 @@
 #define PYINIT_PYTHON "/usr/bin/python3"
 #endif
 
+/* Where the whole of it is one file (debian/single), which unpacks itself into PYINIT_LIB and goes on with that. */
+static const char archive[] = PYINIT_LIB ".pyz";
 static const char own_place[] = "/initd/exec/pyinit-exec";
 static const char manager_place[] = "/initd/__main__.py";
 
-/* The directory that holds `initd`: found from where this very file is, else where the package puts it. */
+/* The directory that holds `initd`: found from where this very file is, else where the package puts it, if it is not to be
+ * unpacked from an archive first. */
 static void find_manager(char *path) {
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof manager_place);
     size_t own = sizeof own_place - 1;
 
     if (length > (ssize_t) own && memcmp(path + length - own, own_place, own) == 0)
         path[(size_t) length - own] = '\0';
-    else
+    else if (access(archive, R_OK) == 0) {
+        path[length > 0 ? length : 0] = '\0';
+        setenv("PYINIT_EXEC", path, 1);
+        strcpy(path, archive);
+        return;
+    } else
         strcpy(path, PYINIT_LIB);
     strcat(path, manager_place);
 }
@@ -56,11 +65,11 @@ static void say(const char *text) {
 
 int boot_main(int argc, char **argv) {
     static char manager[PATH_MAX];
-    sigset_t all;
+    char *python = getenv("PYINIT_PYTHON"); /* pip's launcher names the one it was installed for */
+    const unsigned long long all = ~0ULL; /* a C library keeps some real-time signals for itself, and they are ours */
     char **arguments;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof all);
     open_missing_streams();
     if (getpid() != 1)
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* survives exec; PID 1 is one anyway */
@@ -68,13 +77,17 @@ int boot_main(int argc, char **argv) {
     arguments = calloc((size_t) argc + 3, sizeof *arguments);
     if (!arguments)
         return 127;
-    arguments[0] = PYINIT_PYTHON;
+    if (!python || python[0] != '/')
+        python = PYINIT_PYTHON;
+    arguments[0] = python;
     arguments[1] = "-IS";
     arguments[2] = manager;
     for (int i = 1; i < argc; i++)
         arguments[i + 2] = argv[i];
-    execv(PYINIT_PYTHON, arguments);
-    say("pyinit: cannot execute " PYINIT_PYTHON ": ");
+    execv(python, arguments);
+    say("pyinit: cannot execute ");
+    say(python);
+    say(": ");
     say(strerror(errno));
     say("\n");
     return 127;

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Says to commands which manager is meant, as `--runtime-directory=` does; units of a group's manager have it.
 VARIABLE = "PYINIT_RUNTIME_DIRECTORY"
-#: Below the library, the units that every unit of a user or a group counts on.
-_VENDOR = "/units/user"
+#: Below the library, the units that every unit of a user or a group counts on; where pip has put them if not there.
+_VENDOR, _VENDOR_OF_PIP = "/units/user", "/initd/units/user"
 _LIBRARY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -45,7 +45,8 @@ def group_places(runtime_directory: str = "", unit_directory: str = "", environm
         raise NoPlace
     run = os.path.abspath(runtime_directory or own.run + "/pyinit")
     units = os.path.abspath(unit_directory) if unit_directory else _read_link(f"{run}/{UNITS_LINK}")
-    return of_group(run, units or _default_units(own), _LIBRARY + _VENDOR, own)
+    vendor = _LIBRARY + (_VENDOR if os.path.isdir(_LIBRARY + _VENDOR) else _VENDOR_OF_PIP)
+    return of_group(run, units or _default_units(own), vendor, own)
 
 
 def _default_units(own: Places) -> str:

@@ -1,12 +1,13 @@
-"""`make figures`: the README's table, measured here and now: boot to nginx answering, memory, packages and size.
+"""`make figures`: the README's tables, measured here and now: boot to nginx answering, memory; packages and size.
 
 Boot time and memory are of the very image the demo boots, PSS as the kernel accounts it (/proc/PID/smaps_rollup).
 Packages and sizes are what apt says it would install into minbase; nothing is installed for that. Prints Markdown, and
-with --write puts it into README.md.
+with --write puts it into README.md; with --sizes that is all.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 import statistics
 import subprocess
@@ -42,8 +43,8 @@ command=/bin/sh -c "mkdir -p /run/sshd && exec /usr/sbin/sshd -D"
 class Contender:
     """One init system, with the same two services."""
 
-    def __init__(self, name: str, image: Image, command: str, packages: str, options: tuple[str, ...] = ()) -> None:
-        self.name, self.image, self.command, self.packages, self.options = name, image, command, packages, options
+    def __init__(self, name: str, image: Image, command: str, options: tuple[str, ...] = ()) -> None:
+        self.name, self.image, self.command, self.options = name, image, command, options
 
     def create(self) -> Container:
         container = Container(self.image, *self.command.split(), options=self.options)
@@ -53,10 +54,16 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender("pyinit", SERVICES, "/sbin/pyinit", ""),
-    Contender("systemd 252", WITH_SYSTEMD, "/sbin/init", "systemd-sysv", ("--systemd=always", "--privileged")),
-    Contender("supervisor", WITH_SUPERVISOR, "/usr/bin/supervisord -c /etc/supervisor/supervisord.conf", "supervisor"),
+    Contender("pyinit", SERVICES, "/sbin/pyinit"),
+    Contender("systemd 252", WITH_SYSTEMD, "/sbin/init", ("--systemd=always", "--privileged")),
+    Contender("supervisor", WITH_SUPERVISOR, "/usr/bin/supervisord -c /etc/supervisor/supervisord.conf"),
 )
+
+
+#: Name → what to install; nothing for ours.
+SIZES = (("pyinit", ""), ("python3-minimal, which it needs", "python3-minimal"),
+         ("the standalone sysusers and tmpfiles, which it needs", "systemd-standalone-sysusers systemd-standalone-tmpfiles"),
+         ("systemd 252", "systemd-sysv"), ("supervisor", "supervisor"), ("s6", "s6"))
 
 
 def measure(contender: Contender) -> tuple[float, str]:
@@ -100,34 +107,44 @@ def added_to_minbase(packages: str) -> tuple[int, float]:
 
 
 def table() -> Iterator[str]:
-    yield "| | boot to nginx answering, s | PSS of its own processes, MB | packages added to minbase | MB added |"
-    yield "|---|---|---|---|---|"
+    yield "| | boot to nginx answering, s | PSS of its own processes, MB |"
+    yield "|---|---|---|"
     for contender in CONTENDERS:
         try:
             rounds = [measure(contender) for _ in range(ROUNDS)]
         except (Unavailable, AssertionError, subprocess.TimeoutExpired) as problem:
             print(f"{contender.name}: {problem}", file=sys.stderr)
             continue
-        count, size = added_to_minbase(contender.packages)
         seconds = statistics.median(each[0] for each in rounds)
-        yield f"| {contender.name} | {seconds:.2f} | {rounds[-1][1]} | {count} | {size:.1f} |"
+        yield f"| {contender.name} | {seconds:.2f} | {rounds[-1][1]} |"
     yield f"\nDebian 12 with nginx and openssh-server; median of {ROUNDS} boots by podman, its own time included."
 
 
-def write_into_readme(lines: list[str]) -> None:
+def sizes() -> Iterator[str]:
+    yield "| | packages added to minbase | MB added |"
+    yield "|---|---|---|"
+    for name, packages in SIZES:
+        count, size = added_to_minbase(packages)
+        yield f"| {name} | {count} | {size:.1f} |"
+    yield f"\nWhat apt would install into Debian 12's minbase, without Recommends; {datetime.date.today().isoformat()}."
+
+
+def write_into_readme(name: str, lines: list[str]) -> None:
     text = README.read_text()
-    head, begin, rest = text.partition("<!-- figures: written by `make figures` -->\n")
-    _, end, tail = rest.partition("<!-- end of figures -->")
+    head, begin, rest = text.partition(f"<!-- {name}: written by `make figures` -->\n")
+    _, end, tail = rest.partition(f"<!-- end of {name} -->")
     README.write_text(head + begin + "".join(f"{line}\n" for line in lines) + end + tail)
 
 
 def main() -> int:
-    lines = []
-    for line in table():
-        print(line, flush=True)
-        lines.append(line)
-    if "--write" in sys.argv[1:]:
-        write_into_readme(lines)
+    tables = [("sizes", sizes)] if "--sizes" in sys.argv[1:] else [("figures", table), ("sizes", sizes)]
+    for name, measured in tables:
+        lines = []
+        for line in measured():
+            print(line, flush=True)
+            lines.append(line)
+        if "--write" in sys.argv[1:]:
+            write_into_readme(name, lines)
     return 0
 
 

@@ -125,10 +125,12 @@ class Machine:
 
 
 class Container(Machine):
-    """A podman container with default capabilities; `prefix` runs podman itself somewhere else (IN_CGROUP2)."""
+    """A podman container with default capabilities; `prefix` runs podman itself somewhere else (IN_CGROUP2).
+
+    `name` is that of an image made from the given one, where it is not itself."""
 
     def __init__(self, image: Image, *command: str, options: tuple[str, ...] = (), prefix: list[str] | None = None,
-                 network: str = "none") -> None:
+                 network: str = "none", name: str = "") -> None:
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
         limits = [f"--ulimit={name}={_limit(which)}" for name, which in
@@ -136,7 +138,7 @@ class Container(Machine):
         if LIVE and image.with_pyinit:
             limits.append(f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro")
         done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *limits, *options,
-                    podman_image(image), *self.command])
+                    name or podman_image(image), *self.command])
         self.id = done.stdout.split()[-1]
         self._pid = 0
 

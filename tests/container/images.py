@@ -125,17 +125,22 @@ def packaged_files() -> list[Path]:
     return sorted(found)
 
 
+def copy_sources(source: Path) -> Path:
+    """What the package is built from, in a directory of its own."""
+    for path in packaged_files():
+        target = source / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TREE / path, target, follow_symlinks=False)
+    return source
+
+
 def build_deb() -> Path:
     """The .deb of the tree as it stands, built in a copy."""
     directory = CACHE / f"deb-{tree_hash()[:16]}"
     with _locked("deb"):
         if not directory.is_dir():
             with tempfile.TemporaryDirectory(prefix="pyinit-deb-") as temporary:
-                source = Path(temporary, "pyinit")
-                for path in packaged_files():
-                    target = source / path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(TREE / path, target, follow_symlinks=False)
+                source = copy_sources(Path(temporary, "pyinit"))
                 run(["dpkg-buildpackage", "-b", "-us", "-uc"], cwd=source)
                 _publish(directory, *Path(temporary).glob("*.deb"))
     return next(directory.glob("pyinit_*.deb"))

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 from harness import SERVICES
-from images import APT, CACHE, TREE, Image, build_deb, build_rootfs, download, run, unpack
+from images import APT, CACHE, TREE, Image, build_deb, build_rootfs, copy_sources, download, run, simulate, unpack
 
 WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)
 
@@ -127,3 +127,23 @@ def test_the_package_depends_on_python3_minimal_only():
     fields = run(["dpkg-deb", "--field", str(build_deb()), "Pre-Depends", "Depends"]).stdout
     assert "python3-minimal" in fields
     assert not re.search(r"python3(?!-minimal)\b", fields)
+
+
+def test_what_it_adds_to_minbase_is_what_the_readme_says():
+    """At most 8 packages, and no more than its peers with all they need; `make figures` writes the table."""
+    deb = build_deb()
+    added = simulate(Image(with_pyinit=False, with_policy=False), f"./{deb.name}", deb)
+    told = re.search(r"(?m)^\| pyinit \| (\d+) \| ([\d.]+) \|$", (TREE / "README.md").read_text())
+    assert len(added) == int(told[1]) <= 8
+    assert abs(sum(added.values()) / 1000 - float(told[2])) <= 0.1
+    assert added["pyinit"] < 3000, "kB of its own"
+
+
+def test_the_package_is_the_same_wherever_and_whenever_it_is_built(tmp_path):
+    """Bit by bit, from files of another age, by who has another umask, zone and language."""
+    source = copy_sources(tmp_path / "a place with a longer name" / "pyinit")
+    for path in source.rglob("*"):
+        os.utime(path, (1_900_000_000, 1_900_000_000), follow_symlinks=False)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
+    run(["sh", "-c", "umask 077 && dpkg-buildpackage -b -us -uc"], cwd=source, env=environment)
+    assert next(source.parent.glob("*.deb")).read_bytes() == build_deb().read_bytes()
