@@ -59,6 +59,8 @@ class Bus:
 
     #: What systemctl and journalctl are told to reach the same one: "", or " --user".
     option = ""
+    #: Seconds that a reply may take.
+    _timeout = REPLY_TIMEOUT
 
     def __init__(self, places: Places | None = None, timeout: float = REPLY_TIMEOUT) -> None:
         """To the manager of these places; None: the system's. `timeout`: how many seconds a reply may take."""
