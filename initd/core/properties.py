@@ -17,7 +17,7 @@ from initd.core.service_record import ProcessRecord, ServiceMachine
 from initd.core.settings import TimerSettings
 from initd.core.socket_record import SocketMachine
 from initd.core.states import ActiveState, ExecPhase, LoadState, UnitType
-from initd.core.timer import TimerMachine
+from initd.core.timer import TimerMachine, TimerState
 from initd.core.values import INFINITY, Now
 
 TYPE_CHECKING = False
@@ -288,9 +288,15 @@ def _elapses(unit: Unit, is_calendar: bool) -> list[tuple[str, Any, int]]:
     return rows[::-1]
 
 
+def _next_monotonic(machine: TimerMachine) -> int:
+    """None is 0 while there is a date to wait for (seen on systemd 252)."""
+    is_waiting = machine.state in (TimerState.WAITING, TimerState.RUNNING)
+    return 0 if is_waiting and machine.next_monotonic_usec == INFINITY else machine.next_monotonic_usec
+
+
 _TIMER: tuple[Row, ...] = (
     Row("NextElapseUSecRealtime", "t", _of_timer(lambda machine: machine.next_realtime_usec), CHANGES),
-    Row("NextElapseUSecMonotonic", "t", _of_timer(lambda machine: machine.next_monotonic_usec), CHANGES),
+    Row("NextElapseUSecMonotonic", "t", _of_timer(_next_monotonic), CHANGES),
     Row("LastTriggerUSec", "t", _of_timer(lambda machine: _realtime(machine.last_trigger)), CHANGES),
     Row("LastTriggerUSecMonotonic", "t", _of_timer(lambda machine: _monotonic(machine.last_trigger)), CHANGES),
     Row("TimersMonotonic", "a(stt)", lambda unit, view: _elapses(unit, False), INVALIDATES),

@@ -139,20 +139,22 @@ def enter_waiting(unit: Unit, world: World, turn: Turn, is_first: bool = False) 
     machine, settings = machine_of(unit), settings_of(unit)
     other = world.graph.get(settings.unit)
     elapses: list[int | None] = []
+    near: list[int] = []
     may_come_later = False
     for number, (kind, usec) in enumerate(settings.monotonic):
         base = _base_usec(kind, unit, other, world)
-        at = None if base is None or number in machine.spent else base + usec
+        at = None if base is None else base + usec
         may_come_later |= kind not in _ONCE
+        elapses.append(at)
         if at is not None and kind in _ONCE and not is_first and at <= turn.now.monotonic_usec:
             machine.spent |= {number}
-            at = None
-        elapses.append(at)
-    near = [at for at in elapses if at is not None]
+        if at is not None and number not in machine.spent:
+            near.append(at)
     dates = [_next_date(text, unit, world, turn) for text in settings.calendar]
     machine.elapses = (*elapses, *dates)
     machine.next_monotonic_usec = _delayed(min(near), unit, world) if near else INFINITY
-    machine.next_realtime_usec = min((at for at in dates if at is not None), default=0)
+    ahead = [at for at in dates if at is not None]
+    machine.next_realtime_usec = _delayed(min(ahead), unit, world) if ahead else 0
     waits_for_change = settings.on_clock_change or settings.on_timezone_change
     if settings.calendar or waits_for_change:
         turn.ask(WatchClock())
@@ -181,7 +183,7 @@ def _base_usec(kind: str, unit: Unit, other: Unit | None, world: World) -> int |
 
 
 def _next_date(text: str, unit: Unit, world: World, turn: Turn) -> int | None:
-    """The next time of a calendar event, with its delay, of the epoch. One that was missed is due now."""
+    """The next time of a calendar event, of the epoch, without its delay. One that was missed is due now."""
     from initd.core import calendar
     from initd.core.calendar_elapse import next_elapse
     from initd.core.zone import UTC
@@ -193,7 +195,7 @@ def _next_date(text: str, unit: Unit, world: World, turn: Turn) -> int | None:
     at = next_elapse(spec, since.realtime_usec, (zones.named(spec.zone) or UTC) if spec.zone else local)
     if at is None:
         return None
-    return _delayed(max(at, turn.now.realtime_usec), unit, world)
+    return max(at, turn.now.realtime_usec)
 
 
 def _delayed(at_usec: int, unit: Unit, world: World) -> int:
@@ -272,10 +274,12 @@ def on_other_changed(unit: Unit, other: Unit, world: World, turn: Turn) -> None:
 
 
 def after_reload(unit: Unit, world: World, turn: Turn) -> None:
-    """The unit's files were read again: its times may be others."""
-    if machine_of(unit).state in (TimerState.WAITING, TimerState.ELAPSED):
-        machine_of(unit).spent = frozenset()
-        enter_waiting(unit, world, turn)
+    """The unit's files were read again: its times may be others. What has passed meanwhile is made up for by a timer that has
+    never elapsed (seen on systemd 252)."""
+    machine = machine_of(unit)
+    if machine.state in (TimerState.WAITING, TimerState.ELAPSED):
+        machine.spent = frozenset()
+        enter_waiting(unit, world, turn, is_first=machine.last_trigger is None)
 
 
 def on_clock_changed(world: World, event: Event, turn: Turn) -> None:

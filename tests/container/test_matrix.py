@@ -11,7 +11,7 @@ from images import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "matrix"))
 
-import matrix  # noqa: E402  (the path comes first)
+import matrix
 
 #: One of each kind: a web server, a cache, a key-value store, DNS, mail, a broker, files, and time.
 PACKAGES = ("nginx", "memcached", "redis-server", "dnsmasq", "exim4-daemon-light", "mosquitto", "vsftpd", "cron")

@@ -36,7 +36,8 @@ def test_a_service_without_sockets_is_started_and_stopped_by_who_connects(boot):
     container.wait_until_booted()
     container.systemctl("start", "front.socket")
     assert container.show("back.service", "ActiveState") == "inactive"
-    said = container.exec("python3", "-c", CONNECT.format("AF_INET", ("127.0.0.1", 7001), "s.send(b'hello')"), timeout=30).stdout
+    talk = CONNECT.format("AF_INET", ("127.0.0.1", 7001), "s.send(b'hello')")
+    said = container.exec("python3", "-c", talk, timeout=30).stdout
     assert said == "b'from behind hello'\n"
     for unit in ("front.service", "back.service"):
         container.wait_for_state(unit, "inactive")

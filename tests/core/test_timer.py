@@ -209,3 +209,32 @@ def test_a_random_delay_is_within_its_bound_and_a_fixed_one_stays():
     other = boot(timer(T, monotonic=(("OnActive", SEC),), randomized_delay_usec=100 * SEC), oneshot())
     start(other)
     assert 0 <= machine(other).next_monotonic_usec - 2 * SEC <= 100 * SEC
+
+
+def test_a_delay_is_no_part_of_an_events_own_next_time():
+    system = boot(timer(T, calendar=("2030-01-01",), randomized_delay_usec=3600 * SEC), oneshot())
+    start(system)
+    new_year = 1_893_456_000 * SEC
+    assert machine(system).elapses == (new_year,)
+    assert new_year <= machine(system).next_realtime_usec <= new_year + 3600 * SEC
+
+
+def test_a_time_that_was_used_up_still_says_when_it_was():
+    system = boot(timer(T, monotonic=(("OnActive", 10 * SEC),)), oneshot())
+    quick(system)
+    start(system)
+    system.run(until=60 * SEC)
+    assert machine(system).elapses == (11 * SEC,) and machine(system).next_monotonic_usec == INFINITY
+
+
+@pytest.mark.parametrize("has_elapsed", [False, True])
+def test_a_reload_makes_up_for_what_a_timer_that_never_elapsed_has_missed(has_elapsed):
+    system = boot(timer(T, calendar=("2030-01-01",), monotonic=(("OnActive", SEC),) if has_elapsed else ()), oneshot())
+    quick(system)
+    start(system)
+    system.run(until=100 * SEC)
+    before = len(starts(system))
+    definitions = [*shutdown_units(), timer(T, calendar=("2030-01-01",), monotonic=(("OnActive", 5 * SEC),)), oneshot()]
+    system.engine.reload(definitions, system.now)
+    system.run(until=200 * SEC)
+    assert len(starts(system)) - before == (0 if has_elapsed else 1)

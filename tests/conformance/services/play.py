@@ -41,7 +41,7 @@ SETTLE_SEC = 0.7
 
 
 class Case(NamedTuple):
-    """Unit name → text; what to do, step by step; `name.service` is what a step without a unit means.
+    """Unit name → text, or nothing where it is there already; what to do, step by step. A step without a unit means the first.
 
     Steps: start, stop, restart, reload, reset-failed [unit] (asked, and not waited for); job (until none is left);
     until STATE [unit]; gate NAME; kill WHO SIGNAL; run COMMAND (of a shell inside, waited for);
@@ -161,7 +161,7 @@ class Run:
     def __init__(self, case: Case, player: Player) -> None:
         self.case, self.player = case, player
         self.steps = deque(case.steps)
-        self.watched = {name: Watched() for name in case.units if not name.endswith(".d")}
+        self.watched = {name: Watched() for name in case.units if "/" not in name}
         self.pending = 0
         self.answers: list[str] = []
         self.step_began = time.monotonic()
@@ -293,7 +293,7 @@ class Player:
         self.client.call("Subscribe", "", (), lambda reply: None)
 
     def play(self, cases: list[Case], at_once: int = AT_ONCE) -> dict[str, dict[str, Any]]:
-        self.write({name: text for case in cases for name, text in case.units.items()})
+        self.write({name: text for case in cases for name, text in case.units.items() if text})
         reloaded: list[dbus.Message] = []
         self.client.call("Reload", "", (), reloaded.append)
         while not reloaded:

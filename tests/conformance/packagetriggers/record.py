@@ -1,0 +1,76 @@
+"""Plays the cases to a real systemd, and writes down what came: answers.json.
+
+    python3 -m tests.conformance.packagetriggers.record [--ours] [PATTERN …]
+
+With patterns, only those cases are played again. `--ours` plays to pyinit and prints what differs, without writing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
+
+from harness import IN_CGROUP2, Container, Image  # noqa: E402
+
+from tests.conformance.packagetriggers import cases  # noqa: E402
+from tests.conformance.services.play import Case  # noqa: E402
+from tests.conformance.services.record import differences, play  # noqa: E402
+
+ANSWERS = Path(__file__).resolve().parent / "answers.json"
+_OPTIONS = ("--pids-limit=0", f"--volume={ROOT / 'tests/conformance/triggers'}:/p:ro")
+#: Not more: some of their services are waited for by others.
+AT_ONCE = 4
+LOTS = ((cases.PACKAGES, cases.small()), (cases.LARGE, cases.large()))
+
+
+def systemd_container(packages: tuple[str, ...]) -> Container:
+    image = Image(("systemd-sysv", *packages), with_pyinit=False)
+    return Container(image, "/sbin/init", options=("--systemd=always", *_OPTIONS), prefix=IN_CGROUP2)
+
+
+def pyinit_container(packages: tuple[str, ...]) -> Container:
+    return Container(Image((*packages, "python3-pyinotify")), options=_OPTIONS)
+
+
+def ask(container: Container, chosen: list[Case]) -> tuple[dict[str, Any], str]:
+    """What came, and the version of who was asked."""
+    try:
+        container.start().wait_until_booted(timeout=180)
+        return play(container, chosen, AT_ONCE), container.exec("systemctl", "--version").stdout.splitlines()[0]
+    finally:
+        container.remove()
+
+
+def main(*words: str) -> None:
+    patterns = [word for word in words if not word.startswith("-")]
+    known = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {"cases": {}}
+    for packages, lot in LOTS:
+        chosen = [case for case in lot if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
+        if not chosen:
+            continue
+        if "--ours" in words:
+            found, _ = ask(pyinit_container(packages), chosen)
+            wrong = [lines for name, got in found.items() if (lines := differences(name, known["cases"].get(name, {}), got))]
+            print("\n".join("\n".join(lines) for lines in wrong))
+            print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
+            continue
+        found, version = ask(systemd_container(packages), chosen)
+        for name, got in found.items():
+            if "problem" in got:
+                print(name, json.dumps(got, indent=1))
+        known = {"version": version, "date": datetime.date.today().isoformat(), "cases": known["cases"] | found}
+    if "--ours" not in words:
+        names = {case.name for case in cases.every()}
+        known["cases"] = {name: got for name, got in sorted(known["cases"].items()) if name in names}
+        ANSWERS.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
