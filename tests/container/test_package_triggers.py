@@ -1,4 +1,4 @@
-"""The sockets, timers and paths of Debian's packages do what they did under a real systemd (tests/conformance/packagetriggers)."""
+"""Sockets, timers and paths of Debian's packages do what they did under a real systemd (tests/conformance/packagetriggers)."""
 
 from __future__ import annotations
 
