@@ -25,7 +25,8 @@ REPORT = textwrap.dedent("""
         "blocked": int(status["SigBlk"], 16),
         "environment": sorted(open("/proc/self/environ").read().split("\\0")[:-1]),
         "streams": [os.path.exists(f"/proc/self/fd/{fd}") for fd in range(3)],
-        "files": {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in range(64) if os.path.exists(f"/proc/self/fd/{fd}")},
+        "files": {int(fd): os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+                  if os.path.exists(f"/proc/self/fd/{fd}")},
         "pid": os.getpid(),
     }
     if "wait" in sys.argv:
