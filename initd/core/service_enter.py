@@ -99,6 +99,8 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
     command = commands(settings, phase)[index]
     machine.is_empty = False
     is_start = phase is ExecPhase.START
+    if settings.permissions_start_only and not is_start:
+        command = command.replace(full_privileges=True)  # as with "+" in front (seen on systemd 252)
     access = effective_notify_access(unit)
     may_notify = access is not NotifyAccess.NONE and (is_start or access in (NotifyAccess.EXEC, NotifyAccess.ALL))
     request = SpawnRequest(
@@ -118,7 +120,6 @@ def _spawn(unit: Unit, phase: ExecPhase, index: int, is_control: bool, turn: Tur
         connection=unit.connection if is_start else 0,
         non_blocking=settings.non_blocking,
         apply_root_directory=is_start or not settings.root_directory_start_only,
-        apply_credentials=not command.full_privileges and (is_start or not settings.permissions_start_only),
         stored_fds=machine.stored_fds if is_start else (),
         joins_namespaces_of=tuple(sorted(unit.dependencies.get(Dependency.JOINS_NAMESPACE_OF, ()))),
     )

@@ -152,9 +152,8 @@ class SpawnRequest(Record):
     #: The accepted connection that it serves; 0 for none.
     connection: int = 0
     non_blocking: bool = False
-    #: RootDirectoryStartOnly=, PermissionsStartOnly= and the `+` and `!` prefixes, resolved by the engine.
+    #: False for other commands than ExecStart= with RootDirectoryStartOnly=.
     apply_root_directory: bool = True
-    apply_credentials: bool = True
     #: What the service has stored earlier, for $LISTEN_FDS.
     stored_fds: tuple[StoredFd, ...] = ()
     #: The units of JoinsNamespaceOf=, either way.

@@ -387,7 +387,7 @@ class Spawner:
             passed_fds=tuple([PassedFd(fd, sockets.non_blocking) for fd in sockets.fds]),
         )
         context = with_scheduling(context, settings, sandbox.native_machine(), self.facts.default_settings)
-        if request.apply_credentials and not command.no_setuid and not command.full_privileges:
+        if not command.no_setuid and not command.full_privileges:
             context = self._with_user(context, credentials)
         elif self.facts.uid == 0:
             context = context.replace(groups=credentials.groups)  # systemd leaves only the change of user out

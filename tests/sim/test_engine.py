@@ -557,3 +557,14 @@ def test_unsupported_types_fail_their_job_and_nothing_else() -> None:
     system.send(ev.Boot("t.target"))
     run(system)
     assert ("x.swap", JobResult.UNSUPPORTED) in system.results and system.state(A) == ("active", "running")
+
+
+@pytest.mark.parametrize("is_wanted", [False, True])
+def test_permissions_are_for_the_start_only_where_that_is_said(is_wanted):
+    """PermissionsStartOnly=: what systemd 252 does then is what it does for "+"."""
+    system = boot(service(A, exec_start_pre=(command("/pre"),), permissions_start_only=is_wanted))
+    system.trace.clear()
+    ask(system, A)
+    run(system)
+    spawned = [each.request.command for each in system.trace if isinstance(each, ef.Spawn)]
+    assert [(each.path, each.full_privileges) for each in spawned] == [("/pre", is_wanted), ("/bin/true", False)]
