@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from functools import cache
@@ -35,8 +36,8 @@ ANSWER_SEC = 30
 
 def image_of(package: str, init: str) -> Image:
     if init == "systemd":
-        return Image((*BASE, package), with_pyinit=False)
-    return Image((package,))
+        return Image((*BASE, *needed_by(package)), with_pyinit=False)
+    return Image(needed_by(package))
 
 
 def start(image: Image, init: str) -> Container:
@@ -92,13 +93,14 @@ def answer(container: Container, package: str) -> tuple[str, str]:
 
 
 def not_applied(container: Container, units: list[str]) -> str:
-    """Directive → how many of the units have it without effect."""
+    """Directive → how many of the units have it without effect, or with less than it should have."""
     counts: dict[str, int] = {}
     for unit in units:
-        done = container.exec("/sbin/pyinit", "check", "--json", unit, check=False)
-        for row in json.loads(done.stdout or "[]"):
-            if row["fate"] != "applied":
-                counts[row["key"]] = counts.get(row["key"], 0) + 1
+        # A line each: FILE:LINE: KEY= FATE: WHY.
+        for line in container.exec("/sbin/pyinit", "check", unit).stdout.splitlines():
+            key, fate = re.match(r".*?:\d+: (\S+?)=? (\w+)", line).groups()
+            if fate != "applied":
+                counts[key] = counts.get(key, 0) + 1
     return " ".join(f"{key}={count}" for key, count in sorted(counts.items()))
 
 
@@ -152,8 +154,14 @@ def write(init: str, row: dict[str, str]) -> None:
     (HERE / f"results-{init}.tsv").write_text(text + "\n")
 
 
+def needed_by(package: str) -> tuple[str, ...]:
+    """The package, and those it only recommends but does not run without."""
+    lines = [tuple(line.split()) for line in (HERE / "packages.txt").read_text().splitlines()]
+    return next((line for line in lines if line[0] == package), (package,))
+
+
 def packages() -> list[str]:
-    return (HERE / "packages.txt").read_text().split()
+    return [line.split()[0] for line in (HERE / "packages.txt").read_text().splitlines()]
 
 
 def main() -> int:
@@ -171,7 +179,8 @@ def main() -> int:
             is_good = False
             continue
         print("\t".join(row[column] for column in COLUMNS), flush=True)
-        is_good &= row["state"] == "running" and not row["note"] and row["restarted"] in ("", "yes") and row["exit"] == "0"
+        is_good &= (row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
+                    and row["exit"] == "0")
         if chosen.write:
             write(chosen.init, row)
     return 0 if is_good else 1
