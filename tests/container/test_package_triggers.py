@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance.packagetriggers import cases  # noqa: E402
-from tests.conformance.packagetriggers.record import ANSWERS, AT_ONCE, pyinit_container  # noqa: E402
+from tests.conformance.packagetriggers.record import ANSWERS, play_in_turn, pyinit_container  # noqa: E402
 from tests.conformance.services.record import differences, play  # noqa: E402
 
 RECORDED = json.loads(ANSWERS.read_text())["cases"]
@@ -24,7 +24,7 @@ def traces():
     container = pyinit_container(cases.PACKAGES)
     try:
         container.start().wait_until_booted(timeout=120)
-        found = play(container, cases.small(), AT_ONCE)
+        found = play_in_turn(container, cases.small())
         # A machine under load stretches what is timed: what differs is played again, by itself.
         again = [case for case in cases.small() if found[case.name] != RECORDED.get(case.name)]
         print(f"played once more: {[case.name for case in again]}")

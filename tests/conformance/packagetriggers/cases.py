@@ -15,6 +15,11 @@ PACKAGES = (
 )
 LARGE = ("podman", "docker.io", "mpd", "certbot", "dovecot-core", "python3-minimal", "dbus")
 
+TIMERS = (
+    "apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim", "logrotate", "man-db", "anacron",
+    "phpsessionclean", "sysstat-collect", "sysstat-summary", "exim4-base", "plocate-updatedb",
+)
+
 _GENERAL = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Description", "Triggers")
 _SOCKET = ("Listen", "Accept", "Backlog", "SocketMode", "DirectoryMode", "BindIPv6Only", "PassCredentials", "Writable",
            "Symlinks", "RemoveOnStop", "FileDescriptorName", "MaxConnections", "TriggerLimitBurst")
@@ -41,16 +46,21 @@ def socket(name: str, where: str, service: str = "", stays: bool = True) -> Case
     return Case(f"{name}-socket", {unit: "", service: ""}, tuple(steps))
 
 
-def timer(name: str, service: str = "") -> Case:
-    unit, service = f"{name}.timer", service or f"{name}.service"
-    steps = [*_shown(unit, "Timer", _TIMER), f"stop {unit}", "job", f"start {unit}", "job", "settle 3", f"stop {unit}", "job",
+def settings(*timers: str) -> list[Case]:
+    """As the packages have them, before anything is added."""
+    return [Case(f"{name}-settings", {f"{name}.timer": ""}, tuple(_shown(f"{name}.timer", "Timer", _TIMER))) for name in timers]
+
+
+def timer(name: str) -> Case:
+    unit, service = f"{name}.timer", f"{name}.service"
+    steps = [f"stop {unit}", "job", f"start {unit}", "job", "settle 3", f"stop {unit}", "job",
              f"start {unit}", "job", f"stop {unit}", "job", "collapsed"]
     return Case(f"{name}-timer", {unit: "", service: "", f"{unit}.d/fast.conf": _FAST}, tuple(steps))
 
 
-def path(name: str, script: str, service: str = "") -> Case:
+def path(name: str, script: str) -> Case:
     """`script` makes it happen."""
-    unit, service = f"{name}.path", service or f"{name}.service"
+    unit, service = f"{name}.path", f"{name}.service"
     steps = [*_shown(unit, "Path", _PATH), f"stop {service}", f"stop {unit}", "job", f"start {unit}", "job", "settle 0.5",
              f"run {script}", "settle 1.5", f"stop {unit}", "job", f"stop {service}", "job", "collapsed"]
     return Case(f"{name}-path", {unit: "", service: ""}, tuple(steps))
@@ -72,10 +82,8 @@ def small() -> list[Case]:
         socket("pcscd", "/run/pcscd/pcscd.comm"),
         socket("gpsd", "/run/gpsd.sock"),
         shown("dbus.socket"),
-        *(timer(name) for name in (
-            "apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim", "logrotate", "man-db", "anacron",
-            "phpsessionclean", "sysstat-collect", "sysstat-summary", "exim4-base")),
-        timer("plocate-updatedb"),
+        *settings(*TIMERS),
+        *(timer(name) for name in TIMERS),
         path("cups", "touch /var/cache/cups/org.cups.cupsd"),
         path("acpid", "mkdir -p /etc/acpi/events && printf 'event=x\\naction=true\\n' > /etc/acpi/events/x"),
     ]
@@ -87,6 +95,7 @@ def large() -> list[Case]:
         socket("docker", "/run/docker.sock", stays=False),
         socket("mpd", "/run/mpd/socket"),
         socket("dovecot", "143"),
+        *settings("podman-auto-update", "certbot"),
         timer("podman-auto-update"),
         timer("certbot"),
     ]
