@@ -90,6 +90,10 @@ bench: tools $(VENV)/ready
 	$(call install,bench)
 	$(BIN)/python tests/bench/scale_page.py
 
+# All recorded sockets, timers and paths of packages, played to pyinit, and what differs; `make test` has most of them.
+package-triggers: $(VENV)/ready
+	$(BIN)/python -m tests.conformance.packagetriggers.record --ours
+
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
 	$(PYTHON) tests/matrix/matrix.py --write
