@@ -35,7 +35,7 @@ sim: $(VENV)/ready
 
 # Two files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
-	$(RUN) --numprocesses 2 --dist loadfile tests/container
+	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 tests/container
 
 # The README's table of figures.
 figures: tools
