@@ -39,9 +39,10 @@ def test_ready_then_not_and_alive_then_not(box):
     assert health(box) == (0, "running")
     assert healthcheck(box) == 0
     assert health(box, "web") == (1, "not ready: web.service is inactive")
-    box.systemctl("start", "web", "hung")
+    box.systemctl("start", "web")
     assert health(box, "web") == (0, "ready: web.service")
     assert health(box, "--live")[0] == 0
+    box.systemctl("start", "hung")
     box.wait_for_state("hung.service", "failed")
     assert health(box) == (1, "degraded: hung.service failed (watchdog)")
     assert health(box, "--live") == (1, "watchdog ran out: hung.service")

@@ -294,6 +294,9 @@ class Player:
 
     def play(self, cases: list[Case], at_once: int = AT_ONCE) -> dict[str, dict[str, Any]]:
         self.write({name: text for case in cases for name, text in case.units.items() if text})
+        for name in [name for case in cases for name in case.units if "/" not in name]:
+            # What failed when it was played before is to begin as it did then; one that is not loaded is no news.
+            self.client.call("ResetFailedUnit", "s", (name,), lambda reply: None)
         reloaded: list[dbus.Message] = []
         self.client.call("Reload", "", (), reloaded.append)
         while not reloaded:
