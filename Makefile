@@ -35,7 +35,12 @@ sim: $(VENV)/ready
 
 # Two files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
-	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 tests/container
+	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 \
+		--ignore tests/container/test_packages.py tests/container
+
+# What upgrades, removals and image builds of packages leave behind, as recorded under systemd (three minutes).
+packages: $(VENV)/ready
+	$(RUN) tests/container/test_packages.py
 
 # The README's table of figures.
 figures: tools
