@@ -158,9 +158,6 @@ for _a, _b in (
     INVERSE[_a] = _b
     INVERSE[_b] = _a
 
-#: What only other units' files say of a unit.
-NAMED_BY = (_D.WANTED_BY, _D.REQUIRED_BY, _D.REQUISITE_OF, _D.BOUND_BY, _D.UPHELD_BY)
-
 #: Facet → the kinds that have it, so that a question by facet does not walk the whole table.
 KINDS_WITH: dict[Facet, tuple[Dependency, ...]] = {
     facet: tuple(kind for kind, facets in FACETS.items() if facet in facets) for facet in Facet

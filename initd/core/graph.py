@@ -7,7 +7,7 @@ pulls in). Knows nothing of jobs or of how a unit runs: machines are made by a f
 
 from __future__ import annotations
 
-from initd.core.dependency import INVERSE, NAMED_BY, Dependency, Facet
+from initd.core.dependency import INVERSE, Dependency, Facet
 from initd.core.settings import DependencyEntry, UnitDefinition
 from initd.core.states import LoadState, UnitType
 from initd.core.unit import Machine, Unit
@@ -81,11 +81,10 @@ class Graph:
             if unit.type is UnitType.TARGET:
                 for other in unit.names_with(Facet.ORDERS_TARGET):
                     self._order_target(unit, self.units.get(other))
-            for kind in NAMED_BY:
-                for other in sorted(unit.dependencies.get(kind, ())):
-                    target = self.units.get(other)
-                    if target is not None and target.type is UnitType.TARGET:
-                        self._order_target(target, unit)
+            for other in unit.names_with(Facet.PINS):
+                target = self.units.get(other)
+                if target is not None and target.type is UnitType.TARGET:
+                    self._order_target(target, unit)
         self._unsettled.clear()
 
     def drop(self, unit: Unit) -> None:
@@ -104,12 +103,8 @@ class Graph:
 
     def is_kept(self, unit: Unit) -> bool:
         """A unit that is up names this one in its files: the usual case, told without a look at all units."""
-        for kind in NAMED_BY:
-            for name in unit.dependencies.get(kind, ()):
-                other = self.units.get(name)
-                if other is not None and not other.active_state.is_down:
-                    return True
-        return False
+        others = (self.units.get(name) for name in unit.names_with(Facet.PINS))
+        return any(other is not None and not other.active_state.is_down for other in others)
 
     def unreferenced(self, is_in_use: Callable[[Unit], bool]) -> list[Unit]:
         """The units that are not in use, and that no unit in use names in its files, directly or through others."""

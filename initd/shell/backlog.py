@@ -90,12 +90,14 @@ class Backlog:
             self._further.popleft()(self._clock() + TURN_USEC)
         elif self._chores:
             self._is_chores_turn = False
-            if self._chores[0](self._clock() + TURN_USEC):
-                self._chores.popleft()
+            self._go_on_with_chore()
         self._last_usec = self._clock()
 
     def finish(self) -> None:
         """All chores, however long they take: there will be no later."""
         while self._chores:
-            if self._chores[0](self._clock() + TURN_USEC):
-                self._chores.popleft()
+            self._go_on_with_chore()
+
+    def _go_on_with_chore(self) -> None:
+        if self._chores[0](self._clock() + TURN_USEC):
+            self._chores.popleft()

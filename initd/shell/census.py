@@ -19,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    #: Gets each process that is counted: pid, /proc/PID/stat, unit.
+    OnCounted = Callable[[int, ProcessStat, str | None], None]
+
 #: In so short a time nobody gives out all pids, at microseconds for each.
 _FRESH_USEC = 20_000
 #: More newborn than these are found faster by reading the list of all.
@@ -27,6 +30,10 @@ _MOST_SINGLE_LOOKS = 64
 _RESERVED = 300
 #: What `_FRESH_USEC` is enough for; pid_max may be set lower.
 _USUAL_ROUND = 30_000
+
+
+def _nothing(pid: int, stat: ProcessStat, unit: str | None) -> None:
+    pass
 
 
 class Census:
@@ -45,20 +52,18 @@ class Census:
         self._forks = 0
         self._round = 0
         self._counted_usec = 0
-        self._on_counted: Callable[[int, ProcessStat, str | None], None] | None = None
         self._is_kernels_own = _is_own_file(proc, "loadavg")
 
-    def look(self, on_counted: Callable[[int, ProcessStat, str | None], None] | None = None) -> bool:
+    def look(self, on_counted: OnCounted = _nothing) -> bool:
         """Count who has come, the youngest first, as of those who fork and end all the time these still live. True: nobody
-        was born meanwhile, so nobody is missing. `on_counted` gets each at once: pid, /proc/PID/stat, unit."""
-        self._on_counted = on_counted
+        was born meanwhile, so nobody is missing. `on_counted` gets each at once."""
         last = self._last_pid()
         now = self._clock()
         if last < 0 or self._may_have_gone_round(last, now):
-            self._count_all()
+            self._count_all(on_counted)
         elif last != self._last:
-            self._count_newborn(last)
-        self._last, self._counted_usec, self._on_counted = last, now, None
+            self._count_newborn(last, on_counted)
+        self._last, self._counted_usec = last, now
         return self.is_complete()
 
     def is_complete(self) -> bool:
@@ -129,34 +134,34 @@ class Census:
         except (OSError, ValueError):
             return 0
 
-    def _count_all(self) -> None:
+    def _count_all(self, on_counted: OnCounted) -> None:
         self._forks = self._count_forks()
         self._round = self._count_pids()
         present = _pids(self._proc)
         for pid in self._known.keys() - present:
             self.remove(pid)
-        self._count_each(present)
+        self._count_each(present, on_counted)
 
-    def _count_newborn(self, last: int) -> None:
+    def _count_newborn(self, last: int, on_counted: OnCounted) -> None:
         first = self._last + 1
         if first <= last < first + _MOST_SINGLE_LOOKS:
             for pid in range(last, self._last, -1):
                 self.remove(pid)
                 if _is_process(self._proc, pid):
-                    self._count(pid)
+                    self._count(pid, on_counted)
             return
         present = _pids(self._proc)
         if last >= first:
             again = {pid for pid in present if first <= pid <= last}
         else:  # the round has begun anew in between
             again = {pid for pid in present if pid >= first or pid <= last}
-        self._count_each(again | (present - self._known.keys()))
+        self._count_each(again | (present - self._known.keys()), on_counted)
 
-    def _count_each(self, pids: Iterable[int]) -> None:
+    def _count_each(self, pids: Iterable[int], on_counted: OnCounted) -> None:
         for pid in sorted(pids, reverse=True):
-            self._count(pid)
+            self._count(pid, on_counted)
 
-    def _count(self, pid: int) -> None:
+    def _count(self, pid: int, on_counted: OnCounted) -> None:
         stat = read_stat(pid, self._proc)
         known = self._known.get(pid)
         if stat is None:
@@ -165,8 +170,7 @@ class Census:
         if known is None or known[0] != stat.start_ticks:
             known = stat.start_ticks, None if stat.is_kernel_thread else self._owner_of(pid)
             self.add(pid, *known)
-            if self._on_counted is not None:
-                self._on_counted(pid, stat, known[1])
+            on_counted(pid, stat, known[1])
 
 
 def read_stat(pid: int, proc: str = "/proc") -> ProcessStat | None:

@@ -362,7 +362,6 @@ class Tracker:
                     tagged[key] = unit
             owners[pid] = unit
         self._tagged = tagged
-        self._forget_sessions(stats)
         found: dict[str, list[ProcessInfo]] = {}
         for pid, stat in stats.items():
             unit = owners[pid] or self._inherited(stat, stats, owners)

@@ -22,6 +22,8 @@ _KEPT = 64
 _NAMES = ("invocation", "cgroup", "log-level-max", "log-extra-fields", "log-rate-limit-interval", "log-rate-limit-burst",
           "log-filter-patterns")
 _NO_EXEC = ("", b"", "", "", b"")
+#: What links say of a unit: none is there; and, of a manager before us, nobody knows which are.
+_NOTHING, _ANYTHING = ("",) * len(_NAMES), ("?",) * len(_NAMES)
 
 
 class UnitState:
@@ -39,7 +41,7 @@ class UnitState:
 
     def restore(self, saved: dict[str, dict[str, str]]) -> None:
         """What links say besides is written anew with the unit's next start."""
-        self._told = {unit: (tag, ()) for unit, tag in saved["tags"].items()}
+        self._told = {unit: (tag, _ANYTHING) for unit, tag in saved["tags"].items()}
         self._released = dict.fromkeys(saved["released"])
 
     def publish(self, effect: PrepareUnit) -> None:
@@ -50,17 +52,16 @@ class UnitState:
         tag = f"tag:{self._tag_base + effect.number:x}" if self._tag_base is not None else ""
         texts = (effect.invocation_id, effect.cgroup, *_of_exec(effect.exec))
         self._released.pop(unit, None)
-        before = self._told.get(unit)
-        if before is None:
+        if unit not in self._told:
             os.makedirs(self._directory, exist_ok=True)
+        old_tag, old_texts = self._told.get(unit, ("", _NOTHING))
         self._told[unit] = tag, texts
-        if tag and (before is None or before[0] != tag):
+        if tag and tag != old_tag:
             self._put(tag, unit)
-        old = before[1] if before is not None else ()
-        for name, text, old_text in zip(_NAMES, texts, old or ("",) * len(texts), strict=True):
+        for name, text, old_text in zip(_NAMES, texts, old_texts, strict=True):
             if text and text != old_text:
                 self._put(f"{name}:{unit}", text)
-            elif not text and (old_text or before is not None and not old):
+            elif old_text and not text:
                 _unlink(f"{self._directory}{name}:{unit}")
 
     def release(self, unit: str) -> None:
@@ -74,7 +75,7 @@ class UnitState:
             tag, texts = self._told.pop(oldest)
             if tag and self._owner(tag) == oldest:  # the number may be another unit's by now
                 _unlink(self._directory + tag)
-            for name, text in zip(_NAMES, texts or _NAMES, strict=True):
+            for name, text in zip(_NAMES, texts, strict=True):
                 if text:
                     _unlink(f"{self._directory}{name}:{oldest}")
 
