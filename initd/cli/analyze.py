@@ -7,12 +7,11 @@ machine is not here, and says so.
 from __future__ import annotations
 
 import os
-import sys
 
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain_behind, print_version
+from initd.cli.output import complain_behind, is_answered
 from initd.core.numbers import to_int
 
 #: Verb → (module of initd.cli, function, fewest and most arguments). None: as many as you like.
@@ -123,11 +122,7 @@ def _run(arguments: list[str]) -> int:
     given, words = parse(arguments, "systemd-analyze", _LONG, _SHORT)
     options = AnalyzeOptions()
     for name, value in given:
-        if name == "help":
-            sys.stdout.write(_HELP)
-            return 0
-        if name == "version":
-            print_version()
+        if is_answered((name,), _HELP):
             return 0
         _apply(options, name, value)
     verb, words = (words[0], words[1:]) if words else ("time", [])

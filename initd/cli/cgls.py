@@ -16,7 +16,7 @@ from initd.cli.getopt import boolean, parse
 from initd.cli.managers import chosen
 from initd.cli.names import is_glob, mangle
 from initd.cli.options import UsageError
-from initd.cli.output import complain, complain_behind, print_version
+from initd.cli.output import complain, complain_behind, is_answered
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
@@ -67,11 +67,7 @@ def main(arguments: list[str]) -> int:
     try:
         given, words = parse(arguments, "systemd-cgls", _LONG, _SHORT)
         for name, value in given:
-            if name == "help":
-                sys.stdout.write(_HELP)
-                return 0
-            if name == "version":
-                print_version()
+            if is_answered((name,), _HELP):
                 return 0
             scope = "user" if name == "user-unit" else scope
             if name in ("unit", "user-unit"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from initd.cli.getopt import split
 from initd.cli.names import mangle
 from initd.cli.output import complain
 from initd.core import unitname
@@ -33,12 +34,10 @@ Exits 0, 1 (--strict), or 2 where a unit cannot be read or used.
 
 def check(arguments: list[str], dirs: UnitDirs, facts: LoadFacts, allowed: Allowed) -> int:
     """The exit status."""
-    words = [word for word in arguments if not word.startswith("-")]
-    options = [word for word in arguments if word.startswith("-")]
+    words, options, unknown = split(arguments, ("--strict", "--json"))
     if "-h" in options or "--help" in options:
         print(USAGE, end="")
         return 0
-    unknown = [option for option in options if option not in ("--strict", "--json")]
     if unknown or not words:
         complain(f"pyinit check: Unknown option {unknown[0]}." if unknown else "pyinit check: Which unit, or which file?")
         return 2

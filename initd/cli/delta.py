@@ -13,7 +13,7 @@ import sys
 
 from initd.cli.getopt import boolean, parse
 from initd.cli.options import UsageError
-from initd.cli.output import BOLD, GREEN, RED, complain, glyph, painted, print_version
+from initd.cli.output import BOLD, GREEN, RED, complain, glyph, is_answered, painted
 
 _LONG = {"help": "", "version": "", "no-pager": "", "diff": "?", "type": "="}
 _SHORT = {"h": "help", "t": "type"}
@@ -49,11 +49,7 @@ def main(arguments: list[str], root: str = "") -> int:
     try:
         given, words = parse(arguments, "systemd-delta", _LONG, _SHORT)
         for name, value in given:
-            if name == "help":
-                sys.stdout.write(_HELP)
-                return 0
-            if name == "version":
-                print_version()
+            if is_answered((name,), _HELP):
                 return 0
             if name == "type":
                 chosen |= _types(value)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain, print_version
+from initd.cli.output import complain, is_answered
 
 _LONG = {
     "help": "", "version": "", "container": "", "vm": "", "chroot": "", "private-users": "", "quiet": "", "list": "",
@@ -47,11 +46,7 @@ def main(arguments: list[str]) -> int:
         complain(str(problem))
         return 1
     names = [name for name, _ in given]
-    if "help" in names:
-        sys.stdout.write(_HELP)
-        return 0
-    if "version" in names:
-        print_version()
+    if is_answered(names, _HELP):
         return 0
     if "list" in names:
         print("\n".join(("none", *_VMS, *_CONTAINERS)))

@@ -7,7 +7,7 @@ import sys
 
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain, complain_behind, print_version
+from initd.cli.output import complain, complain_behind, is_answered
 from initd.core import unitname
 
 _LONG = {
@@ -56,11 +56,7 @@ def main(arguments: list[str]) -> int:
         given, words = parse(arguments, "systemd-escape", _LONG, _SHORT)
         options = _Options()
         for name, value in given:
-            if name == "help":
-                sys.stdout.write(_HELP)
-                return 0
-            if name == "version":
-                print_version()
+            if is_answered((name,), _HELP):
                 return 0
             _apply(options, name, value)
         if not words:

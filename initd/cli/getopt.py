@@ -35,6 +35,13 @@ def parse(
     return given, rest
 
 
+def split(arguments: list[str], known: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
+    """Words, options, and which of these are not `known`: for commands of our own, whose options are few and take no value."""
+    words = [word for word in arguments if not word.startswith("-")]
+    options = [word for word in arguments if word.startswith("-")]
+    return words, options, [option for option in options if option not in known]
+
+
 def boolean(word: str) -> bool | None:
     """What systemd's booleans say (systemd.syntax(7)); None for what is none."""
     word = word.lower()

@@ -8,6 +8,7 @@ good hands. A manager that takes longer than TIMEOUT for a reply does not answer
 from __future__ import annotations
 
 from initd.cli.bus import MANAGER, MANAGER_PATH, Bus, BusError, NotRunning
+from initd.cli.getopt import split
 from initd.cli.managers import chosen
 from initd.cli.names import mangle
 from initd.core import unitname
@@ -32,12 +33,10 @@ _MOST = 5
 
 def health(arguments: list[str]) -> int:
     """The exit status. Never 2, which HEALTHCHECK reserves."""
-    words = [word for word in arguments if not word.startswith("-")]
-    options = [word for word in arguments if word.startswith("-")]
+    words, options, unknown = split(arguments, ("--live", "--user"))
     if "-h" in options or "--help" in options:
         print(USAGE, end="")
         return 0
-    unknown = [option for option in options if option not in ("--live", "--user")]
     if unknown:
         return _say(False, f"Unknown option {unknown[0]}.")
     try:

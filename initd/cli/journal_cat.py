@@ -13,7 +13,7 @@ from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 from initd.cli.getopt import boolean, parse
 from initd.cli.managers import chosen
 from initd.cli.options import UsageError
-from initd.cli.output import complain, print_version
+from initd.cli.output import complain, is_answered
 from initd.wire.journal import StreamHeader, encode_header
 
 _LONG = {
@@ -49,11 +49,7 @@ def main(arguments: list[str]) -> int:
     try:
         given, command = parse(arguments, "systemd-cat", _LONG, _SHORT, ends_at_word=True)
         for name, value in given:
-            if name == "help":
-                sys.stdout.write(_HELP)
-                return 0
-            if name == "version":
-                print_version()
+            if is_answered((name,), _HELP):
                 return 0
             if name == "stderr-priority":
                 level = _level(value, "stderr priority")

@@ -15,7 +15,7 @@ from errno import EPERM, ESRCH
 
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain, print_version
+from initd.cli.output import complain, is_answered
 
 _LONG = {"help": "", "version": "", "ready": "", "pid": "?", "uid": "=", "status": "=", "booted": "", "no-block": ""}
 _SHORT = {"h": "help"}
@@ -44,11 +44,7 @@ def main(arguments: list[str]) -> int:
     try:
         given, fields = parse(arguments, "systemd-notify", _LONG, _SHORT)
         names = dict(given)
-        if "help" in names:
-            sys.stdout.write(_HELP)
-            return 0
-        if "version" in names:
-            print_version()
+        if is_answered(names, _HELP):
             return 0
         return _run(names, fields)
     except UsageError as problem:

@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 
 #: What systemd's commands put around words on a terminal.
@@ -49,6 +49,17 @@ def print_version() -> None:
     from initd import FEATURES, SYSTEMD_VERSION, __version__
 
     print(f"systemd {SYSTEMD_VERSION} (pyinit {__version__})\n{FEATURES}")
+
+
+def is_answered(asked: Collection[str], help_text: str) -> bool:
+    """Whether --help or --version is among what was asked: that is all that a command does then, and done here."""
+    if "help" in asked:
+        sys.stdout.write(help_text)
+    elif "version" in asked:
+        print_version()
+    else:
+        return False
+    return True
 
 
 def is_utf8() -> bool:

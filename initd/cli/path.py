@@ -7,11 +7,10 @@ and the user database, and from `user-dirs.dirs`; a search path is a list with c
 from __future__ import annotations
 
 import os
-import sys
 
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain, print_version
+from initd.cli.output import complain, is_answered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +44,7 @@ def main(arguments: list[str]) -> int:
         complain(str(problem))
         return 1
     for name, value in given:
-        if name == "help":
-            sys.stdout.write(_HELP)
-            return 0
-        if name == "version":
-            print_version()
+        if is_answered((name,), _HELP):
             return 0
         suffix = value
     if not names:

@@ -11,13 +11,12 @@ import _socket
 import _thread
 import os
 import select
-import sys
 import time
 from errno import EINPROGRESS, EMFILE, ENFILE
 
 from initd.cli.getopt import parse
 from initd.cli.options import UsageError
-from initd.cli.output import complain, print_version
+from initd.cli.output import complain, is_answered
 from initd.core import timespan
 from initd.core.values import INFINITY
 
@@ -53,11 +52,7 @@ def main(arguments: list[str]) -> int:
     try:
         given, words = parse(arguments, "systemd-socket-proxyd", _LONG, _SHORT)
         names = dict(given)
-        if "help" in names:
-            sys.stdout.write(_HELP)
-            return 0
-        if "version" in names:
-            print_version()
+        if is_answered(names, _HELP):
             return 0
         most, idle_usec = _most(names.get("connections-max", "256")), _idle(names.get("exit-idle-time", "infinity"))
         if len(words) != 1:
