@@ -9,8 +9,8 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
-	journal-kills calendars triggers matrix pythons autopkgtest single deb tools clean
+.PHONY: help demo test check unit sim container packages figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
+	journal-kills calendars triggers package-triggers matrix pythons autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "container"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
 from harness import PLAIN, Container, wait_until  # noqa: E402
 from images import CACHE, Image, run  # noqa: E402
+from surroundings import kernel, machine, version_in  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 LINE = 100
@@ -235,12 +236,10 @@ def _is_writer(comm: str, command_line: bytes) -> bool:
 
 
 def _processes(container: Container, is_wanted) -> list[int]:
-    namespace = os.readlink(f"/proc/{container.pid}/ns/pid")
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
+    for path in container.processes_here():
         try:
-            if (os.readlink(path / "ns/pid") == namespace
-                    and is_wanted((path / "comm").read_text().strip(), (path / "cmdline").read_bytes())):
+            if is_wanted((path / "comm").read_text().strip(), (path / "cmdline").read_bytes()):
                 found.append(int(path.name))
         except OSError:
             continue  # it has ended
@@ -303,19 +302,8 @@ def table(results: dict[tuple[Case, str], list[Result]], megabytes: int) -> Iter
 
 
 def surroundings(contenders: list[Contender], megabytes: int, rounds: int) -> Iterator[str]:
-    model = next((line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    yield (f"{megabytes} MB of {LINE}-byte lines, medians of {rounds} rounds, {date.today()}, {os.cpu_count()} × {model}, "
-           f"Linux {os.uname().release.split('-')[0]}.")
-    versions = []
-    for each in contenders:
-        if each.version_of:
-            container = Container(each.image, "dpkg-query", "-W", "-f", "${Package} ${Version}", each.version_of)
-            try:
-                container.start().wait()
-                versions.append(container.logs().strip())
-            finally:
-                container.remove()
+    yield f"{megabytes} MB of {LINE}-byte lines, medians of {rounds} rounds, {date.today()}, {machine()}, {kernel()}."
+    versions = [f"{each.version_of} {version_in(each.image, each.version_of)}" for each in contenders if each.version_of]
     yield f"Debian 12's packages: {', '.join(versions)}."
 
 

@@ -8,7 +8,6 @@ with --write puts it into README.md; with --sizes that is all.
 from __future__ import annotations
 
 import datetime
-import re
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "container"))
 import images
 from harness import Container
 from images import Image, Unavailable
+from surroundings import pss
 
 SERVICES = Image(("nginx", "openssh-server"))
 WITH_SYSTEMD = Image(("systemd-sysv", "nginx", "openssh-server"), with_pyinit=False)
@@ -83,20 +83,11 @@ def own_memory(container: Container) -> str:
     """Of PID 1 and of the helpers it keeps running for itself; journals, managers, buses: whatever is no service."""
     names = {"nginx", "sshd", "cron", "agetty", "(agetty)"}
     parts = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or not _is_in(process, container.pid):
-            continue
+    for process in container.processes_here():
         name = (process / "comm").read_text().strip()
         if name not in names and name != "podman":
-            parts.append(int(re.search(r"(?m)^Pss:\s*(\d+)", (process / "smaps_rollup").read_text())[1]) / 1024)
+            parts.append(pss(process))
     return f"{sum(parts):.1f} ({', '.join(f'{part:.1f}' for part in sorted(parts, reverse=True))})"
-
-
-def _is_in(process: Path, pid: int) -> bool:
-    try:
-        return (process / "ns/pid").readlink() == Path(f"/proc/{pid}/ns/pid").readlink()
-    except OSError:
-        return False  # it has ended
 
 
 def added_to_minbase(packages: str) -> tuple[int, float]:

@@ -12,12 +12,13 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "container"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
-from harness import PLAIN, Container  # noqa: E402
+from harness import PLAIN  # noqa: E402
 from images import CACHE, Image, Unavailable, run  # noqa: E402
+from surroundings import version_in  # noqa: E402
 
-#: As many services, and more; how long one may take to die.
+#: As many services, and more.
 MOST = 20_000
 SERVICE = "/bench/service"
 
@@ -34,8 +35,7 @@ class Peer:
     options: tuple[str, ...] = ()
     #: The package that gives its version.
     package = ""
-    #: Words that restart, stop and query one service; reload the configuration; list all.
-    stop_all: tuple[str, ...] = ()
+    #: Words that query one service, list all, and reload the configuration.
     is_active: tuple[str, ...] = ()
     list_all: tuple[str, ...] = ()
     reload: tuple[str, ...] = ()
@@ -45,17 +45,16 @@ class Peer:
     def prepare(self, bench: Path, count: int) -> None:
         raise NotImplementedError
 
-    def is_own(self, comm: str, command_line: bytes) -> bool:
+    def provide(self) -> Path | None:
+        """What `{peer}` in its options stands for: a directory of what no package of the image's brings."""
+        return None
+
+    def is_own(self, comm: str) -> bool:
         """Is it one of the manager's processes: PID 1, journals, supervisors; whatever is no service?"""
         return comm not in ("service", "run", "orphans")
 
     def version(self) -> str:
-        container = Container(self.image, "dpkg-query", "-W", "-f", "${Version}", self.package)
-        try:
-            container.start().wait()
-            return container.logs().strip()
-        finally:
-            container.remove()
+        return version_in(self.image, self.package)
 
 
 class Units(Peer):

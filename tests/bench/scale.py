@@ -31,6 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 from harness import Container  # noqa: E402
 from images import CACHE, Unavailable, run  # noqa: E402
 from peers import PEERS, Peer  # noqa: E402
+from surroundings import kernel, machine, pss  # noqa: E402
 
 RESULTS = HERE / "scale.json"
 COUNTS = (1, 10, 100, 500, 1000, 3000)
@@ -58,7 +59,7 @@ class Trial:
         (directory / "started").touch()
         self.alive = os.open(directory / "alive", os.O_RDONLY | os.O_NONBLOCK)
         peer.prepare(directory, count)
-        places = {"bench": directory, "peer": peer.provide() if hasattr(peer, "provide") else ""}
+        places = {"bench": directory, "peer": peer.provide()}
         command = [word.format(count=count) for word in peer.command]
         options = [option.format(**places) for option in peer.options]
         self.container = Container(peer.image, "/bench/begin", *command,
@@ -98,25 +99,18 @@ class Trial:
 
     def processes(self) -> Iterator[tuple[Path, str]]:
         """(/proc/PID, comm) of each in the container."""
-        namespace = os.readlink(f"/proc/{self.container.pid}/ns/pid")
-        for path in Path("/proc").glob("[0-9]*"):
+        for path in self.container.processes_here():
             try:
-                if os.readlink(path / "ns/pid") == namespace:
-                    yield path, (path / "comm").read_text().strip()
+                yield path, (path / "comm").read_text().strip()
             except OSError:
                 continue  # it has ended
 
     def own(self) -> list[Path]:
-        return [path for path, comm in self.processes() if self.peer.is_own(comm, b"")]
+        return [path for path, comm in self.processes() if self.peer.is_own(comm)]
 
     def memory(self) -> float:
         """PSS in MB, of the manager's processes."""
-        total = 0
-        for path in self.own():
-            for line in (path / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-        return total / 1024
+        return sum(pss(path) for path in self.own())
 
     def activity(self) -> tuple[int, int]:
         """How often the manager's threads woke up so far, and their CPU in nanoseconds."""
@@ -279,16 +273,13 @@ def collect(peers: list[Peer], counts: list[int], rounds: int, each_round: Calla
 
 
 def surroundings(peers: list[Peer], rounds: int) -> dict[str, object]:
-    model = next((line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
     versions = {}
     for peer in peers:
         try:
             versions[peer.name] = peer.version()
         except Unavailable as problem:
             versions[peer.name] = f"not to be had: {str(problem).splitlines()[0]}"
-    return {"date": str(date.today()), "rounds": rounds, "machine": f"{os.cpu_count()} × {model}",
-            "kernel": os.uname().release.split("-")[0], "versions": versions,
+    return {"date": str(date.today()), "rounds": rounds, "machine": machine(), "kernel": kernel(), "versions": versions,
             "commit": run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]).stdout.strip()}
 
 

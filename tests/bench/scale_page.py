@@ -28,7 +28,7 @@ def page(kept: dict) -> Iterator[str]:
     about, results = kept["about"], kept["results"]
     yield "# Many services: pyinit beside others\n"
     yield "Written by `make bench`; what each line means is in `scale.py`. Medians of the rounds; compare within a table.\n"
-    yield f"{about['rounds']} rounds, {about['date']}, commit {about['commit']}, {about['machine']}, Linux {about['kernel']}."
+    yield f"{about['rounds']} rounds, {about['date']}, commit {about['commit']}, {about['machine']}, {about['kernel']}."
     yield ", ".join(f"{name} {version}" for name, version in about["versions"].items()) + ".\n"
     peers = list(about["versions"])
     for name, (file, title) in PLOTS.items():

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, TypeVar
+from typing import Callable, Iterator, TypeVar
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -116,6 +116,16 @@ class Machine:
         script = f"cd /proc; for p in [0-9]*; do sed -n '{pick}' $p/status 2>/dev/null | tr '\\n' ' '; echo; done"
         lines = self.exec("sh", "-c", script).stdout.splitlines()
         return [dict(word.split("=", 1) for word in line.split()) for line in lines if "Pid=" in line]
+
+    def processes_here(self) -> Iterator[Path]:
+        """/proc/PID of this machine, for each process inside."""
+        namespace = os.readlink(f"/proc/{self.pid}/ns/pid")
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(path / "ns/pid") == namespace:
+                    yield path
+            except OSError:
+                continue  # it has ended
 
     def zombies(self) -> list[dict[str, str]]:
         return [each for each in self.processes() if each["State"] == "Z"]

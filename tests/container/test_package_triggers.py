@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.conformance.packagetriggers import cases  # noqa: E402
 from tests.conformance.packagetriggers.record import ANSWERS, play_in_turn, pyinit_container  # noqa: E402
-from tests.conformance.services.record import differences, play  # noqa: E402
+from tests.conformance.services.record import differences, play_again  # noqa: E402
 
 RECORDED = json.loads(ANSWERS.read_text())["cases"]
 NAMES = [case.name for case in cases.small()]
@@ -25,11 +25,7 @@ def traces():
     try:
         container.start().wait_until_booted(timeout=120)
         found = play_in_turn(container, cases.small())
-        # A machine under load stretches what is timed: what differs is played again, by itself.
-        again = [case for case in cases.small() if found[case.name] != RECORDED.get(case.name)]
-        print(f"played once more: {[case.name for case in again]}")
-        if again:
-            found |= play(container, again, at_once=1)
+        play_again(container, cases.small(), RECORDED, found, tries=1, at_once=1)
         yield found
     finally:
         print(container.logs()[-20000:])

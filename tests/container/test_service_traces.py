@@ -13,12 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conformance.services import cases  # noqa: E402
-from tests.conformance.services.record import ANSWERS, differences, play, pyinit_container  # noqa: E402
+from tests.conformance.services.record import ANSWERS, differences, play, play_again, pyinit_container  # noqa: E402
 
 RECORDED = json.loads(ANSWERS.read_text())["cases"]
 NAMES = [case.name for case in cases.every()]
-#: The cases are timed in tenths of seconds, and a machine under load stretches them: what differs is played again, by itself.
-TRIES = 2
 #: How processes are told apart: by their tag, as in a default container, or by a cgroup of their own.
 WAYS = {"tag": {}, "cgroup": {"prefix": IN_CGROUP2, "options": ("--systemd=always",)}}
 
@@ -31,10 +29,7 @@ def traces(request):
     try:
         container.start().wait_until_booted()
         found = play(container, cases.every())
-        for _ in range(TRIES):
-            again = [case for case in cases.every() if found[case.name] != RECORDED.get(case.name)]
-            print(f"played once more: {[case.name for case in again]}")
-            found |= play(container, again, at_once=2)
+        play_again(container, cases.every(), RECORDED, found)
         yield found
     finally:
         print(container.logs()[-20000:])

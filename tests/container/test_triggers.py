@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.conformance.services.record import differences, play  # noqa: E402
+from tests.conformance.services.record import differences, play, play_again  # noqa: E402
 from tests.conformance.triggers import cases  # noqa: E402
 from tests.conformance.triggers.record import ANSWERS, pyinit_container  # noqa: E402
 
@@ -19,8 +19,6 @@ RECORDED = json.loads(ANSWERS.read_text())["cases"]
 NAMES = [case.name for case in cases.every()]
 #: Most of what they do is to wait for nothing to happen.
 AT_ONCE = 20
-#: A machine under load stretches what is timed: what differs is played again, by itself.
-TRIES = 2
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +27,7 @@ def traces():
     try:
         container.start().wait_until_booted()
         found = play(container, cases.every(), AT_ONCE)
-        for _ in range(TRIES):
-            again = [case for case in cases.every() if found[case.name] != RECORDED.get(case.name)]
-            print(f"played once more: {[case.name for case in again]}")
-            container.exec("sh", "-c", "rm -rf /run/t /run/s /run/s-* /run/l /srv/p")
-            found |= play(container, again, at_once=2)
+        play_again(container, cases.every(), RECORDED, found, clean="rm -rf /run/t /run/s /run/s-* /run/l /srv/p")
         yield found
     finally:
         print(container.logs()[-20000:])

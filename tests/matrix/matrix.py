@@ -132,12 +132,18 @@ def look_at(package: str, init: str) -> dict[str, str]:
             row["not_applied"] = not_applied(container, [unit for unit in units if states[unit]["ActiveState"] != "inactive"])
         row["stop_ms"] = str(int(container.stop(timeout=20) * 1000))
         row["exit"] = container._inspect("{{.State.ExitCode}}")
-        return {key: value.replace("\t", " ").replace("\n", " ") for key, value in row.items()} | {"package": package}
+        return {key: printable(value) for key, value in row.items()} | {"package": package}
     finally:
         if row["not_up"] or row["note"] or row["state"] != "running":
             print(container.logs()[-3000:], file=sys.stderr)
         container.remove()
         images._forget_in_podman(image_of(package, init).key)
+
+
+def printable(text: str) -> str:
+    """For a table's cell: what a service said may be any bytes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
+                   for char in text.replace("\t", " ").replace("\n", " "))
 
 
 def read(init: str) -> dict[str, dict[str, str]]:

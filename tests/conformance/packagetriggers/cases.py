@@ -33,10 +33,10 @@ def _shown(unit: str, kind: str, names: tuple[str, ...]) -> list[str]:
     return [f"show {name} {unit} .Unit" for name in _GENERAL] + [f"show {name} {unit} .{kind}" for name in names]
 
 
-def socket(name: str, where: str, service: str = "", stays: bool = True) -> Case:
+def socket(name: str, where: str, stays: bool = True) -> Case:
     """Connected to twice, which may be refused: some services remove what they were given. The service `stays`, or has ended
     when the second one comes."""
-    unit, service = f"{name}.socket", service or f"{name}.service"
+    unit, service = f"{name}.socket", f"{name}.service"
     out = f"/run/t/{name}-socket"
     once = [f"run {PROBE} connect {where} 2>/dev/null || {{ mkdir -p {out}; echo refused >> {out}/out; }}",
             f"until running {service}" if stays else "settle 1.5", "settle 1"]

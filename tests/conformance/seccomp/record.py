@@ -93,17 +93,14 @@ def put(container: Container) -> None:
 
 def outside(container: Container, pid: int) -> int:
     """The process with this number in the container, as this machine numbers it."""
-    for entry in os.listdir("/proc"):
-        if not entry.isdecimal():
-            continue
+    for process in container.processes_here():
         try:
-            text = Path(f"/proc/{entry}/status").read_text()
-            same = os.readlink(f"/proc/{entry}/ns/pid") == os.readlink(f"/proc/{container.pid}/ns/pid")
+            text = (process / "status").read_text()
         except OSError:
             continue
         numbers = next(line.split()[1:] for line in text.splitlines() if line.startswith("NSpid:"))
-        if same and numbers[-1] == str(pid):
-            return int(entry)
+        if numbers[-1] == str(pid):
+            return int(process.name)
     raise LookupError(pid)
 
 

@@ -34,6 +34,19 @@ def play(container: Container, chosen: list[Case], at_once: int = AT_ONCE) -> di
     return player.play(chosen, at_once)
 
 
+def play_again(container: Container, cases: list[Case], recorded: dict[str, Any], found: dict[str, Any], tries: int = 2,
+               at_once: int = 2, clean: str = ":") -> None:
+    """The cases are timed in tenths of seconds, and a machine under load stretches them: what differs from `recorded` is played
+    again, by itself, after a shell has run `clean` inside; `found` gets what came then."""
+    for _ in range(tries):
+        again = [case for case in cases if found[case.name] != recorded.get(case.name)]
+        print(f"played once more: {[case.name for case in again]}")
+        if not again:
+            return
+        container.exec("sh", "-c", clean)
+        found |= play(container, again, at_once)
+
+
 def systemd_container() -> Container:
     options = ("--systemd=always", "--pids-limit=0", volume())
     return Container(SYSTEMD, "/sbin/init", options=options, prefix=IN_CGROUP2).put(POLICY_PATH, POLICY)
