@@ -164,13 +164,12 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
         return
     outcome: Outcome | JobResult
     if not unit.condition_result:
-        unmet = _first_unmet(unit.settings.conditions, event.conditions, "Condition")
-        turn.announce(unit, f"{title(unit)} was skipped because of an unmet condition check ({unmet}).", LOG_INFO)
+        why = _blame(unit.settings.conditions, event.conditions, "Condition")
+        turn.announce(unit, f"{title(unit)} was skipped because {why}.", LOG_INFO)
         outcome = Outcome.ALREADY
     elif not unit.assert_result:
-        unmet = _first_unmet(unit.settings.asserts, event.asserts, "Assert")
-        text = f"Starting {title(unit)} failed because of an unmet assertion check ({unmet})."
-        turn.announce(unit, text, LOG_ERR)
+        why = _blame(unit.settings.asserts, event.asserts, "Assert")
+        turn.announce(unit, f"Starting {title(unit)} failed because {why}.", LOG_ERR)
         outcome = JobResult.ASSERT
     else:
         outcome = _start_now(world, unit, turn)
@@ -182,6 +181,10 @@ def _all_met(conditions: tuple[Condition, ...], results: tuple[bool, ...]) -> bo
     return bool(verdict(conditions, results))
 
 
-def _first_unmet(conditions: tuple[Condition, ...], results: tuple[bool, ...], prefix: str) -> str:
-    """The condition to blame, as the unit file says it."""
-    return next((spell(condition, prefix) for condition, met in zip(conditions, results) if not met), prefix)
+def _blame(conditions: tuple[Condition, ...], results: tuple[bool, ...], prefix: str) -> str:
+    """What stood in the way, in systemd's words: a plain condition, as the unit file says it, or that no trigger was met."""
+    kind = "condition" if prefix == "Condition" else "assertion"
+    for condition, is_met in zip(conditions, results):
+        if not (is_met or condition.is_triggering):
+            return f"of an unmet {kind} check ({spell(condition, prefix)})"
+    return f"no trigger {kind} checks were met"
