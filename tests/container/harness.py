@@ -180,10 +180,14 @@ class Container(Machine):
             source.chmod(mode)
             return self.put_file(path, source)
 
-    def logs(self) -> str:
+    def streams(self) -> tuple[str, str]:
+        """What it wrote to stdout, and to stderr."""
         done = subprocess.run([*self.podman, "logs", self.id], capture_output=True, text=True, errors="replace",
                               check=False)
-        return done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def logs(self) -> str:
+        return "".join(self.streams())
 
     def is_running(self) -> bool:
         return self._inspect("{{.State.Running}}") == "true"
