@@ -166,6 +166,7 @@ void step_namespaces(struct context *context);
 int probe(void);
 int request_clock(void);
 int request_queue(char **words);
+int serve(void);
 void step_architectures(struct context *context);
 void step_groups(struct context *context);
 void step_private_users(struct context *context);
