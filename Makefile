@@ -55,6 +55,7 @@ docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
 	$(BIN)/python -m tests.conformance.systemctl.page > debian/doc/systemctl.md
+	$(BIN)/python -m tests.matrix.page > debian/doc/packages.md
 	$(BIN)/python -m initd.cli.shell_completion bash > debian/completion/systemctl
 	$(BIN)/python -m initd.cli.shell_completion zsh > debian/completion/_systemctl
 	$(BIN)/python -m initd.cli.shell_completion fish > debian/completion/systemctl.fish
@@ -105,7 +106,7 @@ package-triggers: $(VENV)/ready
 
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
-	$(PYTHON) tests/matrix/matrix.py --write
+	$(PYTHON) tests/matrix/matrix.py --init both --write
 
 # pip's way, with each of these interpreters that there is.
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14

@@ -1,4 +1,6 @@
-"""`python3 tests/matrix/matrix.py [--init pyinit|systemd|both] [--write] [PACKAGE…]`: packages of Debian, unchanged, under an init.
+"""Packages of Debian, unchanged, under an init.
+
+    python3 tests/matrix/matrix.py [--init pyinit|systemd|both] [--write] [PACKAGE…]
 
 For each package: an image of minbase, the init and the package; a boot in an unprivileged container; its units' states; does
 it answer; is that so after a restart; how long does a stop take, and what is its exit code. A line per package goes to
@@ -195,8 +197,9 @@ def main() -> int:
             is_good = False
             continue
         print(init, *(row[column] for column in COLUMNS), sep="\t", flush=True)
-        is_good &= init == "systemd" or (row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
-                    and row["exit"] == "0")
+        is_good &= init == "systemd" or (
+            row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
+            and row["exit"] == "0")
         if chosen.write:
             write(init, row)
     return 0 if is_good else 1
