@@ -16,6 +16,8 @@ def main(arguments: list[str]) -> int:
         return check(arguments[1:])
     if arguments[:1] == ["health"]:
         return health(arguments[1:])
+    if arguments[:1] == ["import"]:
+        return import_units(arguments[1:])
     if arguments[:1] == ["run"]:
         from initd.buildstep import run
 
@@ -92,6 +94,16 @@ def health(arguments: list[str]) -> int:
 
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     return command.health(arguments)
+
+
+def import_units(arguments: list[str]) -> int:
+    """`pyinit import`: as short-lived as `pyinit check`."""
+    import _signal
+
+    from initd.cli import importing as command
+
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    return command.main(arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 pyinit health [--live] [--user] [UNIT…]
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
+pyinit import [--dry-run] [--enable] [--output=DIR] FILE
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
 
@@ -35,6 +36,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 "pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
+"pyinit import" writes unit files for what a supervisord.conf starts; "pyinit import --help" tells more.
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code
 (128+n for signal n) is the container's.

@@ -1,0 +1,192 @@
+"""`pyinit import FILE|DIRECTORY`: unit files from what another supervisor reads. All or nothing is written.
+
+What becomes of each option is decided in `core.importing`; here files are found, read and written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from initd.cli import getopt
+from initd.cli.options import UsageError
+from initd.cli.output import complain
+from initd.core.importing import supervisor, supervisor_file
+from initd.core.importing.made import BadImport, Imported, MadeUnit, Remark
+from initd.core.record import Record
+from initd.shell.unitdirs import UnitDirs
+
+USAGE = """\
+pyinit import [OPTIONS…] FILE
+
+Write unit files for what another supervisor's file starts, and say what could not be carried over, and why.
+
+  supervisord   supervisord.conf, and the files that it includes
+
+  --from=FORMAT   which of these it is, where that is not seen from its name and what is in it
+  --output=DIR    where to write them (default /etc/systemd/system)
+  --dry-run       print the units, and write nothing
+  --enable        have them started at boot, as far as the other supervisor did so by itself
+  -h --help       print this
+
+What is written is printed; what was not carried over as it stood is told on stderr, and in a comment of the unit. No file is
+overwritten: where one is there already, nothing is written at all. Exits 0, 1 where that, or the file, is at fault, 2 for
+options that make no sense.
+"""
+FORMATS = ("supervisord",)
+DIRECTORY = "/etc/systemd/system"
+_MODE = 0o644
+
+
+class Wanted(Record):
+    """What the command line says."""
+
+    path: str = ""
+    kind: str = ""
+    output: str = DIRECTORY
+    is_dry: bool = False
+    is_enabled: bool = False
+    is_help: bool = False
+
+
+def parse(arguments: list[str]) -> Wanted:
+    """UsageError for what makes no sense."""
+    given, words = getopt.parse(arguments, "pyinit import",
+                                {"from": "=", "output": "=", "dry-run": "", "enable": "", "help": ""}, {"h": "help"})
+    values = dict(given)
+    if "help" in values:
+        return Wanted(is_help=True)
+    if len(words) != 1:
+        raise UsageError("pyinit import: Which file?" if not words else "pyinit import: One at a time.")
+    kind = values.get("from", "")
+    if kind and kind not in FORMATS:
+        raise UsageError(f"pyinit import: --from= is one of {', '.join(FORMATS)}.")
+    output = os.path.abspath(values.get("output", DIRECTORY))
+    if "enable" in values and output != DIRECTORY:
+        raise UsageError(f"pyinit import: --enable is for units in {DIRECTORY}.")
+    return Wanted(words[0], kind, output, "dry-run" in values, "enable" in values)
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    try:
+        wanted = parse(arguments)
+    except UsageError as problem:
+        complain(str(problem))
+        return 2
+    if wanted.is_help:
+        print(USAGE, end="")
+        return 0
+    try:
+        found = _import(wanted)
+        if wanted.output == DIRECTORY:
+            found = _settled(found, UnitDirs())
+        taken = [path for unit in found.units if os.path.lexists(path := f"{wanted.output}/{unit.name}")]
+        if taken and not wanted.is_dry:
+            raise BadImport(taken[0], 0, "is there already; nothing was written.")
+        if not found.units:
+            raise BadImport(wanted.path, 0, "there is nothing in it to be started.")
+        for remark in found.remarks:
+            complain(str(remark), "")
+        if wanted.is_dry:
+            _show(found.units, wanted.output)
+            return 0
+        _write(found.units, wanted.output)
+    except BadImport as problem:
+        complain(f"pyinit import: {problem}")
+        return 1
+    except OSError as error:
+        complain(f"pyinit import: {error.filename}: {error.strerror}")
+        return 1
+    return _enable(found.units) if wanted.is_enabled else 0
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _import(wanted: Wanted) -> Imported:
+    path = os.path.abspath(wanted.path)
+    text = _read(path)
+    kind = wanted.kind or _recognised(text)
+    if not kind:
+        raise BadImport(wanted.path, 0, f"what it is cannot be seen; say it with --from=, one of {', '.join(FORMATS)}.")
+    return _supervisor(path, text)
+
+
+def _recognised(text: str) -> str:
+    return "supervisord" if supervisor.is_supervisors(text) else ""
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
+
+
+def _supervisor(path: str, text: str) -> Imported:
+    import glob
+
+    facts = supervisor.Facts(dict(os.environ), os.uname().nodename)
+    sections: dict[str, supervisor_file.Section] = {}
+    supervisor_file.read(text, path, sections)
+    missing = []
+    for pattern in supervisor.include_patterns(sections, path, facts):
+        files = sorted(glob.glob(pattern))
+        for file in files:
+            supervisor_file.read(_read(file), file, sections)
+        if not files:
+            option = sections["include"].options["files"]
+            missing.append(Remark(option.file, option.line, "[include] files", f"there is no {pattern}."))
+    found = supervisor.convert(sections, path, facts)
+    return found.replace(remarks=(*missing, *found.remarks))
+
+
+def _settled(found: Imported, dirs: UnitDirs) -> Imported:
+    """Beside the units that are there: what is another name of one takes its place, as anything of the same name does."""
+    units, remarks = [], []
+    for unit in found.units:
+        name = dirs.read(unit.name).name
+        if name != unit.name and os.path.lexists(f"{DIRECTORY}/{unit.name}"):
+            remarks.append(Remark(unit.name, 0, "", f"is another name of {name}: written as that."))
+            unit = MadeUnit(name, unit.text, tuple(name if each == unit.name else each for each in unit.enable))
+        other = dirs.path_of(unit.name)
+        if other and not other.startswith(f"{DIRECTORY}/"):
+            remarks.append(Remark(unit.name, 0, "", f"takes the place of {other}. Without it that one is used again."))
+        units.append(unit)
+    return Imported(tuple(units), (*found.remarks, *remarks))
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _show(units: tuple[MadeUnit, ...], output: str) -> None:
+    print("\n".join(f"# {output}/{unit.name}\n{unit.text}" for unit in units), end="")
+
+
+def _write(units: tuple[MadeUnit, ...], output: str) -> None:
+    """All of them, or none."""
+    os.makedirs(output, exist_ok=True)
+    written: list[str] = []
+    try:
+        for unit in units:
+            path = f"{output}/{unit.name}"
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+            written.append(path)
+            with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(unit.text)
+    except OSError as error:
+        for path in written:
+            os.unlink(path)
+        error.filename = error.filename or written[-1]
+        raise
+    for path in written:
+        print(f"Created {path}")
+
+
+def _enable(units: tuple[MadeUnit, ...]) -> int:
+    names = [name for unit in units for name in unit.enable]
+    if not names:
+        return 0
+    from initd.cli.systemctl import main as systemctl
+
+    sys.stdout.flush()
+    return systemctl(["enable", *names])
