@@ -13,6 +13,7 @@ from initd.cli.options import UsageError
 from initd.cli.output import complain
 from initd.core.importing import supervisor, supervisor_file
 from initd.core.importing.made import BadImport, Imported, MadeUnit, Remark
+from initd.core.importing.succession import succeed
 from initd.core.record import Record
 from initd.shell.unitdirs import UnitDirs
 
@@ -150,7 +151,8 @@ def _settled(found: Imported, dirs: UnitDirs) -> Imported:
             unit = MadeUnit(name, unit.text, tuple(name if each == unit.name else each for each in unit.enable))
         other = dirs.path_of(unit.name)
         if other and not other.startswith(f"{DIRECTORY}/"):
-            remarks.append(Remark(unit.name, 0, "", f"takes the place of {other}. Without it that one is used again."))
+            unit, remark = succeed(unit, other, _read(other))
+            remarks.append(remark)
         units.append(unit)
     return Imported(tuple(units), (*found.remarks, *remarks))
 

@@ -1,0 +1,101 @@
+"""`pyinit import`: what it reads, says and writes, and that it writes nothing where anything is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from initd.cli import importing
+from initd.core.importing.made import MadeUnit
+from initd.core.importing.succession import succeed
+
+CONF = "[supervisord]\npidfile=/x\n[program:a]\ncommand=/bin/a\n[program:b]\ncommand=/bin/b\nautostart=false\n"
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """`pyinit import WORDS…` into a directory of its own: exit status, lines of stdout and stderr."""
+    def run_words(*words: str) -> tuple[int, list[str], list[str]]:
+        status = importing.main([f"--output={tmp_path}/out", *words])
+        out, err = capsys.readouterr()
+        return status, out.splitlines(), err.splitlines()
+
+    return run_words
+
+
+@pytest.fixture
+def conf(tmp_path):
+    path = tmp_path / "s.conf"
+    path.write_text(CONF)
+    return str(path)
+
+
+def test_units_are_written_and_named_and_remarks_told(run, conf, tmp_path):
+    status, out, err = run(conf)
+    assert (status, out) == (0, [f"Created {tmp_path}/out/a.service", f"Created {tmp_path}/out/b.service"])
+    assert err == [f"{conf}:2: [supervisord] pidfile: pyinit is the container's first process, and in the foreground."]
+    text = (tmp_path / "out/a.service").read_text()
+    assert text.startswith(f"# Made by pyinit import from {conf}, [program:a].\n\n[Unit]\nDescription=a\n")
+    assert (tmp_path / "out/a.service").stat().st_mode & 0o777 == 0o644
+
+
+def test_nothing_is_written_where_one_is_there_already(run, conf, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/b.service").symlink_to("/nowhere")
+    assert run(conf) == (1, [], [f"pyinit import: {tmp_path}/out/b.service: is there already; nothing was written."])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.service"]
+
+
+def test_a_directory_that_takes_no_file_is_told(run, conf, tmp_path):
+    (tmp_path / "out").write_text("")
+    status, out, err = run(conf)
+    assert (status, out, err[-1]) == (1, [], f"pyinit import: {tmp_path}/out: File exists")
+
+
+def test_a_dry_run_prints_the_units_alone(run, conf, tmp_path):
+    status, out, _ = run("--dry-run", conf)
+    assert status == 0 and not (tmp_path / "out").exists()
+    assert [line for line in out if line.startswith("# /")] == [f"# {tmp_path}/out/a.service", f"# {tmp_path}/out/b.service"]
+
+
+def test_included_files_are_read_in_order_and_missing_ones_told(run, tmp_path):
+    (tmp_path / "s.conf").write_text("[supervisord]\n[include]\nfiles=d/*.ini none/*\n")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/2.ini").write_text("[program:a]\ncommand=/bin/second\n")
+    (tmp_path / "d/1.ini").write_text("[program:a]\ncommand=/bin/first\n")
+    status, _, err = run(str(tmp_path / "s.conf"))
+    assert (status, err) == (0, [f"{tmp_path}/s.conf:3: [include] files: there is no {tmp_path}/none/*."])
+    assert "ExecStart=/bin/second\n" in (tmp_path / "out/a.service").read_text()
+
+
+@pytest.mark.parametrize("words, message", [
+    ((), "Which file?"), (("a", "b"), "One at a time."), (("--from=x", "a"), "--from= is one of "),
+    (("--enable", "a"), "--enable is for units in /etc/systemd/system."), (("--wrong",), "unrecognized option '--wrong'"),
+])
+def test_command_lines_that_make_no_sense(run, words, message):
+    status, out, err = run(*words)
+    assert (status, out) == (2, []) and message in err[0]
+
+
+def test_files_that_are_none(run, tmp_path):
+    path = tmp_path / "x"
+    assert run(str(path)) == (1, [], [f"pyinit import: {path}: No such file or directory"])
+    path.write_text("hello\n")
+    status, _, err = run(str(path))
+    assert status == 1 and err[0].startswith(f"pyinit import: {path}: what it is cannot be seen; say it with --from=")
+    path.write_text("[supervisord]\n")
+    assert run(str(path)) == (1, [], [f"pyinit import: {path}: there is nothing in it to be started."])
+    path.write_text("[supervisord]\n[program:x]\n")
+    assert run(str(path)) == (1, [], [f"pyinit import: {path}:2: [program:x] there is no command."])
+
+
+def test_help_tells_every_format(run):
+    status, out, _ = run("--help")
+    assert status == 0 and all(any(line.startswith(f"  {each} ") for line in out) for each in importing.FORMATS)
+
+
+def test_who_takes_a_units_place_keeps_its_directories():
+    made, remark = succeed(MadeUnit("a.service", "[Unit]\n\n[Service]\nExecStart=/a\n"), "/lib/a.service",
+                           "[Service]\nType=notify\nExecStart=/b\nExecReload=/c\nRuntimeDirectory=a\nRuntimeDirectoryMode=0700\n")
+    assert made.text == "[Unit]\n\n[Service]\nRuntimeDirectory=a\nRuntimeDirectoryMode=0700\nExecStart=/a\n"
+    assert str(remark) == ("a.service: takes the place of /lib/a.service, which is used again without it. Taken over: "
+                           "RuntimeDirectory=a, RuntimeDirectoryMode=0700. Not taken over: ExecReload=.")
