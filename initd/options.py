@@ -36,7 +36,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 "pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
-"pyinit import" writes unit files for what a supervisord.conf starts; "pyinit import --help" tells more.
+"pyinit import" writes unit files for what another supervisor is told to start: a supervisord.conf, a crontab, …
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code
 (128+n for signal n) is the container's.

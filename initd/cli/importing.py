@@ -11,7 +11,7 @@ import sys
 from initd.cli import getopt
 from initd.cli.options import UsageError
 from initd.cli.output import complain
-from initd.core.importing import supervisor, supervisor_file
+from initd.core.importing import crontab, procfile, supervisor, supervisor_file
 from initd.core.importing.made import BadImport, Imported, MadeUnit, Remark
 from initd.core.importing.succession import succeed
 from initd.core.record import Record
@@ -23,6 +23,8 @@ pyinit import [OPTIONS…] FILE
 Write unit files for what another supervisor's file starts, and say what could not be carried over, and why.
 
   supervisord   supervisord.conf, and the files that it includes
+  procfile      a Procfile, as foreman and honcho start it
+  crontab       a user's, or one of those in /etc, whose lines name a user
 
   --from=FORMAT   which of these it is, where that is not seen from its name and what is in it
   --output=DIR    where to write them (default /etc/systemd/system)
@@ -34,7 +36,7 @@ What is written is printed; what was not carried over as it stood is told on std
 overwritten: where one is there already, nothing is written at all. Exits 0, 1 where that, or the file, is at fault, 2 for
 options that make no sense.
 """
-FORMATS = ("supervisord",)
+FORMATS = ("supervisord", "procfile", "crontab")
 DIRECTORY = "/etc/systemd/system"
 _MODE = 0o644
 
@@ -108,13 +110,22 @@ def main(arguments: list[str]) -> int:
 def _import(wanted: Wanted) -> Imported:
     path = os.path.abspath(wanted.path)
     text = _read(path)
-    kind = wanted.kind or _recognised(text)
+    kind = wanted.kind or _recognised(path, text)
     if not kind:
         raise BadImport(wanted.path, 0, f"what it is cannot be seen; say it with --from=, one of {', '.join(FORMATS)}.")
-    return _supervisor(path, text)
+    if kind == "supervisord":
+        return _supervisor(path, text)
+    if kind == "crontab":
+        return crontab.convert(text, path)
+    env = f"{os.path.dirname(path)}/.env"
+    return procfile.convert(text, path, _read(env) if os.path.exists(env) else None)
 
 
-def _recognised(text: str) -> str:
+def _recognised(path: str, text: str) -> str:
+    if procfile.is_procfile(path):
+        return "procfile"
+    if crontab.is_crontab(path):
+        return "crontab"
     return "supervisord" if supervisor.is_supervisors(text) else ""
 
 

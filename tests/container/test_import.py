@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Container, Image
+from harness import SERVICES, Container
 
 pytestmark = pytest.mark.container
 
@@ -62,7 +62,7 @@ socket=tcp://127.0.0.1:9123
 @pytest.fixture(scope="module")
 def box():
     """Debian enables the packages' own units: what is imported takes their place, before the first boot."""
-    container = Container(Image(("nginx-light", "openssh-server")), "/bin/sh", "-c",
+    container = Container(SERVICES, "/bin/sh", "-c",
                           f"/sbin/pyinit import --enable {CONF} && exec /sbin/pyinit", options=("--env=CITY=Paris",))
     container.put(CONF, SUPERVISORD).put("/etc/supervisord-nginx.conf", NGINX)
     container.put("/etc/supervisord-sshd.conf", SSHD).put("/etc/others.conf", "[supervisord]\n" + OTHERS)

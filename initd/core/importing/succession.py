@@ -6,7 +6,8 @@ from initd.core.importing.made import MadeUnit, Remark
 from initd.core.syntax import parse
 
 #: Directories that a program finds where its own unit starts it, and would miss (systemd.exec(5)).
-_KEPT = tuple(f"{kind}Directory{what}" for kind in ("Runtime", "State", "Cache", "Logs", "Configuration") for what in ("", "Mode"))
+_KINDS = ("Runtime", "State", "Cache", "Logs", "Configuration")
+_KEPT = tuple(f"{kind}Directory{what}" for kind in _KINDS for what in ("", "Mode"))
 _SECTION = "\n[Service]\n"
 
 
