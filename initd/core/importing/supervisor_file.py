@@ -22,8 +22,11 @@ _UNITS = {"kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _NUMBER = re.compile(r"%\(process_num\)([-#0 +]*\d*(?:\.\d+)?[diouxXsr])")
 #: A variable between spaces: what is in it are words of the command, as many as there are.
 _LONE = re.compile(r"(?:(?<=\s)|(?<=^))%\(ENV_([^)]+)\)s(?=\s|$)")
+_COMMENTS = re.compile(r"(?:\s+|#[^\n]*)*")
 #: One word as shlex.shlex() has it, with supervisor's additions to what a word may hold.
-_TOKEN = re.compile(r"""(?:\s+|\#[^\n]*)*("[^"]*"|'[^']*'|[\w/.+\-():\ue000-\ue005][\w/.+\-():'"\ue000-\ue005]*|[^\s"'])""")
+_TOKEN = re.compile(
+    r"""(?:\s+|\#[^\n]*+)*+("[^"]*"|'[^']*'|[\w/.+\-():\ue000-\ue005][\w/.+\-():'"\ue000-\ue005]*|[^\s"'#])""",
+    re.ASCII)
 
 
 class Option(Record):
@@ -154,7 +157,7 @@ def pairs(option: Option, text: str) -> dict[str, str]:
     while position < len(text):
         token = _TOKEN.match(text, position)
         if not token:
-            if text[position:].lstrip().startswith("#"):
+            if _COMMENTS.fullmatch(text, position):
                 break
             raise bad(option, "a quote is not closed.")
         tokens.append(token[1])
