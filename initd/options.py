@@ -12,7 +12,7 @@ pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 pyinit health [--live] [--user] [UNIT…]
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
-pyinit import [--dry-run] [--enable] [--output=DIR] FILE
+pyinit import [--dry-run] [--enable] [--output=DIR] FILE|DIRECTORY
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
 

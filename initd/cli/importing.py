@@ -11,20 +11,23 @@ import sys
 from initd.cli import getopt
 from initd.cli.options import UsageError
 from initd.cli.output import complain
-from initd.core.importing import crontab, procfile, supervisor, supervisor_file
+from initd.core.importing import crontab, procfile, runit, s6, supervisor, supervisor_file
 from initd.core.importing.made import BadImport, Imported, MadeUnit, Remark
 from initd.core.importing.succession import succeed
+from initd.core.importing.tree import File, Tree
 from initd.core.record import Record
 from initd.shell.unitdirs import UnitDirs
 
 USAGE = """\
-pyinit import [OPTIONS…] FILE
+pyinit import [OPTIONS…] FILE|DIRECTORY
 
-Write unit files for what another supervisor's file starts, and say what could not be carried over, and why.
+Write unit files for what another supervisor is told to start, and say what could not be carried over, and why.
 
   supervisord   supervisord.conf, and the files that it includes
   procfile      a Procfile, as foreman and honcho start it
   crontab       a user's, or one of those in /etc, whose lines name a user
+  runit         a directory of service directories, /etc/service
+  s6            the directory of s6-overlay, /etc/s6-overlay; or /etc, with cont-init.d and services.d
 
   --from=FORMAT   which of these it is, where that is not seen from its name and what is in it
   --output=DIR    where to write them (default /etc/systemd/system)
@@ -36,9 +39,13 @@ What is written is printed; what was not carried over as it stood is told on std
 overwritten: where one is there already, nothing is written at all. Exits 0, 1 where that, or the file, is at fault, 2 for
 options that make no sense.
 """
-FORMATS = ("supervisord", "procfile", "crontab")
+FORMATS = ("supervisord", "procfile", "crontab", "runit", "s6")
+#: Of these the scripts stay where they are, and are what a unit starts.
+_DIRECTORIES = ("runit", "s6")
 DIRECTORY = "/etc/systemd/system"
 _MODE = 0o644
+#: s6-rc.d/NAME/dependencies.d/NAME.
+_DEPTH = 4
 
 
 class Wanted(Record):
@@ -60,7 +67,7 @@ def parse(arguments: list[str]) -> Wanted:
     if "help" in values:
         return Wanted(is_help=True)
     if len(words) != 1:
-        raise UsageError("pyinit import: Which file?" if not words else "pyinit import: One at a time.")
+        raise UsageError("pyinit import: Which file, or which directory?" if not words else "pyinit import: One at a time.")
     kind = values.get("from", "")
     if kind and kind not in FORMATS:
         raise UsageError(f"pyinit import: --from= is one of {', '.join(FORMATS)}.")
@@ -109,8 +116,12 @@ def main(arguments: list[str]) -> int:
 
 def _import(wanted: Wanted) -> Imported:
     path = os.path.abspath(wanted.path)
+    if os.path.isdir(path):
+        return _directory(path, wanted.kind)
     text = _read(path)
     kind = wanted.kind or _recognised(path, text)
+    if kind in _DIRECTORIES:
+        raise BadImport(wanted.path, 0, "is no directory.")
     if not kind:
         raise BadImport(wanted.path, 0, f"what it is cannot be seen; say it with --from=, one of {', '.join(FORMATS)}.")
     if kind == "supervisord":
@@ -127,6 +138,30 @@ def _recognised(path: str, text: str) -> str:
     if crontab.is_crontab(path):
         return "crontab"
     return "supervisord" if supervisor.is_supervisors(text) else ""
+
+
+def _directory(path: str, kind: str) -> Imported:
+    tree = Tree(path, _files(path))
+    kind = kind or ("s6" if s6.is_s6(tree) else "runit" if runit.is_runit(tree) else "")
+    if kind not in _DIRECTORIES:
+        raise BadImport(path, 0, f"is a directory, but none of {', '.join(_DIRECTORIES)}.")
+    return s6.convert(tree) if kind == "s6" else runit.convert(tree)
+
+
+def _files(path: str) -> dict[str, File]:
+    """Regular files, and those that links lead to, by their path below it. Of /etc only what may concern us."""
+    found: dict[str, File] = {}
+    waiting = [(name, 1) for name in os.listdir(path)]
+    if path == "/etc":
+        waiting = [each for each in waiting if each[0] in s6.DIRECTORIES]
+    while waiting:
+        name, depth = waiting.pop()
+        full = f"{path}/{name}"
+        if os.path.isfile(full):
+            found[name] = File(_read(full), os.access(full, os.X_OK))
+        elif os.path.isdir(full) and depth < _DEPTH:
+            waiting += [(f"{name}/{each}", depth + 1) for each in os.listdir(full)]
+    return found
 
 
 def _read(path: str) -> str:

@@ -68,7 +68,7 @@ def test_included_files_are_read_in_order_and_missing_ones_told(run, tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    ((), "Which file?"), (("a", "b"), "One at a time."), (("--from=x", "a"), "--from= is one of "),
+    ((), "Which file, or which directory?"), (("a", "b"), "One at a time."), (("--from=x", "a"), "--from= is one of "),
     (("--enable", "a"), "--enable is for units in /etc/systemd/system."), (("--wrong",), "unrecognized option '--wrong'"),
 ])
 def test_command_lines_that_make_no_sense(run, words, message):
@@ -91,6 +91,41 @@ def test_files_that_are_none(run, tmp_path):
 def test_help_tells_every_format(run):
     status, out, _ = run("--help")
     assert status == 0 and all(any(line.startswith(f"  {each} ") for line in out) for each in importing.FORMATS)
+
+
+@pytest.mark.parametrize("files, made", [
+    ({"Procfile": "web: x\n"}, None),
+    ({"a/run": "", "a/log/run": ""}, ["a.service"]),
+    ({"services.d/a/run": "", "cont-init.d/1": ""}, ["a.service", "cont-init-1.service"]),
+    ({"s6-rc.d/a/type": "longrun", "s6-rc.d/a/run": "", "s6-rc.d/user/contents.d/a": ""}, ["a.service"]),
+])
+def test_directories_are_known_by_what_is_in_them(run, tmp_path, files, made):
+    for name, text in files.items():
+        path = tmp_path / "dir" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    status, _, err = run(str(tmp_path / "dir"))
+    if made is None:
+        assert (status, err) == (1, [f"pyinit import: {tmp_path}/dir: is a directory, but none of runit, s6."])
+    else:
+        assert status == 0 and sorted(path.name for path in (tmp_path / "out").iterdir()) == made
+
+
+@pytest.mark.parametrize("name, text, made", [
+    ("Procfile", "web: x\n", "-web.service"), ("my.crontab", "@daily x\n", "my-1.timer"), ("any", CONF, "a.service"),
+])
+def test_files_are_known_by_name_or_by_what_is_in_them(run, tmp_path, name, text, made):
+    (tmp_path / name).write_text(text)
+    assert run(str(tmp_path / name))[0] == 0
+    assert [path for path in (tmp_path / "out").iterdir() if path.name.endswith(made)]
+
+
+def test_from_says_what_a_file_is(run, tmp_path):
+    (tmp_path / "jobs").write_text("@daily x\n")
+    assert run(str(tmp_path / "jobs"))[0] == 1
+    assert run("--from=crontab", str(tmp_path / "jobs"))[0] == 0
+    assert run("--from=runit", str(tmp_path / "jobs"))[2] == [f"pyinit import: {tmp_path}/jobs: is no directory."]
 
 
 def test_who_takes_a_units_place_keeps_its_directories():
