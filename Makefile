@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
-	journal-kills calendars triggers package-triggers matrix pythons autopkgtest single deb tools clean
+	journal-kills calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -114,6 +114,11 @@ pythons: $(VENV)/ready
 	@for each in $(PYTHONS); do \
 		program=$$(command -v $$each) || { echo "$$each is not here"; continue; }; \
 		echo "$$program"; PYINIT_TEST_PYTHON=$$program $(RUN) tests/test_packaging.py || exit 1; done
+
+# The package on another Debian than 12 (five minutes): RELEASE=trixie has Python 3.13, sid 3.14.
+trixie: $(VENV)/ready
+	PYINIT_TEST_RELEASE=$(or $(RELEASE),trixie) $(RUN) --numprocesses 2 --dist loadfile $(addprefix tests/container/test_, \
+		boot.py commands.py install.py journalctl.py paths.py reexec.py sockets.py stop.py timers.py upgrade.py)
 
 # The package's own tests (debian/tests), by autopkgtest, in a container that pyinit has booted.
 autopkgtest: tools
