@@ -119,6 +119,15 @@ class SocketReady(Event):
     unit: str
 
 
+class SocketBroken(Event):
+    """A watched socket is not readable, or not only: `mask` is what epoll(7) says of it. `is_shut`: its end was reached, as
+    when a process that has a copy shuts it down."""
+
+    unit: str
+    mask: int
+    is_shut: bool
+
+
 class ConnectionAccepted(Event):
     """Accept=yes. `connection` is the number of the descriptor's place with the shell, `service` the unit to serve it,
     `source` the host at the other end, "" for this machine."""

@@ -62,6 +62,7 @@ ON_EVENT: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn]
     ev.ProcessesAttached: (UnitType.SCOPE, scope.on_attached),
     ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),
     ev.SocketReady: (UnitType.SOCKET, socket.on_ready),
+    ev.SocketBroken: (UnitType.SOCKET, socket.on_broken),
     ev.ConnectionAccepted: (UnitType.SOCKET, socket.on_connection),
 }
 

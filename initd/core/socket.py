@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from initd.core import socket_life, unitname
 from initd.core.effects import CloseConnection, WatchSockets
-from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
+from initd.core.events import ConnectionAccepted, SocketBroken, SocketReady, SocketsOpened
 from initd.core.settings import UnitDefinition
 from initd.core.socket_life import enter, enter_listening, enter_stop_pre
 from initd.core.socket_record import SocketMachine, SocketResult, SocketState, machine_of, settings_of
@@ -21,6 +21,8 @@ from initd.core.world import World
 
 #: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
 _BURST, _BURST_ACCEPTING = 20, 200
+#: The same of PollLimitIntervalSec= and PollLimitBurst=, where one of them is there.
+_POLL_INTERVAL, _POLLS, _POLLS_ACCEPTING = 2_000_000, 15, 150
 
 
 def make(definition: UnitDefinition) -> SocketMachine:
@@ -73,7 +75,10 @@ def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
 def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     """There is something to read, or to accept, and no service yet."""
     machine, settings = machine_of(unit), settings_of(unit)
-    if machine.state is not SocketState.LISTENING or not _may_trigger(unit, turn):
+    if machine.state is not SocketState.LISTENING:
+        return
+    _count_poll(unit, turn)
+    if not _may_trigger(unit, turn):
         return
     refusal = world.start(settings.service, turn)
     if refusal:
@@ -83,9 +88,24 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     _enter_running(unit, turn)
 
 
+def on_broken(unit: Unit, event: SocketBroken, world: World, turn: Turn) -> None:
+    """Nobody can come any more, or what is watched is no socket to wait at: it fails, as recorded of dovecot.socket."""
+    if machine_of(unit).state is not SocketState.LISTENING:
+        return
+    if event.is_shut:
+        text = ("Got POLLHUP on a listening socket. The service probably invoked shutdown() on it, and should better not do "
+                "that.")
+    else:
+        text = f"Got unexpected poll event (0x{event.mask:x}) on socket."
+    turn.log(unit, LOG_ERR, text)
+    enter_stop_pre(unit, SocketResult.RESOURCES, turn)
+
+
 def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Turn) -> None:
     """Accept=yes: the shell has accepted a connection, and the instance for it is loaded."""
     machine = machine_of(unit)
+    if machine.state is SocketState.LISTENING:
+        _count_poll(unit, turn)
     too_many = _too_many(unit, event.source)
     if machine.state is not SocketState.LISTENING or too_many or not _may_trigger(unit, turn):
         if too_many:
@@ -117,6 +137,20 @@ def _too_many(unit: Unit, source: str) -> str:
     if source and 0 < settings.max_connections_per_source <= from_there:
         return f"Too many incoming connections ({from_there}) from source {source}"
     return ""
+
+
+def _count_poll(unit: Unit, turn: Turn) -> None:
+    """As many as may come in the interval have come with this one: the next is heard when it is over (systemd.socket(5) of 255,
+    PollLimitIntervalSec=)."""
+    machine, settings = machine_of(unit), settings_of(unit)
+    interval, burst = settings.poll_limit_interval_usec, settings.poll_limit_burst
+    if interval is None and burst is None:
+        return
+    interval = _POLL_INTERVAL if interval is None else interval
+    burst = (_POLLS_ACCEPTING if settings.accept else _POLLS) if burst is None else burst
+    machine.poll_limit.is_within(interval, burst, turn.now.monotonic_usec)
+    if interval and 0 < burst <= machine.poll_limit.count:
+        socket_life.pause(unit, machine.poll_limit.begin_usec + interval, turn)
 
 
 def _may_trigger(unit: Unit, turn: Turn) -> bool:

@@ -197,6 +197,10 @@ def serving() -> list[Case]:
                steps=f"start, job, run {PROBE} send /run/s/come-flush-datagram, until running, until listening, settle 0.5, stop, job"),  # noqa: E501
         socket("come-flush-fifo", "FlushPending=yes", service=leaves, listen="ListenFIFO=/run/s/come-flush-fifo",
                steps="start, job, run echo x > /run/s/come-flush-fifo, until running, until listening, settle 0.5, stop, job"),
+        socket("come-shut", service=(f"ExecStart={PROBE} shut",),
+               steps=f"start, job, {connect('come-shut')}, until failed, settle 0.5"),
+        socket("come-shut-port", service=(f"ExecStart={PROBE} shut",), listen="ListenStream=127.0.0.1:7398",
+               steps=f"start, job, run {PROBE} connect 7398, until failed, settle 0.5"),
         socket("come-accept", "Accept=yes", service=("StandardInput=socket", "ExecStart=/bin/cat"),
                steps=f"start, job, {connect('come-accept')}, settle 0.5, show NAccepted come-accept.socket {SOCKET}, "
                      f"show NConnections come-accept.socket {SOCKET}, stop, job"),
