@@ -138,7 +138,7 @@ def _condition(kind: str, is_path: bool) -> Callable[[Context, str], tuple[Condi
 
 def _show_conditions(field: str, front: str) -> Callable[[Any, LoadFacts], Any]:
     def show(settings: Any, facts: LoadFacts) -> Any:
-        # The last item is the result of the last check: 0 is not checked. Newest first, as systemd lists them.
+        # The last item is the result of the last check, which the unit knows. Newest first, as systemd lists them.
         return [
             (front + item.kind, item.is_triggering, item.is_negated, item.parameter, 0)
             for item in reversed(getattr(settings, field))

@@ -98,8 +98,10 @@ class Unit:
         "wish_limit",
         "grant_limit",
         "condition_result",
+        "condition_outcomes",
         "condition_time",
         "assert_result",
+        "assert_outcomes",
         "assert_time",
         "is_checking_conditions",
         "state_change_time",
@@ -138,8 +140,11 @@ class Unit:
         #: Counts all jobs it got by what happened to other units.
         self.grant_limit = RateLimit()
         self.condition_result = False
+        #: What came of each condition when they were tested last: 1, -1, or 0 if it was not looked at.
+        self.condition_outcomes: tuple[int, ...] = ()
         self.condition_time: Now | None = None
         self.assert_result = False
+        self.assert_outcomes: tuple[int, ...] = ()
         self.assert_time: Now | None = None
         #: The shell was asked about the conditions of a start, the answer is still out.
         self.is_checking_conditions = False
