@@ -14,6 +14,7 @@ from initd.core.events import ConnectionAccepted, SocketBroken, SocketReady, Soc
 from initd.core.settings import UnitDefinition
 from initd.core.socket_life import enter, enter_listening, enter_stop_pre
 from initd.core.socket_record import SocketMachine, SocketResult, SocketState, machine_of, settings_of
+from initd.core.states import ServiceState
 from initd.core.turn import Outcome, Turn
 from initd.core.unit import Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
@@ -21,6 +22,8 @@ from initd.core.world import World
 
 #: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
 _BURST, _BURST_ACCEPTING = 20, 200
+#: Sub-states of a service that has its sockets; while it starts, it does not yet.
+_ANSWERS = (ServiceState.RUNNING.value,)
 #: The same of PollLimitIntervalSec= and PollLimitBurst=, where one of them is there.
 _POLL_INTERVAL, _POLLS, _POLLS_ACCEPTING = 2_000_000, 15, 150
 
@@ -39,7 +42,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         if other is None or not other.is_loaded:
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} not loaded, refusing.")
             return Outcome.FAILED
-        if not other.active_state.is_down:
+        if not _leaves_sockets(other):
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} already active, refusing.")
             return Outcome.FAILED
     socket_life.enter_start_pre(unit, turn)
@@ -177,14 +180,19 @@ def on_other_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> Non
     machine = machine_of(unit)
     if service.connection:
         return
-    if machine.state is SocketState.LISTENING and not service.active_state.is_down:
-        # Started by somebody else: it has the sockets, and answers.
+    if machine.state is SocketState.LISTENING and service.sub_state in _ANSWERS:
+        # Started by somebody else: it has the sockets.
         _enter_running(unit, turn)
-    elif machine.state is SocketState.RUNNING and service.active_state.is_down and service.job is None:
-        if service.is_start_limit_hit:
+    elif machine.state is SocketState.RUNNING and _leaves_sockets(service) and service.job is None:
+        if service.active_state.is_down and service.is_start_limit_hit:
             enter_stop_pre(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
         else:
             enter_listening(unit, turn, is_again=True)
+
+
+def _leaves_sockets(service: Unit) -> bool:
+    """Nobody looks after them: it is down, or waits for its restart, which whoever comes asks for as well."""
+    return service.active_state.is_down or service.sub_state == ServiceState.AUTO_RESTART.value
 
 
 def on_connection_over(unit: Unit, service: Unit, turn: Turn) -> None:

@@ -189,6 +189,45 @@ def serving() -> list[Case]:
                steps=f"start, job, {connect('come-start-limit')}, until failed, settle 0.5"),
         socket("come-service-fails", service=("ExecStart=/bin/false",), general=("StartLimitBurst=2",),
                steps=f"start, job, {connect('come-service-fails')}, until failed, settle 0.5"),
+        socket("come-restarts", service=("Restart=always", "RestartSec=0.4", *reads("come-restarts")),
+               steps=f"run mkdir -p /run/t/come-restarts, start, job, {connect('come-restarts')}, settle 1, stop, job, "
+                     "stop come-restarts.service, job"),
+        socket("come-restarts-too-often", service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
+               general=("StartLimitBurst=3",),
+               steps=f"start, job, {connect('come-restarts-too-often')}, until failed, settle 1"),
+        socket("come-restarts-never-ready", service=("Type=notify", "Restart=always", "RestartSec=0.4",
+                                                     "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
+               general=("StartLimitBurst=3",),
+               steps=f"start, job, {connect('come-restarts-never-ready')}, until failed, settle 1"),
+        socket("come-restarts-alone", service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sleep 0.3"),
+               steps="start, job, start come-restarts-alone.service, until auto-restart come-restarts-alone.service, "
+                     "until running come-restarts-alone.service, stop come-restarts-alone.service, settle 0.5, stop, job"),
+        socket("come-restarts-first", service=("Restart=always", "RestartSec=1", "ExecStart=/bin/sh -c 'sleep 0.1; exit 1'"),
+               steps="start come-restarts-first.service, until auto-restart come-restarts-first.service, start, job, "
+                     "until running come-restarts-first.service, until running come-restarts-first.service, "
+                     "stop come-restarts-first.service, job, settle 0.3, stop, job"),
+        socket("come-slow-service", service=("Type=notify", "NotifyAccess=all", "TimeoutStartSec=1", "ExecStart=/bin/sleep 1000"),
+               steps="start, job, start come-slow-service.service, until failed come-slow-service.service, settle 0.5, stop, job"),
+        socket("come-slow-oneshot", service=("Type=oneshot", "ExecStart=/bin/sleep 0.5"),
+               steps="start, job, start come-slow-oneshot.service, job, settle 0.5, stop, job"),
+        socket("come-remains", service=("Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/true"),
+               steps="start, job, start come-remains.service, job, settle 0.5, stop come-remains.service, job, settle 0.3, "
+                     "stop, job"),
+        socket("come-slow-stop", service=("ExecStart=/bin/sleep 0.3", "ExecStopPost=/bin/sleep 0.5"),
+               steps=f"start, job, {connect('come-slow-stop')}, until running come-slow-stop.service, settle 0.7, stop, job, "
+                     "stop come-slow-stop.service, job"),
+        socket("come-left-to-end", service=("TimeoutStopSec=0.7", "KillMode=mixed", "ExecStart=/bin/sleep 0.3",
+                                            "ExecStopPost=/bin/sh -c '(trap \"\" TERM; while :; do /bin/sleep 0.1; done) &'"),
+               steps="start, job, start come-left-to-end.service, job, settle 2, stop, job"),
+        socket("come-stubborn", service=("TimeoutStopSec=0.7", "ExecStart=/bin/sh -c 'trap \"\" TERM; while :; do /bin/sleep 0.1; done'",
+                                         "ExecStopPost=/bin/sleep 0.3"),
+               steps=f"start, job, {connect('come-stubborn')}, until running, settle 0.3, stop come-stubborn.service, job, settle 1, "
+                     "stop, job"),
+        socket("come-left-behind", service=("TimeoutStopSec=0.7", "KillMode=mixed",
+                                            "ExecStart=/bin/sleep 1000",
+                                            "ExecStopPost=/bin/sh -c '(trap \"\" TERM; while :; do /bin/sleep 0.1; done) &'"),
+               steps=f"start, job, {connect('come-left-behind')}, until running, settle 0.3, stop come-left-behind.service, job, "
+                     "settle 1, stop, job"),
         socket("come-condition-fails", "TriggerLimitBurst=4", service=leaves, general=("ConditionPathExists=/nosuch",),
                steps=f"start, job, {connect('come-condition-fails')}, until failed, settle 0.5"),
         socket("come-flush", "FlushPending=yes", service=leaves,
