@@ -38,7 +38,7 @@ def verdict(conditions: Sequence[Condition], results: Sequence[bool], prefix: st
     return Verdict(True, "every condition was met")
 
 
-def tested(conditions: Sequence[Condition], results: Sequence[bool]) -> tuple[int, ...]:
+def outcomes(conditions: Sequence[Condition], results: Sequence[bool]) -> tuple[int, ...]:
     """1 for each that holds, -1 for one that does not, 0 where nobody looked any more: the last is tested first, and the first
     plain one that does not hold ends it (recorded from systemd 252)."""
     found = [0] * len(conditions)
@@ -49,9 +49,9 @@ def tested(conditions: Sequence[Condition], results: Sequence[bool]) -> tuple[in
     return tuple(found)
 
 
-def blamed(conditions: Sequence[Condition], outcomes: Sequence[int], prefix: str = "Condition") -> str:
-    """The plain one that did not hold, of those that were `tested`; "" where it was for want of a triggering one."""
-    failed = (each for each, outcome in zip(conditions, outcomes) if outcome < 0 and not each.is_triggering)
+def blamed(conditions: Sequence[Condition], found: Sequence[int], prefix: str = "Condition") -> str:
+    """The plain one that did not hold, of those that `outcomes` tells of; "" where it was for want of a triggering one."""
+    failed = (each for each, outcome in zip(conditions, found) if outcome < 0 and not each.is_triggering)
     return next((spell(each, prefix) for each in failed), "")
 
 

@@ -7,7 +7,7 @@ between, which is the shell's to do, so that a start may wait for an answer firs
 from __future__ import annotations
 
 from initd.core import machines, mount, service
-from initd.core.conditions import blamed, tested, verdict
+from initd.core.conditions import blamed, outcomes, verdict
 from initd.core.deadlines import job_deadline
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import CheckConditions, Thaw, UnitChanged
@@ -157,11 +157,11 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
     conditions, asserts = unit.settings.conditions, unit.settings.asserts
     unit.condition_time = turn.now
     unit.condition_result = bool(verdict(conditions, event.conditions))
-    unit.condition_outcomes = tested(conditions, event.conditions)
+    unit.condition_outcomes = outcomes(conditions, event.conditions)
     if unit.condition_result:
         unit.assert_time = turn.now
         unit.assert_result = bool(verdict(asserts, event.asserts))
-        unit.assert_outcomes = tested(asserts, event.asserts)
+        unit.assert_outcomes = outcomes(asserts, event.asserts)
     turn.ask(UnitChanged(unit.name))
     turn.touched.add(unit.name)
     job = unit.job

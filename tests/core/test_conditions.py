@@ -18,9 +18,9 @@ from initd.core.conditions import (
     holds,
     innermost_container,
     is_leftover,
+    outcomes,
     pressure_question,
     smbios_field,
-    tested,
     verdict,
 )
 from initd.core.values import Condition
@@ -181,7 +181,7 @@ TESTED = [
 ]
 
 
-@pytest.mark.parametrize(("conditions", "results", "outcomes", "culprit"), TESTED)
-def test_the_last_is_tested_first_until_a_plain_one_does_not_hold(conditions, results, outcomes, culprit):
-    assert tested(conditions, results) == outcomes
-    assert blamed(conditions, outcomes) == culprit
+@pytest.mark.parametrize(("conditions", "results", "found", "culprit"), TESTED)
+def test_the_last_is_tested_first_until_a_plain_one_does_not_hold(conditions, results, found, culprit):
+    assert outcomes(conditions, results) == found
+    assert blamed(conditions, found) == culprit

@@ -174,6 +174,7 @@ def serving() -> list[Case]:
     reads = lambda name: (f"ExecStart={PROBE} serve /run/t/{name}/out",)  # noqa: E731
     # Not so fast that the player cannot follow.
     leaves = ("Type=oneshot", "ExecStart=/bin/sleep 0.03")
+    deaf = 'trap "" TERM; while :; do /bin/sleep 0.1; done'
     return [
         socket("come-once", service=reads("come-once"), steps=f"run mkdir -p /run/t/come-once, start, job, {connect('come-once')}, until listening, stop, job"),  # noqa: E501
         socket("come-stays", steps=f"start, job, {connect('come-stays')}, until running, stop come-stays.service, "
@@ -192,7 +193,8 @@ def serving() -> list[Case]:
         socket("come-restarts", service=("Restart=always", "RestartSec=0.4", *reads("come-restarts")),
                steps=f"run mkdir -p /run/t/come-restarts, start, job, {connect('come-restarts')}, settle 1, stop, job, "
                      "stop come-restarts.service, job"),
-        socket("come-restarts-too-often", service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
+        socket("come-restarts-too-often",
+               service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
                general=("StartLimitBurst=3",),
                steps=f"start, job, {connect('come-restarts-too-often')}, until failed, settle 1"),
         socket("come-restarts-never-ready", service=("Type=notify", "Restart=always", "RestartSec=0.4",
@@ -206,8 +208,10 @@ def serving() -> list[Case]:
                steps="start come-restarts-first.service, until auto-restart come-restarts-first.service, start, job, "
                      "until running come-restarts-first.service, until running come-restarts-first.service, "
                      "stop come-restarts-first.service, job, settle 0.3, stop, job"),
-        socket("come-slow-service", service=("Type=notify", "NotifyAccess=all", "TimeoutStartSec=1", "ExecStart=/bin/sleep 1000"),
-               steps="start, job, start come-slow-service.service, until failed come-slow-service.service, settle 0.5, stop, job"),
+        socket("come-slow-service",
+               service=("Type=notify", "NotifyAccess=all", "TimeoutStartSec=1", "ExecStart=/bin/sleep 1000"),
+               steps="start, job, start come-slow-service.service, until failed come-slow-service.service, settle 0.5, "
+                     "stop, job"),
         socket("come-slow-oneshot", service=("Type=oneshot", "ExecStart=/bin/sleep 0.5"),
                steps="start, job, start come-slow-oneshot.service, job, settle 0.5, stop, job"),
         socket("come-remains", service=("Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/true"),
@@ -217,17 +221,15 @@ def serving() -> list[Case]:
                steps=f"start, job, {connect('come-slow-stop')}, until running come-slow-stop.service, settle 0.7, stop, job, "
                      "stop come-slow-stop.service, job"),
         socket("come-left-to-end", service=("TimeoutStopSec=0.7", "KillMode=mixed", "ExecStart=/bin/sleep 0.3",
-                                            "ExecStopPost=/bin/sh -c '(trap \"\" TERM; while :; do /bin/sleep 0.1; done) &'"),
+                                            f"ExecStopPost=/bin/sh -c '({deaf}) &'"),
                steps="start, job, start come-left-to-end.service, job, settle 2, stop, job"),
-        socket("come-stubborn", service=("TimeoutStopSec=0.7", "ExecStart=/bin/sh -c 'trap \"\" TERM; while :; do /bin/sleep 0.1; done'",
-                                         "ExecStopPost=/bin/sleep 0.3"),
-               steps=f"start, job, {connect('come-stubborn')}, until running, settle 0.3, stop come-stubborn.service, job, settle 1, "
-                     "stop, job"),
-        socket("come-left-behind", service=("TimeoutStopSec=0.7", "KillMode=mixed",
-                                            "ExecStart=/bin/sleep 1000",
-                                            "ExecStopPost=/bin/sh -c '(trap \"\" TERM; while :; do /bin/sleep 0.1; done) &'"),
-               steps=f"start, job, {connect('come-left-behind')}, until running, settle 0.3, stop come-left-behind.service, job, "
+        socket("come-stubborn", service=("TimeoutStopSec=0.7", f"ExecStart=/bin/sh -c '{deaf}'", "ExecStopPost=/bin/sleep 0.3"),
+               steps=f"start, job, {connect('come-stubborn')}, until running, settle 0.3, stop come-stubborn.service, job, "
                      "settle 1, stop, job"),
+        socket("come-left-behind", service=("TimeoutStopSec=0.7", "KillMode=mixed", "ExecStart=/bin/sleep 1000",
+                                            f"ExecStopPost=/bin/sh -c '({deaf}) &'"),
+               steps=f"start, job, {connect('come-left-behind')}, until running, settle 0.3, stop come-left-behind.service, "
+                     "job, settle 1, stop, job"),
         socket("come-condition-fails", "TriggerLimitBurst=4", service=leaves, general=("ConditionPathExists=/nosuch",),
                steps=f"start, job, {connect('come-condition-fails')}, until failed, settle 0.5"),
         socket("come-flush", "FlushPending=yes", service=leaves,
