@@ -134,7 +134,7 @@ class Manager:
         self._direct_journal()
         self.generators = Generators(
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
-            self._share_own_environment, lambda: now().monotonic_usec, self.say, places.is_init,
+            self._share_own_environment, lambda: now().monotonic_usec, self.say, places,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)

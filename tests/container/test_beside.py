@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from harness import Container, Image
 
-from tests.conformance.user.cases import GLOBAL_QUESTIONS, QUESTIONS, RUNTIME, USER, answers, script, setup
+from tests.conformance.user.cases import (
+    GENERATOR_QUESTIONS,
+    GLOBAL_QUESTIONS,
+    QUESTIONS,
+    RUNTIME,
+    USER,
+    answers,
+    script,
+    setup,
+    setup_generators,
+)
 
 pytestmark = pytest.mark.container
 
@@ -50,6 +60,16 @@ def test_a_users_manager_answers_as_systemds(user):
 def test_the_units_of_all_users_are_enabled_as_systemds(container):
     said = answers(container.exec("bash", text=script(GLOBAL_QUESTIONS)).stdout)
     assert dict(zip(GLOBAL_QUESTIONS, said)) == RECORDED["global"]
+
+
+def test_users_generators_and_session_bus_are_as_systemds(container):
+    container.exec("bash", text=setup_generators())
+    container.systemctl("restart", "user@1000.service")
+    said = answers(container.exec("su", USER, "-c", "bash", text=script(GENERATOR_QUESTIONS)).stdout)
+    container.systemctl("stop", "user@1000.service")
+    assert dict(zip(map(str, range(len(said))), said)) == RECORDED["generators"]
+    told = container.exec("journalctl", "-u", "user@1000", "-o", "cat").stdout
+    assert "/usr/lib/systemd/user-generators/fails failed with exit status 3." in told
 
 
 def test_what_users_units_say_is_in_the_users_own_journal(user):
