@@ -66,7 +66,7 @@ def _kind(path: str) -> str:
 
 
 def list_settings(directories: Iterable[str]) -> list[str]:
-    """The .conf files, sorted by name; of two with one name that in the first directory counts, a link to /dev/null there is none.
+    """The .conf files, sorted by name; of two with one name the first directory's counts, and is none if it leads to /dev/null.
     /etc/environment is one as well, by the name that systemd's package gives it."""
     found: dict[str, str] = {}
     for directory in directories:

@@ -228,7 +228,8 @@ def setup_generators() -> str:
     directory = "/usr/lib/systemd/user"
     bus = {f"{directory}/{name}": text for name, text in BUS.items()}
     parts = [f"mkdir -p {path.rpartition('/')[0]}\n" + f"test -e {path} || " * (path in bus)
-             + f"cat > {path} <<'END'\n{text}END\n" + f"chmod +x {path}" * text.startswith("#!") for path, text in (GENERATORS | bus).items()]
+             + f"cat > {path} <<'END'\n{text}END\n" + f"chmod +x {path}" * text.startswith("#!")
+             for path, text in (GENERATORS | bus).items()]
     parts += [f"mkdir -p {directory}/sockets.target.wants", f"ln -sf ../dbus.socket {directory}/sockets.target.wants/",
               f"chown -R {USER}: /home/{USER}"]
     return "\n".join(parts) + "\n"
