@@ -149,6 +149,22 @@ def test_a_group_ends_with_its_own_and_nobody_elses(group):
     assert group.wait_until_booted() == "running"
 
 
+def test_the_journal_does_not_outlive_a_manager_that_was_killed(group):
+    """What was said to it before is kept, and another manager begins in the same place."""
+    group.write("/srv/units/said.service", "[Service]\nExecStart=/bin/sh -c 'echo said before; exec sleep 6664'\n")
+    _ask_group(group, "systemctl", "daemon-reload")
+    _ask_group(group, "systemctl", "start", "said")
+    _ask_group(group, "systemctl", "daemon-reexec")  # is no end of the manager
+    journals = "/srv/run group$"
+    assert len(group.exec("pgrep", "-f", journals).stdout.split()) == 1
+    group.exec("sh", "-c", "kill -KILL $(cat /srv/run/pid)")
+    group.wait_until("it is gone", lambda: group.exec("pgrep", "-f", journals, check=False).returncode)
+    assert "said before" in group.exec("journalctl", "-D", "/srv/run/log/journal", "-o", "cat").stdout
+    group.exec("sh", "-c", "cd /srv && /usr/sbin/pyinit --daemon --runtime-directory=run --unit-directory=units")
+    assert _ask_group(group, "systemctl", "is-system-running") == "running"
+    assert len(group.exec("pgrep", "-f", journals).stdout.split()) == 1
+
+
 def test_without_python_daemon_it_says_what_to_install(container):
     where = "/usr/lib/python3/dist-packages/daemon"
     container.exec("mv", where, where + "-away")
