@@ -550,7 +550,7 @@ class Manager:
         return {
             "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
             "sockets": self.performer.sockets, "given_streams": self.performer.given_streams,
-            "fd_store": self.performer.fd_store, "performer": self.performer,
+            "fd_store": self.performer.fd_store, "automounts": self.performer.automounts, "performer": self.performer,
             "manager": self, "control": self.control, "bus": self.bus, "clients": self.clients, "handover": self.handover,
         }
 

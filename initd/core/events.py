@@ -153,6 +153,31 @@ class PathTouched(Event):
     changed: str
 
 
+class AutomountOpened(Event):
+    """Answers `OpenAutomount`: why there is none, or "". `is_taken`: something is mounted there."""
+
+    unit: str
+    failure: str = ""
+    is_taken: bool = False
+
+
+class AutomountRequested(Event):
+    """Somebody wants to look into an automount point, or, with `is_expiry`, nobody does any more. Answered by AnswerAutomount,
+    with the token. `pid` and `process` (its name) tell who."""
+
+    unit: str
+    token: int
+    is_expiry: bool = False
+    pid: int = 0
+    process: str = ""
+
+
+class AutomountLost(Event):
+    """The kernel has given up on the automount point: somebody has unmounted it."""
+
+    unit: str
+
+
 class MountPrepared(Event):
     """Answers `PrepareMount`. `problems`: (priority, text) of what was found on the way; `failure` why nothing can be
     mounted there, or ""."""

@@ -246,6 +246,8 @@ class AutomountSettings(Settings):
     directory_mode: int = 0o755
     #: 0: never.
     timeout_idle_usec: int = 0
+    #: There are automount points here: no setting, but known when settings are complete.
+    is_supported: bool = False
 
 
 class SwapSettings(Settings):

@@ -8,6 +8,7 @@ what they were, since running processes carry them as their tags.
 from __future__ import annotations
 
 from initd.core import (
+    automount,
     busnames,
     cgroup_attributes,
     dependency,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MODULES = (
-    busnames, cgroup_attributes, dependency, job, mount_record, mountpoint, path, ratelimit, scope, service_record,
+    automount, busnames, cgroup_attributes, dependency, job, mount_record, mountpoint, path, ratelimit, scope, service_record,
     settings, settings_exec, shutdown, socket_record, states, timer, values, world,
 )
 #: Of a unit, what its files say, or what is told apart from the rest.

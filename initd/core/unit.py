@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-_NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
+_NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.SWAP))
 
 
 def _twin(record: _T) -> _T:
@@ -201,13 +201,19 @@ class Unit:
         return self.definition.unit.description or self.name
 
     @property
+    def _can_be_here(self) -> bool:
+        if self.type is UnitType.AUTOMOUNT:
+            return bool(getattr(self.definition.specific, "is_supported", False))
+        return self.type not in _NOT_IN_CONTAINERS
+
+    @property
     def can_start(self) -> bool:
-        return self.is_loaded and self.machine.can_start and self.type not in _NOT_IN_CONTAINERS
+        return self.is_loaded and self.machine.can_start and self._can_be_here
 
     @property
     def can_stop(self) -> bool:
         """Anything may be stopped, loaded or not, but for what is always there and types that containers do not have."""
-        return not self.definition.is_perpetual and self.type not in _NOT_IN_CONTAINERS
+        return not self.definition.is_perpetual and self._can_be_here
 
     @property
     def can_reload(self) -> bool:
