@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc
 
-.PHONY: help demo test check unit sim container packages figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
+.PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
 	journal-kills calendars triggers package-triggers matrix pythons autopkgtest single deb tools clean
 
 help:
@@ -36,7 +36,11 @@ sim: $(VENV)/ready
 # Two files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
 	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 \
-		--ignore tests/container/test_packages.py tests/container
+		-m "not images" --ignore tests/container/test_packages.py tests/container
+
+# The images of tests/images, each built, run and asked (two minutes); two of them are in no other target.
+images: $(VENV)/ready
+	$(RUN) tests/container/test_images.py
 
 # What upgrades, removals and image builds of packages leave behind, as recorded under systemd (three minutes).
 packages: $(VENV)/ready
@@ -51,6 +55,7 @@ docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
 	$(BIN)/python -m tests.conformance.systemctl.page > debian/doc/systemctl.md
+	$(BIN)/python -m tests.matrix.page > debian/doc/packages.md
 	$(BIN)/python -m initd.cli.shell_completion bash > debian/completion/systemctl
 	$(BIN)/python -m initd.cli.shell_completion zsh > debian/completion/_systemctl
 	$(BIN)/python -m initd.cli.shell_completion fish > debian/completion/systemctl.fish
@@ -101,7 +106,7 @@ package-triggers: $(VENV)/ready
 
 # Debian's packages, unchanged, one after the other: installed, booted, asked, restarted, stopped; goes into tests/matrix.
 matrix: tools
-	$(PYTHON) tests/matrix/matrix.py --write
+	$(PYTHON) tests/matrix/matrix.py --init both --write
 
 # pip's way, with each of these interpreters that there is.
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14

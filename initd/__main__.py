@@ -16,6 +16,10 @@ def main(arguments: list[str]) -> int:
         return check(arguments[1:])
     if arguments[:1] == ["health"]:
         return health(arguments[1:])
+    if arguments[:1] == ["run"]:
+        from initd.buildstep import run
+
+        return run(arguments[1:], LIBRARY + "/initd/exec/pyinit-exec")
     if arguments[:1] == ["--trial"]:
         import initd.manager  # noqa: F401  (whether that works is the whole question)
 

@@ -15,6 +15,7 @@ import gc
 import os
 import sys
 import time
+from collections import deque
 
 from initd import handover
 from initd.buslink import BusLink
@@ -50,6 +51,7 @@ from initd.shell.environment import container_environment
 from initd.shell.facts import MachineFacts
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
+from initd.shell.launcher import Launching
 from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
@@ -154,7 +156,7 @@ class Manager:
                                     self.clients, self.engine.world.surroundings, places)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
-        self._events: list[ev.Event] = []
+        self._events: deque[ev.Event | Launching] = deque()
         self._is_feeding = False
         self._reaped_units: set[str] = set()
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
@@ -188,11 +190,15 @@ class Manager:
         if self._is_feeding:
             return
         self._is_feeding = True
+        self.journal.hold()
         try:
             while self._events and self.exit is None:
-                self._handle(self._events.pop(0))
+                event = self._events.popleft()
+                self._handle(self.performer.launcher.answer(event) if isinstance(event, Launching) else event)
         finally:
             self._is_feeding = False
+            self.performer.launcher.end_batch()
+            self.journal.release()
         self.clients.tell_changes()
 
     def _handle(self, event: ev.Event) -> None:
@@ -212,8 +218,8 @@ class Manager:
         tuning = self.engine.world.tuning
         self.journal.direct(tuning.log_target, tuning.log_level)
 
-    def carry_out(self, effects: Iterable[ef.Effect]) -> None:
-        for effect in effects:
+    def carry_out(self, effects: list[ef.Effect]) -> None:
+        for effect in self.performer.launcher.begin_batch(effects) if self._is_feeding else effects:
             if isinstance(effect, ef.Exit):
                 self.exit = effect
                 return

@@ -50,6 +50,8 @@ class Dependency(Enum):
 class Facet(Flag):
     """One consequence that a dependency "A kind B" has. Named from A's side unless it says otherwise."""
 
+    __hash__ = object.__hash__
+
     #: Starting A starts B; if that cannot be, A cannot be started.
     PULL_IN_START = auto()
     #: Starting A starts B; if that cannot be, never mind.

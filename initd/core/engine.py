@@ -105,7 +105,7 @@ class Engine:
     @property
     def system_state(self) -> ManagerState:
         """`systemctl is-system-running` (systemctl(1))."""
-        if self.world.shutdown.stage is not Stage.NONE or self._is_going_down():
+        if self.world.is_going_down:
             return ManagerState.STOPPING
         if self.world.boot_times.finish is None:
             return ManagerState.STARTING if self.world.is_booting else ManagerState.INITIALIZING
@@ -114,10 +114,6 @@ class Engine:
             if unit is not None and unit.active_state.is_up:
                 return ManagerState.MAINTENANCE
         return ManagerState.DEGRADED if self.failed_units() else ManagerState.RUNNING
-
-    def _is_going_down(self) -> bool:
-        unit = self.graph.get("shutdown.target")
-        return unit is not None and (unit.active_state.is_up or unit.job is not None and unit.job.type is JobType.START)
 
     def failed_units(self) -> list[str]:
         return [unit.name for unit in self.graph.units.values() if unit.active_state is ActiveState.FAILED]

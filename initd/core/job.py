@@ -9,6 +9,10 @@ from __future__ import annotations
 from initd.core.states import ActiveState, JobState, JobType
 from initd.core.values import INFINITY
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from initd.core.dependency import Facet
+
 #: The types that merge with each other. The others collapse to one of these before (see `collapse`).
 MERGEABLE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RELOAD, JobType.RESTART)
 
@@ -77,7 +81,7 @@ def is_redundant(job_type: JobType, state: ActiveState) -> bool:
 class Job:
     """An installed job. Plain fields; `core.queue` runs and ends it."""
 
-    __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec")
+    __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec", "waits_for")
 
     def __init__(self, job_id: int, unit: str, job_type: JobType, added_usec: int) -> None:
         self.id = job_id
@@ -89,6 +93,8 @@ class Job:
         self.ignores_order = False
         self.added_usec = added_usec
         self.running_usec = INFINITY
+        #: Of what it waited for when it was last asked, one: why, and the unit's name.
+        self.waits_for: tuple[Facet, str] | tuple[()] = ()
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.unit}/{self.type.value}, {self.state.value})"

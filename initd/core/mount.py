@@ -32,7 +32,6 @@ from initd.core.mountpoint import MountPoint
 from initd.core.released import released_paths
 from initd.core.service_record import ProcessRecord
 from initd.core.settings import ExecSettings, KillSettings
-from initd.core.shutdown import Stage
 from initd.core.states import ExecPhase, JobType, MountState, UnitType
 from initd.core.turn import Outcome, StateChange, Turn
 from initd.core.unit import Unit
@@ -110,7 +109,7 @@ def stop(unit: Unit, world: World, turn: Turn) -> Outcome:
     elif machine.state is _S.CLEANING:
         _enter_signal(unit, _S.UNMOUNTING_SIGKILL, MountResult.SUCCESS, turn)
     elif machine.state is _S.MOUNTED:
-        if machine.is_given and world.shutdown.stage is not Stage.NONE:
+        if machine.is_given and world.is_going_down:
             # Whoever made the container takes it away, mounts and all, and often only they may.
             return Outcome.ALREADY
         machine.n_unmounts = 0

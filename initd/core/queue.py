@@ -7,6 +7,8 @@ module to start, stop or reload; its end comes from a state change, a timeout or
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from initd.core.dependency import Facet
 from initd.core.effects import JobAdded, JobRemoved, UnitChanged
 from initd.core.graph import Graph
@@ -18,6 +20,10 @@ from initd.core.transaction import Plan, PlannedJob
 from initd.core.turn import Turn
 from initd.core.unit import Unit
 from initd.core.values import INFINITY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
 
 #: Types that may be merged into a job that is running already (it does what they ask for).
 _LATE_MERGE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RESTART)
@@ -32,7 +38,7 @@ class JobQueue:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.jobs: dict[int, Job] = {}
-        self.runnable: dict[str, None] = {}
+        self.runnable: OrderedDict[str, None] = OrderedDict()
         self.next_id = 1
         #: All that were ever installed, and those of them that failed.
         self.installed = self.failed = 0
@@ -94,8 +100,8 @@ class JobQueue:
 
     def next_runnable(self) -> Job | None:
         """Takes the next job that may run now off the list, marking it running."""
-        for name in list(self.runnable):
-            del self.runnable[name]
+        while self.runnable:
+            name, _ = self.runnable.popitem(last=False)
             unit = self.graph.units.get(name)
             job = unit.job if unit is not None else None
             if unit is not None and job is not None and job.state is JobState.WAITING and self.may_run(job, unit):
@@ -104,23 +110,31 @@ class JobQueue:
 
     def may_run(self, job: Job, unit: Unit) -> bool:
         """No job of an ordered unit has to go first."""
-        return job.ignores_order or not self.waits_for(job, unit, only_first=True)
+        if job.ignores_order:
+            return True
+        if job.waits_for and self._goes_first(job, unit, *job.waits_for):
+            return False  # as when it was last asked: a target may have a thousand to wait for, and is asked behind each
+        job.waits_for = next(self._ahead(job, unit, last_first=True), ())
+        return not job.waits_for
 
-    def waits_for(self, job: Job, unit: Unit, only_first: bool = False) -> list[Job]:
+    def waits_for(self, job: Job, unit: Unit) -> list[Job]:
         """The jobs that have to end before this one may run."""
-        waiting: list[Job] = []
-        if job.type is JobType.NOP:
-            return waiting
+        units = self.graph.units
+        return [other for _, name in self._ahead(job, unit) if (other := units[name].job) is not None]
+
+    def _ahead(self, job: Job, unit: Unit, last_first: bool = False) -> Iterator[tuple[Facet, str]]:
+        """Units whose jobs go first, and why. Jobs run in the order of names: the last of these is likely to end last."""
         for facet in (Facet.AFTER, Facet.BEFORE):
-            for name in unit.names_with(facet):
-                other = self.graph.units.get(name)
-                if other is None or other.job is None or other.job.ignores_order:
-                    continue
-                if compare_order(job.type, other.job.type, facet is Facet.BEFORE) > 0:
-                    waiting.append(other.job)
-                    if only_first:
-                        return waiting
-        return waiting
+            for name in sorted(unit.names_with(facet), reverse=last_first):
+                if self._goes_first(job, unit, facet, name):
+                    yield facet, name
+
+    def _goes_first(self, job: Job, unit: Unit, facet: Facet, name: str) -> bool:
+        """Has that unit a job that must end before this one may run?"""
+        other = self.graph.units.get(name)
+        if other is None or other.job is None or other.job.ignores_order or not unit.has(facet, name):
+            return False
+        return compare_order(job.type, other.job.type, facet is Facet.BEFORE) > 0
 
     def put_back(self, job: Job) -> None:
         """The job could not run now; it is looked at again when its unit's state changes."""

@@ -27,6 +27,10 @@ class RecordType(type):
             namespace[field] = _tuplegetter(position, field)
         namespace["_fields"] = namespace["__match_args__"] = fields
         namespace["_defaults"] = defaults
+        last = len(fields)
+        while last and fields[last - 1] in defaults:
+            last -= 1
+        namespace["_last_defaults"] = tuple(defaults[field] for field in fields[last:])
         namespace["__slots__"] = ()
         return type.__new__(mcls, name, bases, namespace)
 
@@ -36,7 +40,10 @@ class Record(tuple, metaclass=RecordType):
 
     def __new__(cls, *values, **named):
         fields = cls._fields
-        if len(values) != len(fields):
+        missing = len(fields) - len(values)
+        if 0 < missing <= len(cls._last_defaults) and not named:
+            return tuple.__new__(cls, values + cls._last_defaults[-missing:])
+        if missing:
             if len(values) > len(fields):
                 raise TypeError(f"{cls.__name__} takes {len(fields)} values, got {len(values)}")
             values = list(values)
@@ -54,8 +61,12 @@ class Record(tuple, metaclass=RecordType):
 
     def replace(self, **changes):
         """The same record with the named fields changed."""
-        values = [changes.pop(field, value) for field, value in zip(self._fields, self)]
-        return type(self)(*values, **changes)
+        values = list(self)
+        for field, value in changes.items():
+            if field not in self._fields:
+                raise TypeError(f"{type(self).__name__} does not take {field}")
+            values[self._fields.index(field)] = value
+        return tuple.__new__(type(self), values)
 
     def __eq__(self, other):
         return type(self) is type(other) and tuple.__eq__(self, other)

@@ -180,5 +180,3 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
         outcome = _start_now(world, unit, turn)
     _end_by_outcome(world, unit, job, outcome, turn)
     world.deadlines.touch(unit)
-
-

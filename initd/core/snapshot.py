@@ -7,6 +7,8 @@ what they were, since running processes carry them as their tags.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from initd.core import (
     automount,
     busnames,
@@ -162,4 +164,4 @@ class Saved:
         queue.failed_starts = [name for name in saved["failed_starts"] if name in world.graph.units]
         jobs = [unit.job for unit in world.graph.units.values() if unit.job is not None]
         queue.jobs = {each.id: each for each in sorted(jobs, key=lambda each: each.id)}
-        queue.runnable = dict.fromkeys(name for name in saved["runnable"] if name in world.graph.units)
+        queue.runnable = OrderedDict.fromkeys(name for name in saved["runnable"] if name in world.graph.units)

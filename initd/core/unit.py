@@ -238,12 +238,10 @@ class Unit:
 
     def names_with(self, facet: Facet) -> list[str]:
         """The units on the other end of every dependency that has this facet, in a defined order."""
-        found: dict[str, None] = {}
-        for kind in KINDS_WITH[facet]:
-            others = self.dependencies.get(kind)
-            if others:
-                found.update(dict.fromkeys(others))
-        return sorted(found)
+        found = [others for kind in KINDS_WITH[facet] if (others := self.dependencies.get(kind))]
+        if not found:
+            return []
+        return sorted(found[0]) if len(found) == 1 else sorted(set().union(*found))
 
     def has(self, facet: Facet, other: str) -> bool:
         return any(other in self.dependencies.get(kind, ()) for kind in KINDS_WITH[facet])

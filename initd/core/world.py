@@ -158,6 +158,14 @@ class World:
         """The boot, or the shutdown, is under way: the time of Startup…= (systemd.resource-control(5))."""
         return self.boot_times.finish is None or self.shutdown.stage is not Stage.NONE
 
+    @property
+    def is_going_down(self) -> bool:
+        """The end was asked for, of us or by a job for one of the targets that bring everything down."""
+        if self.shutdown.stage is not Stage.NONE:
+            return True
+        unit = self.graph.get("shutdown.target")
+        return unit is not None and (unit.active_state.is_up or unit.job is not None and unit.job.type is JobType.START)
+
     def surroundings(self, unit: Unit) -> Surroundings:
         slices = [self.graph.get(name) for name in _slices_above(unit)]
         above = [each.definition.cgroup for each in slices if each is not None and each.definition.cgroup is not None]

@@ -170,6 +170,7 @@ int request_queue(char **words);
 int request_automount(char **words);
 int request_detach(char **words);
 int request_expire(void);
+int serve(void);
 void step_architectures(struct context *context);
 void step_groups(struct context *context);
 void step_private_users(struct context *context);

@@ -461,24 +461,10 @@ _Noreturn static void step_execute(struct context *context) {
     FAIL(context, EXEC, path);
 }
 
-static int exec_main(int argc, char **argv) {
+_Noreturn static void become_process(int context_fd) {
     struct context context;
 
-    if (argc == 6 && strcmp(argv[1], "--queue") == 0)
-        return request_queue(argv + 2);
-    if (argc == 5 && strcmp(argv[1], "--automount") == 0)
-        return request_automount(argv + 2);
-    if (argc == 3 && strcmp(argv[1], "--detach") == 0)
-        return request_detach(argv + 2);
-    if (argc != 2)
-        return EXIT_EXEC;
-    if (strcmp(argv[1], "--expire") == 0)
-        return request_expire();
-    if (strcmp(argv[1], "--clock") == 0)
-        return request_clock();
-    if (strcmp(argv[1], "--probe") == 0)
-        return probe();
-    context_open(&context, atoi(argv[1]));
+    context_open(&context, context_fd);
     umask(0);
     step_status_pipe(&context);
     step_tag(&context);
@@ -518,6 +504,29 @@ static int exec_main(int argc, char **argv) {
     step_no_new_privileges(&context);
     step_descriptors(&context);
     step_execute(&context);
+}
+
+static int exec_main(int argc, char **argv) {
+    int context_fd;
+
+    if (argc == 6 && strcmp(argv[1], "--queue") == 0)
+        return request_queue(argv + 2);
+    if (argc == 5 && strcmp(argv[1], "--automount") == 0)
+        return request_automount(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "--detach") == 0)
+        return request_detach(argv + 2);
+    if (argc != 2)
+        return EXIT_EXEC;
+    if (strcmp(argv[1], "--expire") == 0)
+        return request_expire();
+    if (strcmp(argv[1], "--clock") == 0)
+        return request_clock();
+    if (strcmp(argv[1], "--probe") == 0)
+        return probe();
+    context_fd = strcmp(argv[1], "--serve") == 0 ? serve() : atoi(argv[1]);
+    if (context_fd < 0)
+        return 0;
+    become_process(context_fd);
 }
 
 int main(int argc, char **argv) {

@@ -8,6 +8,7 @@ nothing can be written that is reported and the boot goes on. `root` stands for 
 from __future__ import annotations
 
 import os
+import stat
 
 from initd.core.places import UNITS_LINK, Places
 from initd.core.values import LOG_NOTICE, LOG_WARNING, Diagnostic
@@ -15,7 +16,7 @@ from initd.shell.conditions import read_virtualization
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Directories below /run, and their modes. Not /run/systemd/system, which says that we answer, and never
 #: /run/systemd/seats: pam_systemd would wait for a logind there.
@@ -54,7 +55,7 @@ def prepare_run(root: str = "/") -> list[Diagnostic]:
     run = root + "/run"
     _make_directory(run, 0o755, problems)
     if _may_clean(root, problems):
-        _clean(run, _mount_points(), problems, kept=_KEPT)
+        _clean(run, _mount_points() | {f"{os.path.realpath(run)}/{name}" for name in _KEPT}, problems)
     for name, mode in _LAYOUT:
         _make_directory(f"{run}/{name}", mode, problems)
     container = read_virtualization(root).container
@@ -160,6 +161,39 @@ def remove_booted_marker(root: str = "/") -> None:
         pass  # not there, not empty or not ours: the next boot cleans up
 
 
+# --- a boot that leaves no trace -------------------------------------------------------------------------------------
+
+
+class Before:
+    """What there was before a boot, for what is over with it to be removed: whatever is new in these directories, and an id
+    that the machine was given for a moment."""
+
+    def __init__(self, directories: tuple[str, ...], root: str = "/") -> None:
+        self._root = root.rstrip("/")
+        self._directories = [self._root + directory for directory in directories]
+        self._paths = frozenset(path for directory in self._directories for path in _everything(directory))
+        path = self._root + "/etc/machine-id"
+        self._machine_id = _read(path)
+        self._mode = stat.S_IMODE(os.stat(path).st_mode) if self._machine_id is not None else 0
+
+    def bring_back(self) -> list[Diagnostic]:
+        """What could not be undone."""
+        problems: list[Diagnostic] = []
+        for directory in self._directories:
+            _clean(directory, _mount_points(), problems, self._paths)
+        path = self._root + "/etc/machine-id"
+        if self._machine_id is None:
+            _remove(os.unlink, path, problems)
+        elif _read(path) != self._machine_id:
+            _write(path, self._machine_id, self._mode, problems)
+        return problems
+
+
+def _everything(directory: str) -> Iterator[str]:
+    for place, directories, files in os.walk(directory):
+        yield from [f"{place}/{name}" for name in directories + files]
+
+
 # --- /run ----------------------------------------------------------------------------------------------------------
 
 
@@ -208,8 +242,11 @@ def _unescape(path: bytes) -> str:
     return os.fsdecode(path)
 
 
-def _clean(directory: str, mounts: frozenset[str], problems: list[Diagnostic], kept: tuple[str, ...] = ()) -> bool:
-    """Empty a directory, without following links or going into mounts. Whether nothing is left in it."""
+def _clean(
+    directory: str, untouched: frozenset[str], problems: list[Diagnostic], kept: frozenset[str] = frozenset()
+) -> bool:
+    """Empty a directory, without following links. Whether nothing is left in it. What is `untouched`, by its real path, is not
+    looked into (mounts); of what is `kept` the rest is removed."""
     real = os.path.realpath(directory)
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
@@ -220,14 +257,14 @@ def _clean(directory: str, mounts: frozenset[str], problems: list[Diagnostic], k
         return False
     is_empty = True
     for entry in entries:
-        if entry.name in kept or f"{real}/{entry.name}" in mounts:
+        if f"{real}/{entry.name}" in untouched:
             is_empty = False
         elif entry.is_dir(follow_symlinks=False):
-            if not _clean(entry.path, mounts, problems):
+            if not _clean(entry.path, untouched, problems, kept) or entry.path in kept:
                 is_empty = False
             elif not _remove(os.rmdir, entry.path, problems):
                 is_empty = False
-        elif not _remove(os.unlink, entry.path, problems):
+        elif entry.path in kept or not _remove(os.unlink, entry.path, problems):
             is_empty = False
     return is_empty
 

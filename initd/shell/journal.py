@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _SOCKETS = (("stdout", "stdout", True), ("socket", "socket", False), ("dev-log", "dev-log", False))
 _BACKLOG = 4096
 _MAX_KEPT = 10_000
+#: Held back, to be sent together.
+_HELD_MOST = 100
 _DATAGRAM_SIZE = 32 * 1024
 #: How long a journal that does not read is waited for at the end.
 _LAST_WORDS_MSEC = 1000
@@ -46,6 +48,7 @@ class Journal:
         self._listeners: list[tuple[str, _socket.socket]] = []
         self._sender: _socket.socket | None = None
         self._kept: deque[bytes] = deque()
+        self._is_held = False
         self._dropped = 0
         self._is_open = False
         self._target, self._level = "journal", LOG_DEBUG
@@ -163,7 +166,17 @@ class Journal:
             fields.append((self._prefix + "UNIT", log.unit))
         fields += [(self._prefix + name if name == "INVOCATION_ID" else name, value) for name, value in log.fields]
         self._keep(encode_entry(fields))
-        self.flush()
+        if not self._is_held or len(self._kept) >= _HELD_MOST:
+            self.flush()
+
+    def hold(self) -> None:
+        """More is to come at once: `release()` sends it together, and so does `flush()`."""
+        self._is_held = True
+
+    def release(self) -> None:
+        self._is_held = False
+        if self._kept:
+            self.flush()
 
     def direct(self, target: str, level: int) -> None:
         """Where entries go from now on: "null" nowhere, "console…" to the container's stderr, all other words here; and

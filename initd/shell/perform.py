@@ -26,11 +26,12 @@ from initd.shell.fdstore import FdStore
 from initd.shell.givenstreams import GivenStreams
 from initd.shell.journal import Journal
 from initd.shell.kill import Killer
-from initd.shell.loop import RANK_MESSAGES, READ, Loop
+from initd.shell.launcher import Launcher, Launching
+from initd.shell.loop import Loop
 from initd.shell.oom import OomWatch
 from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
-from initd.shell.spawn import ExecStatus, SocketFds, Spawned, Spawner, SpawnError
+from initd.shell.spawn import SocketFds, Spawner
 from initd.shell.track import Tracker
 from initd.shell.unitstate import UnitState
 from initd.shell.watch import PathWatch
@@ -59,13 +60,12 @@ class Performer:
     ) -> None:
         """`on_end` hears of a unit that may have lost its last process; `bus` has what carries out effects that concern the
         system bus."""
-        self._loop = loop
         self._spawner = spawner
         self._tracker = tracker
         self._killer = killer
         self._journal = journal
-        self._feed = feed
         self._cgroups = cgroups
+        self.launcher = Launcher(loop, spawner, tracker, journal, feed)
         self._paths = PathWatch(loop, feed)
         self.sockets = Sockets(loop, feed, on_connection, spawner.facts.helper)
         self.automounts = Automounts(loop, feed, spawner.facts.helper)
@@ -79,9 +79,7 @@ class Performer:
         self._frozen: set[str] = set()
         self.attacher = Attacher(loop, spawner, tracker, cgroups, on_end)
         self.oom = OomWatch(loop, feed, cgroups)
-        #: Processes that have not said yet how their set-up went, by the number of the pipe; and their units.
-        self._setting_up: dict[int, tuple[Spawned, str]] = {}
-        self._table: dict[type[ef.Effect], Callable[..., ev.Event | None]] = {
+        self._table: dict[type[ef.Effect], Callable[..., ev.Event | Launching | None]] = {
             ef.Spawn: self._spawn,
             ef.KillProcesses: self._kill_processes,
             ef.KillEverything: self._kill_everything,
@@ -112,69 +110,34 @@ class Performer:
             **bus,
         }
 
-    def perform(self, effect: ef.Effect) -> ev.Event | None:
-        """Do it. The answering event, if the effect has one and it is known already."""
+    def perform(self, effect: ef.Effect) -> ev.Event | Launching | None:
+        """Do it. The answering event, if the effect has one and it is known already, or who knows it (`launcher.answer`)."""
+        self.launcher.before(effect)
         action = self._table.get(type(effect))
         return action(effect) if action is not None else None
 
-    def _spawn(self, effect: ef.Spawn) -> ev.Event:
-        request = effect.request
-        self._killer.give_up(request.unit)
-        try:
-            spawned = self._spawner.spawn(request, self._passed(request))
-        except SpawnError as error:
-            return ev.SpawnFailed(request.unit, request.phase, error.exit_status, error.reason)
-        self._tracker.add_child(request.unit, spawned.pid)
-        for problem in spawned.problems:
-            self._log(ef.Log(LOG_WARNING, request.unit, f"{request.unit}: {problem}"))
-        self._watch_status(spawned, request.unit)
-        return ev.SpawnDone(request.unit, request.phase, spawned.pid)
-
-    def _watch_status(self, spawned: Spawned, unit: str) -> None:
-        number = spawned.status.fileno()
-        self._setting_up[number] = (spawned, unit)
-        self._loop.add(number, READ, lambda _: self._on_status(spawned, unit), RANK_MESSAGES)
+    def _spawn(self, effect: ef.Spawn) -> ev.Event | Launching:
+        self._killer.give_up(effect.request.unit)
+        return self.launcher.launch(effect.request, self._passed(effect.request))
 
     def save(self, fds: list[int]) -> dict[str, Any]:
         """For another manager in our place; what must be inherited is added to `fds`."""
         connections = {number: connection.fileno() for number, connection in self.connections.items()}
         fds += connections.values()
-        setting_up = [
-            (spawned.pid, spawned.status.save(fds), spawned.needs_mounts, unit)
-            for spawned, unit in self._setting_up.values()
-        ]
         return {
-            "connections": connections, "setting_up": setting_up, "frozen": sorted(self._frozen), "oom": self.oom.save(fds),
-            "unit_state": self.unit_state.save(),
+            "connections": connections, "setting_up": self.launcher.save(fds), "frozen": sorted(self._frozen),
+            "oom": self.oom.save(fds), "unit_state": self.unit_state.save(),
             "attached": self.attacher.save(fds), "clock": self.clock.save(fds),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
         self.connections = {number: OwnedFd(fd) for number, fd in saved["connections"].items()}
-        for pid, status, needs_mounts, unit in saved["setting_up"]:
-            self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
+        self.launcher.restore(saved["setting_up"])
         self._frozen = set(saved["frozen"])
         self.oom.restore(saved["oom"])
         self.unit_state.restore(saved["unit_state"])
         self.attacher.restore(saved.get("attached", []))
         self.clock.restore(saved.get("clock", []))
-
-    def _on_status(self, spawned: Spawned, unit: str) -> None:
-        status = spawned.status
-        outcome = status.read()
-        if outcome is None:
-            return
-        self._loop.remove(status.fileno())
-        del self._setting_up[status.fileno()]
-        status.close()
-        for report in status.degraded:
-            what = f"{report.step} ({report.detail})" if report.detail else report.step
-            text = f"{unit}: {what} could not be applied here, going on without: {os.strerror(report.errno)}"
-            is_missed = spawned.needs_mounts and report.detail == "mount"
-            self._log(ef.Log(LOG_WARNING if is_missed else LOG_DEBUG, unit, text))
-        event = outcome.event(unit, spawned.pid)
-        if event is not None:
-            self._feed(event)
 
     def _kill_processes(self, effect: ef.KillProcesses) -> ev.Event:
         killed = self._killer.kill_processes(effect)

@@ -2,7 +2,8 @@
 
 The request says what the engine wants; here everything in it that depends on the machine is looked up (users,
 environment files, directories, streams) and written into one exec context, which the new process, `pyinit-exec`,
-reads from a memory file. The manager never forks: posix_spawn(3) costs the same however big the manager is.
+reads from a memory file. The manager never forks: posix_spawn(3) costs the same however big the manager is. A batch is
+started by `spawners`.
 
 What is wrong with the unit itself (a user that does not exist, a program that is missing) still makes a process that
 fails at that step with systemd's exit status: so its end looks as it does under systemd. `SpawnError` is for what
@@ -26,6 +27,7 @@ from initd.shell.directories import plan_directories
 from initd.shell.fds import OwnedFd, open_memory_file, open_pipe
 from initd.shell.scheduling import with_scheduling
 from initd.shell.spaces import Spaces
+from initd.shell.spawners import FIRST_FD, MOST_FDS, Asked, Spawners
 from initd.shell.streams import DEFAULT_TERMINAL, StreamError, StreamFacts, StreamPlan, input_word, plan_streams, plan_terminal
 from initd.wire import execcontext
 from initd.wire.execcontext import ExecContext, ExecReport, Failure, PassedFd
@@ -178,6 +180,31 @@ class Spawned(Record):
     needs_mounts: bool = False
 
 
+class Begun:
+    """A process that is under way."""
+
+    __slots__ = ("_pid", "_status", "_problems", "_needs_mounts")
+
+    def __init__(self, pid: int | Asked, status: ExecStatus, problems: tuple[str, ...], needs_mounts: bool) -> None:
+        self._pid = pid
+        self._status = status
+        self._problems = problems
+        self._needs_mounts = needs_mounts
+
+    @property
+    def is_done(self) -> bool:
+        return isinstance(self._pid, int)
+
+    def spawned(self) -> Spawned:
+        """Waits until it is there. SpawnError where it will not be."""
+        try:
+            pid = self._pid if isinstance(self._pid, int) else self._pid.pid()
+        except OSError as error:
+            self._status.close()
+            raise SpawnError(error.strerror or str(error)) from None
+        return Spawned(pid, self._status, self._problems, self._needs_mounts)
+
+
 class Spawner:
     """Makes processes. `manager_environment` is what `systemctl set-environment` and the like change."""
 
@@ -187,16 +214,21 @@ class Spawner:
         self.dynamic_users = users.DynamicUsers()
         self.manager_environment = dict(OWN_ENVIRONMENT)
         self.spaces = Spaces()
+        self.spawners = Spawners()
         self._idle_reader: OwnedFd | None = None
         self._idle_writer: OwnedFd | None = None
 
     def spawn(self, request: SpawnRequest, sockets: SocketFds = NO_SOCKETS) -> Spawned:
         """Starts the process. SpawnError where there is none."""
+        return self.begin(request, sockets).spawned()
+
+    def begin(self, request: SpawnRequest, sockets: SocketFds = NO_SOCKETS) -> Begun:
+        """Has it started, by one of the `spawners` while they are open. SpawnError where there will be none."""
         settings = request.exec
         assert isinstance(settings, ExecSettings)
         opened: list[OwnedFd] = []
         try:
-            return self._spawn(request, settings, sockets, opened)
+            return self._begin(request, settings, sockets, opened)
         except StreamError as error:
             raise SpawnError(str(error)) from None
         except environment.EnvironmentFileError as error:
@@ -207,9 +239,9 @@ class Spawner:
             for fd in opened:
                 fd.close()
 
-    def _spawn(
+    def _begin(
         self, request: SpawnRequest, settings: ExecSettings, sockets: SocketFds, opened: list[OwnedFd]
-    ) -> Spawned:
+    ) -> Begun:
         data_fd = None
         if input_word(settings, request.is_control) == "data":
             opened.append(open_memory_file("data-fd", settings.standard_input_data))
@@ -221,22 +253,27 @@ class Spawner:
         reader, writer = open_pipe()
         opened.append(writer)
         try:
-            context = context.replace(status_fd=writer.fileno())
-            memory_file = open_memory_file("exec-context", execcontext.pack(context))
-            opened.append(memory_file)
-            pid = self._start(memory_file.fileno(), context)
+            pid = self._start_or_ask(context.replace(status_fd=writer.fileno()), opened)
         except OSError:
             reader.close()
             raise
-        return Spawned(pid, ExecStatus(reader), tuple(problems), sandbox.needs_mounts(settings))
+        return Begun(pid, ExecStatus(reader), tuple(problems), sandbox.needs_mounts(settings))
+
+    def _start_or_ask(self, context: ExecContext, opened: list[OwnedFd]) -> int | Asked:
+        fds = execcontext.passed_fds(context)
+        if self.spawners.are_open and len(fds) < MOST_FDS:
+            theirs = execcontext.renumbered(context, {fd: place for place, fd in enumerate(fds, FIRST_FD + 1)})
+            opened.append(open_memory_file("exec-context", execcontext.pack(theirs)))
+            try:
+                return self.spawners.ask([opened[-1].fileno(), *fds])
+            except OSError:
+                pass  # somebody has killed one of them: nothing was begun
+        opened.append(open_memory_file("exec-context", execcontext.pack(context)))
+        return self._start(opened[-1].fileno(), context)
 
     def _start(self, context_fd: int, context: ExecContext) -> int:
-        passed = {context_fd, *(passed.fd for passed in context.passed_fds)}
-        passed |= {stream.first for stream in context.streams if stream.kind == execcontext.STREAM_FD}
-        passed |= {fd for fd in (context.status_fd, context.idle_fd) if fd is not None}
-        passed |= {fd for _kind, *pair in context.shared_namespaces for fd in pair}
         # dup2(2) of a descriptor to itself: posix_spawn takes close-on-exec off in the child, and only there.
-        actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in sorted(passed)]
+        actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in (context_fd, *execcontext.passed_fds(context))]
         return os.posix_spawn(self.facts.helper, ["pyinit-exec", str(context_fd)], {}, file_actions=actions)
 
     def _resolve(self, settings: ExecSettings, unit: str) -> users.Credentials:

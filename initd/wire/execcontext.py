@@ -236,6 +236,27 @@ class ExecContext(Record):
     passed_fds: tuple[PassedFd, ...] = ()
 
 
+def passed_fds(context: ExecContext) -> list[int]:
+    """The descriptors that the process must be born with, each once."""
+    fds = {passed.fd for passed in context.passed_fds}
+    fds |= {stream.first for stream in context.streams if stream.kind == STREAM_FD}
+    fds |= {fd for fd in (context.status_fd, context.idle_fd) if fd is not None}
+    fds |= {fd for _kind, *pair in context.shared_namespaces for fd in pair}
+    return sorted(fds)
+
+
+def renumbered(context: ExecContext, numbers: dict[int, int]) -> ExecContext:
+    """The context for a process in which those descriptors have other numbers."""
+    return context.replace(
+        passed_fds=tuple([passed.replace(fd=numbers[passed.fd]) for passed in context.passed_fds]),
+        streams=tuple([stream.replace(first=numbers[stream.first]) if stream.kind == STREAM_FD else stream
+                       for stream in context.streams]),
+        status_fd=None if context.status_fd is None else numbers[context.status_fd],
+        idle_fd=None if context.idle_fd is None else numbers[context.idle_fd],
+        shared_namespaces=tuple([(kind, numbers[a], numbers[b]) for kind, a, b in context.shared_namespaces]),
+    )
+
+
 class ExecReport(Record):
     """One message of the status pipe. `exit_status` 0: not a failure, `step` says what (`STEP_EXEC`, …)."""
 

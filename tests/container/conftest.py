@@ -11,7 +11,8 @@ from images import Image
 #: Files of few tests that take long: begun first, or they are what the others have been waiting for at the end.
 LONG = (
     "test_packages", "test_package_triggers", "test_matrix", "test_triggers", "test_reexec", "test_variants", "test_upgrade",
-    "test_single", "test_selfcheck", "test_fuzz_socket", "test_journal_kills", "test_escape", "test_stop", "test_track",
+    "test_single", "test_images", "test_selfcheck", "test_fuzz_socket", "test_journal_kills", "test_escape", "test_stop",
+    "test_track",
 )
 
 

@@ -7,7 +7,6 @@ started is removed by `remove`, whatever state it is in. Standard library only.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -19,9 +18,9 @@ from typing import Callable, Iterator, TypeVar
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from images import CACHE, LIVE, TREE, Image, Unavailable, build_rootfs, podman_image, run, unpack
+from images import CACHE, LIMITS, LIVE, RUNTIME, TREE, Image, Unavailable, build_rootfs, podman_image, run, unpack
 
-PODMAN = ["podman", "--runtime", "runc"]
+PODMAN = ["podman", *RUNTIME]
 LABEL = "pyinit-test"
 T = TypeVar("T")
 
@@ -143,11 +142,8 @@ class Container(Machine):
                  network: str = "none", name: str = "") -> None:
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
-        limits = [f"--ulimit={name}={_limit(which)}" for name, which in
-                  (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
-        if LIVE and image.with_pyinit:
-            limits.append(f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro")
-        done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *limits, *options,
+        live = [f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro"] if LIVE and image.with_pyinit else []
+        done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *LIMITS, *live, *options,
                     name or podman_image(image), *self.command])
         self.id = done.stdout.split()[-1]
         self._pid = 0
@@ -180,10 +176,14 @@ class Container(Machine):
             source.chmod(mode)
             return self.put_file(path, source)
 
-    def logs(self) -> str:
+    def streams(self) -> tuple[str, str]:
+        """What it wrote to stdout, and to stderr."""
         done = subprocess.run([*self.podman, "logs", self.id], capture_output=True, text=True, errors="replace",
                               check=False)
-        return done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def logs(self) -> str:
+        return "".join(self.streams())
 
     def is_running(self) -> bool:
         return self._inspect("{{.State.Running}}") == "true"
@@ -282,13 +282,6 @@ class PrivateRoot(Machine):
         self.log_path.unlink(missing_ok=True)
         if self._own:
             shutil.rmtree(self._own, ignore_errors=True)
-
-
-def _limit(which: int) -> str:
-    """podman's own default may be more than this machine allows."""
-    hard = resource.getrlimit(which)[1]
-    number = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
-    return f"{number}:{number}"
 
 
 def why_no_containers() -> str:

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,21 @@ TREE = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(os.environ.get("PYINIT_TEST_CACHE", "/var/cache/pyinit-tests"))
 RELEASE = "bookworm"
 PODMAN_NAME = "localhost/pyinit-test"
+
+#: crun refuses mixed cgroup versions.
+RUNTIME = ("--runtime", "runc")
+
+
+def _limit(which: int) -> str:
+    """podman's own default may be more than this machine allows."""
+    hard = resource.getrlimit(which)[1]
+    number = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+    return f"{number}:{number}"
+
+
+#: podman's options of every container.
+LIMITS = [f"--ulimit={name}={_limit(which)}" for name, which in
+          (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
 
 #: For whoever works on the sources: keep the image, and mount the tree's `initd` into every container over its own.
 LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
@@ -191,6 +207,32 @@ def download(*packages: str, installed_in: Image) -> list[str]:
         with _locked("image"):
             _in_chroot(root, "\n".join([_update_lists(), _apt("--download-only", "install", *packages)]))
     return [f"--volume={source}:{target}:ro" for source, target in _apt_binds()]
+
+
+def build(directory: Path, name: str, base: str, files: tuple[Path, ...] = ()) -> str:
+    """`podman build` of what is in a directory, and of these files beside it, on that base; the name.
+
+    Where apt finds the machine's sources, and our archives, the base says (`apt_base`)."""
+    volumes = [(source, target) for source, target in _apt_binds() if target != _LISTS]
+    with tempfile.TemporaryDirectory(prefix="pyinit-build-", dir=CACHE) as temporary, _locked("image"):
+        context, lists = Path(temporary, "context"), Path(temporary, "lists")
+        shutil.copytree(directory, context)
+        for file in files:
+            shutil.copy(file, context)
+        shutil.copytree(CACHE / "lists", lists)  # a copy: who builds an image leaves none in it
+        volumes.append((str(lists), _LISTS))
+        run(["podman", *RUNTIME, "build", "--layers=false", "--force-rm", "--network=host", *LIMITS, f"--tag={name}",
+             f"--build-arg=BASE={base}", *(f"--volume={source}:{target}" for source, target in volumes), str(context)])
+    return name
+
+
+def apt_base(name: str) -> str:
+    """Debian as the official image has it, with our apt set-up; the image's name is the one given."""
+    minbase = podman_image(Image(with_pyinit=False, with_policy=False))
+    text = (f"FROM {minbase}\nENV APT_CONFIG={_CONFIGURATION} DEBIAN_FRONTEND=noninteractive\n"
+            "RUN printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d\n")
+    run(["podman", *RUNTIME, "build", "--layers=false", *LIMITS, f"--tag={name}", "-"], input=text)
+    return name
 
 
 def simulate(image: Image, target: str, deb: Path) -> dict[str, int]:

@@ -77,8 +77,9 @@ class Fuzzer:
         connection = self.connect()
         connection.sendall(self.message(path, "org.freedesktop.DBus.Introspectable", "Introspect", "", ()))
         parser = parser_behind_greeting(connection)
-        while (message := parser.next_message()) is None:
-            parser.feed(connection.recv(1 << 20))
+        while (message := parser.next_message()) is None or message.type != dbus.METHOD_RETURN:
+            if message is None:
+                parser.feed(connection.recv(1 << 20))
         connection.close()
         found, interface = [], ""
         for tag, name, rest in METHOD.findall(message.body[0]):

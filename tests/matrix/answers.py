@@ -7,6 +7,7 @@ sockets that have paths. What is asked needs no account and changes nothing. End
 from __future__ import annotations
 
 import json
+import pickle
 import socket
 import ssl
 import struct
@@ -161,13 +162,16 @@ CHECKS: dict[str, Check] = {
     "docker.io": docker,
     "dropbear": banner(22, b"SSH-2.0-dropbear"),
     "exim4-daemon-light": banner(25, b"220 "),
-    "haproxy": listens(path="/run/haproxy/admin.sock"),
+    "fail2ban": talk(pickle.dumps(["ping"], 2) + b"<F2B_END_COMMAND>", b"pong", path="/run/fail2ban/fail2ban.sock"),
+    "haproxy": talk(b"show info\n", b"HAProxy", path="/run/haproxy/admin.sock"),
+    "kea-dhcp4-server": talk(b'{"command": "version-get"}', b'"result": 0', path="/run/kea/kea4-ctrl-socket"),
     "lighttpd": http(80, wanted="lighttpd"),
     "mariadb-server": talk(b"", b"MariaDB", path="/run/mysqld/mysqld.sock"),
     "memcached": talk(b"version\r\n", b"VERSION", 11211),
     "minidlna": http(8200, wanted="MiniDLNA"),
     "monit": pid_file("/run/monit.pid"),
     "mosquitto": mqtt,
+    "mpd": banner(6600, b"OK MPD"),
     "munin-node": banner(4949, b"# munin node"),
     "nagios-nrpe-server": listens(5666),
     "nginx": http(80, wanted="nginx"),

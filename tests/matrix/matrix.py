@@ -1,4 +1,6 @@
-"""`python3 tests/matrix/matrix.py [--init pyinit|systemd] [--write] [PACKAGE…]`: packages of Debian, unchanged, under an init.
+"""Packages of Debian, unchanged, under an init.
+
+    python3 tests/matrix/matrix.py [--init pyinit|systemd|both] [--write] [PACKAGE…]
 
 For each package: an image of minbase, the init and the package; a boot in an unprivileged container; its units' states; does
 it answer; is that so after a restart; how long does a stop take, and what is its exit code. A line per package goes to
@@ -8,11 +10,13 @@ results-INIT.tsv with `--write`, in the place of an older one. `make matrix` run
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
 import sys
 import time
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +33,7 @@ from images import Image  # noqa: E402
 #: As the recorded boots of real systemd had them, which needs its own cgroups besides.
 OPTIONS = ("--cap-add=NET_RAW,MKNOD,AUDIT_WRITE",)
 COLUMNS = ("package", "version", "state", "units", "not_up", "answer", "restarted", "boot_ms", "stop_ms", "exit", "not_applied",
-           "note")
+           "note", "date", "commit")
 BASE = ("systemd-sysv", "dbus")
 ANSWER_SEC = 30
 
@@ -132,12 +136,19 @@ def look_at(package: str, init: str) -> dict[str, str]:
             row["not_applied"] = not_applied(container, [unit for unit in units if states[unit]["ActiveState"] != "inactive"])
         row["stop_ms"] = str(int(container.stop(timeout=20) * 1000))
         row["exit"] = container._inspect("{{.State.ExitCode}}")
-        return {key: printable(value) for key, value in row.items()} | {"package": package}
+        return {key: printable(value) for key, value in row.items()} | {
+            "package": package, "date": str(date.today()), "commit": commit() if init == "pyinit" else ""}
     finally:
         if row["not_up"] or row["note"] or row["state"] != "running":
             print(container.logs()[-3000:], file=sys.stderr)
         container.remove()
         images._forget_in_podman(image_of(package, init).key)
+
+
+@cache
+def commit() -> str:
+    """Of the tree that is tested."""
+    return images.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]).stdout.strip()
 
 
 def printable(text: str) -> str:
@@ -150,7 +161,7 @@ def read(init: str) -> dict[str, dict[str, str]]:
     """The rows that were written, by package."""
     path = HERE / f"results-{init}.tsv"
     lines = path.read_text().splitlines() if path.exists() else []
-    rows = [dict(zip(COLUMNS, line.split("\t"))) for line in lines[1:] if not line.startswith("#")]
+    rows = [dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, line.split("\t"))) for line in lines[1:] if not line.startswith("#")]
     return {row["package"]: row for row in rows}
 
 
@@ -172,23 +183,25 @@ def packages() -> list[str]:
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--init", choices=("pyinit", "systemd"), default="pyinit")
+    options.add_argument("--init", choices=("pyinit", "systemd", "both"), default="pyinit")
     options.add_argument("--write", action="store_true")
     options.add_argument("packages", nargs="*")
     chosen = options.parse_args()
+    inits = ("pyinit", "systemd") if chosen.init == "both" else (chosen.init,)
     is_good = True
-    for package in chosen.packages or packages():
+    for package, init in itertools.product(chosen.packages or packages(), inits):
         try:
-            row = look_at(package, chosen.init)
+            row = look_at(package, init)
         except Exception as error:  # the next one may do better
             print(f"{package}\t{str(error)[-1000:]}", flush=True)
             is_good = False
             continue
-        print("\t".join(row[column] for column in COLUMNS), flush=True)
-        is_good &= (row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
-                    and row["exit"] == "0")
+        print(init, *(row[column] for column in COLUMNS), sep="\t", flush=True)
+        is_good &= init == "systemd" or (
+            row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
+            and row["exit"] == "0")
         if chosen.write:
-            write(chosen.init, row)
+            write(init, row)
     return 0 if is_good else 1
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from initd.shell.bootfiles import (
+    Before,
     end_first_boot,
     ensure_machine_id,
     mark_booted,
@@ -162,3 +163,26 @@ def test_tools_that_are_missing_are_told_of(root):
         path.write_text("#!/bin/sh\n")
         path.chmod(0o755)
     assert missing_tools(str(root)) == []
+
+
+@pytest.mark.parametrize("machine_id", [None, "", "uninitialized\n", "0123456789abcdef0123456789abcdef\n"])
+def test_what_a_boot_has_left_goes_and_what_was_there_stays(root, machine_id):
+    path = root / "etc/machine-id"
+    if machine_id is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_text(machine_id)
+        path.chmod(0o640)
+    (root / "run/mine/deep").mkdir(parents=True)
+    (root / "run/mine/deep/file").write_text("before")
+    before = Before(("/run",), str(root))
+    everything = sorted(root.rglob("*"))
+    ensure_machine_id(str(root), {})
+    (root / "run/systemd/system").mkdir(parents=True)
+    (root / "run/systemd/private").write_text("")
+    (root / "run/mine/deep/pid").write_text("1")
+    (root / "run/link").symlink_to(root / "etc")
+    assert before.bring_back() == []
+    assert sorted(root.rglob("*")) == everything
+    assert (path.read_text() if path.exists() else None) == machine_id
+    assert machine_id is None or path.stat().st_mode & 0o777 == 0o640

@@ -22,6 +22,18 @@ from initd.wire.journal import decode_header
 from .conftest import Runner, needs_root, wait_for_outcome, wait_until
 
 
+@pytest.fixture(params=["alone", "in a batch"])
+def runner(runner, request):
+    """Whoever starts a process, it is set up in the same way."""
+    if request.param == "alone":
+        yield runner
+        return
+    runner.spawner.spawners.open(runner.spawner.facts.helper)
+    yield runner
+    for pid in runner.spawner.spawners.close():
+        os.waitpid(pid, 0)
+
+
 def variables(output: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 

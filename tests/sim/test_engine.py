@@ -208,6 +208,20 @@ def test_a_failed_condition_skips_and_the_job_is_done() -> None:
     assert any("unmet condition check (ConditionPathExists=/x)" in line for line in logs(system))
 
 
+@pytest.mark.parametrize("texts, why", [
+    (("|/x", "|/y", "/z"), "of an unmet condition check (ConditionPathExists=/z)"),
+    (("|/x", "|/y"), "no trigger condition checks were met"),
+])
+def test_what_is_blamed_is_no_trigger(texts, why) -> None:
+    """As systemd 252 says it."""
+    conditions = tuple(Condition("PathExists", text.lstrip("|"), is_triggering=text[0] == "|") for text in texts)
+    system = boot(service(A, conditions=conditions))
+    system.condition_results[A] = False
+    ask(system, A)
+    run(system)
+    assert any(line.endswith(f" was skipped because {why}.") for line in logs(system))
+
+
 def test_a_failed_assertion_fails_the_job() -> None:
     system = boot(service(A, asserts=(Condition("PathExists", "/x"),)))
     system.condition_results[A] = False

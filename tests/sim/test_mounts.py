@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from random import Random
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +137,10 @@ def test_a_stack_of_mounts_is_unmounted_to_the_last_one() -> None:
     assert len(spawned) == 32 and system.state(A) == ("active", "mounted") and (A, JobResult.FAILED) in system.results
 
 
-def test_what_the_container_came_with_is_left_to_it_at_the_end() -> None:
+@pytest.mark.parametrize("end", [
+    ev.SignalReceived("TERM"), ev.JobRequest(1, "poweroff.target", JobType.START, JobMode.REPLACE_IRREVERSIBLY),
+], ids=["by a signal", "by systemctl"])
+def test_what_the_container_came_with_is_left_to_it_at_the_end(end: ev.Event) -> None:
     system = FakeSystem(Engine(Now(0, 0), seed=0))
     given_mount = mount("/etc/hosts", conflicts=["shutdown.target"], before=["shutdown.target"], defaults=False)
     system.mount("/etc/hosts")
@@ -151,7 +155,7 @@ def test_what_the_container_came_with_is_left_to_it_at_the_end() -> None:
     start(system, A)
     system.run(until=system.usec + SEC)
     assert system.state("etc-hosts.mount") == ("active", "mounted") and system.state(A) == ("active", "mounted")
-    system.send(ev.SignalReceived("TERM"))
+    system.send(end)
     system.run()
     assert system.exit is not None and set(system.mounts) == {"/etc/hosts"}
     spawned = [each.request.unit for each in system.trace if isinstance(each, ef.Spawn)]
