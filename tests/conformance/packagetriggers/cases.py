@@ -49,6 +49,8 @@ def shown() -> list[Case]:
     return [
         *(_shown(f"{name}.socket", "Socket", _SOCKET) for name in (*SOCKETS, "dbus")),
         *(_shown(f"{name}.timer", "Timer", _TIMER) for name in TIMERS),
+        # systemd's own, of which we have one in other words
+        _shown("systemd-tmpfiles-clean.timer", "Timer", _TIMER, ("LoadState", "UnitFileState", "Triggers", *_STATE)),
         *(_shown(f"{name}.path", "Path", _PATH) for name in ("cups", "acpid")),
     ]
 

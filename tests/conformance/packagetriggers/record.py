@@ -49,7 +49,8 @@ def play_in_turn(container: Container, shown: list[Case], played: list[Case]) ->
     if shown == cases.shown():
         found["listings"] = listing(lambda script: container.exec("sh", "-c", script, check=False).stdout, LISTS)
     if shown:
-        found |= play(container, shown, AT_ONCE)
+        # what they did meanwhile is of the boot
+        found |= {name: {"answers": got["answers"]} for name, got in play(container, shown, AT_ONCE).items()}
     if shown == cases.shown():
         found["changes"] = listing(lambda script: container.exec("sh", "-c", script, check=False).stdout, CHANGES)
     if played:

@@ -151,8 +151,11 @@ def spell(known: dict[str, Any]) -> str:
 
 
 def collapse(trace: list[str]) -> list[str]:
-    """States and results alone, but for the last entry."""
+    """States and results alone, but for the last entry; and not that it is down before anything has happened."""
     shorter = [" ".join(line.split()[:2]) for line in trace[:-1]]
+    if shorter and shorter[0] == "inactive/dead success":
+        first = next((place for place, line in enumerate(shorter) if line != shorter[0]), len(shorter))
+        shorter, trace = shorter[first:], trace[first:]
     return [line for line, before in zip(shorter, ["", *shorter]) if line != before] + trace[-1:]
 
 
