@@ -7,7 +7,7 @@ VENV = build/venv
 BIN = $(VENV)/bin
 RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
-	podman procps python3 python3-venv runc
+	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
 	journal-kills calendars triggers package-triggers matrix pythons autopkgtest single deb tools clean

@@ -6,10 +6,8 @@ engine whether it is granted.
 
 from __future__ import annotations
 
-from initd.core import api, api_signals
 from initd.core import effects as ef
-from initd.core.answers import CALLER, Call, Error, Order, Return, Submit, return_nothing
-from initd.core.api_manager import SUBSCRIBE
+from initd.core.answers import CALLER, SUBSCRIBE, Call, Error, Order, Return, Submit, return_nothing
 from initd.core.events import JobRequest, ReferenceRequest
 from initd.core.states import ActiveState, JobState
 from initd.core.view import View
@@ -18,9 +16,11 @@ from initd.wire.dbus import Message
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any, Protocol
 
     from initd.core.answers import Answer
+    from initd.core.api_signals import Signal
     from initd.core.events import Event
     from initd.core.unit import Unit
     from initd.shell.fds import OwnedFd
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         def reply_file(self, client: Any, serial: int, text: str) -> None: ...
         def signal(self, path: str, interface: str, member: str, signature: str, values: tuple[Any, ...]) -> None: ...
         def news(
-            self, subject: str, make: Callable[[], list[api_signals.Signal]],
-            make_later: Callable[[], list[api_signals.Signal]],
+            self, subject: str, make: Callable[[], list[Signal]],
+            make_later: Callable[[], list[Signal]],
         ) -> None: ...
         def hears(self, is_of_job: bool) -> bool: ...
         def subscribe(self, client: Any, is_wanted: bool) -> bool: ...
@@ -120,6 +120,8 @@ class Clients:
         self._answer_call(caller, call, carry_out)
 
     def _answer_call(self, caller: Caller, call: Call, carry_out: Callable[[Order, Caller], None]) -> None:
+        from initd.core import api  # with the first call: a boot waits for no client
+
         answer = api.answer(call, self._view)
         if not isinstance(answer, Order):
             self.answer(caller, answer)
@@ -204,17 +206,16 @@ class Clients:
             if isinstance(effect, ef.UnitPassed):
                 self._changed.pop(effect.unit, None)
                 self._tell_failure(effect.as_it_was)  # type: ignore[arg-type]
-                self._tell_news(effect.unit, lambda: api_signals.signal_for(effect, self._view))
+                self._tell_news(effect.unit, lambda: _signals().signal_for(effect, self._view))
                 return
-            self._signal(api_signals.signal_for(effect, self._view))
+            self._signal(lambda signals: signals.signal_for(effect, self._view))
 
     def _tell_of_job(self, effect: ef.JobAdded | ef.JobRemoved) -> None:
         if isinstance(effect, ef.JobAdded) and self.are_there:
             self._jobs[effect.job_id] = JobState.WAITING.value
         else:
             self._jobs.pop(effect.job_id, None)
-        if any(channel.hears(True) for channel in self.channels.values()):
-            self._signal(api_signals.signal_for(effect, self._view), is_of_job=True)
+        self._signal(lambda signals: signals.signal_for(effect, self._view), is_of_job=True)
         if isinstance(effect, ef.JobRemoved):
             for caller in self._askers.pop(effect.job_id, ()):
                 caller.channel.let_go(caller.client)
@@ -234,7 +235,8 @@ class Clients:
             job = unit.job
             if job is not None and self._jobs.get(job.id, job.state.value) != job.state.value:
                 self._jobs[job.id] = job.state.value
-                self._signal([api_signals.job_state_changed(job.id, job.state.value)])
+                told = job.id, job.state.value
+                self._signal(lambda signals, told=told: [signals.job_state_changed(*told)])
 
     def _tell_failure(self, unit: Unit) -> None:
         """The manager's count of failed units is a property like any other, and told first."""
@@ -243,28 +245,38 @@ class Clients:
         has_failed = unit.active_state is ActiveState.FAILED
         if has_failed != (unit.name in self._failed):
             self._failed ^= {unit.name}
-            self._signal([api_signals.failures_changed(len(self._failed))])
+            count = len(self._failed)
+            self._signal(lambda signals: [signals.failures_changed(count)])
 
     def tell_reloading(self, is_active: bool) -> None:
-        self._signal([api_signals.reloading(is_active)])
+        self._signal(lambda signals: [signals.reloading(is_active)])
 
     def tell_unit_files_changed(self) -> None:
-        self._signal([api_signals.unit_files_changed()])
+        self._signal(lambda signals: [signals.unit_files_changed()])
 
-    def _tell_news(self, unit: str, was: Callable[[], list[api_signals.Signal]] | None = None) -> None:
+    def _tell_news(self, unit: str, was: Callable[[], list[Signal]] | None = None) -> None:
         """What a unit is, or `was`; whoever is behind hears of what it is when they have caught up."""
-        def state() -> list[api_signals.Signal]:
-            return api_signals.signal_for(ef.UnitChanged(unit), self._view)
+        def state() -> list[Signal]:
+            return _signals().signal_for(ef.UnitChanged(unit), self._view)
 
         for channel in self.channels.values():
             if channel.hears(False):
                 channel.news(unit, was or state, state)
 
-    def _signal(self, signals: list[api_signals.Signal], is_of_job: bool = False) -> None:
-        for channel in self.channels.values():
-            if channel.hears(is_of_job):
-                for path, interface, member, signature, values in signals:
+    def _signal(self, make: Callable[..., list[Signal]], is_of_job: bool = False) -> None:
+        """`make` gets the module that knows how signals look."""
+        channels = [channel for channel in self.channels.values() if channel.hears(is_of_job)]
+        if channels:
+            for path, interface, member, signature, values in make(_signals()):
+                for channel in channels:
                     channel.signal(path, interface, member, signature, values)
+
+
+def _signals() -> ModuleType:
+    """Loaded when somebody listens: a boot has nobody to tell."""
+    from initd.core import api_signals
+
+    return api_signals
 
 
 def _subscribe(caller: Caller, is_wanted: bool) -> Return | Error:

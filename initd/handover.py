@@ -9,13 +9,10 @@ for an answer gets it from the new manager.
 from __future__ import annotations
 
 from initd.clients import Caller, Clients
-from initd.core import snapshot
 from initd.core.answers import Error, Return
-from initd.core.saved import Reader, dump
 from initd.core.values import LOG_ERR, LOG_INFO, ProcessEnd
 from initd.options import STATE
 from initd.shell import successor
-from initd.wire.execcontext import ExecReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,12 +94,18 @@ class Handover:
 
 def save(parts: Mapping[str, Part]) -> tuple[dict[str, Any], list[int]]:
     """Plain values by the names of the parts, and every descriptor that they speak of."""
+    from initd.core.saved import dump
+
     fds: list[int] = []
     return {name: dump(part.save(fds)) for name, part in parts.items()}, fds
 
 
 def restore(parts: Mapping[str, Part], saved: Mapping[str, Any]) -> list[str]:
     """In the order of `parts`. A part that cannot read what is there for it begins anew: the errors, in words."""
+    from initd.core import snapshot
+    from initd.core.saved import Reader
+    from initd.wire.execcontext import ExecReport
+
     reader = Reader([*snapshot.classes(), ExecReport])
     problems = []
     for name, part in parts.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from initd.clients import Caller, Clients
 from initd.core.answers import Error, Return, Submit
-from initd.core.api_unit import JOB_METHODS, queue_job
 from initd.core.cgroup_attributes import CgroupPlan, Surroundings, changed_attributes, plan_cgroup
 from initd.core.events import ScopeMade, UnitsLoaded
 from initd.core.places import Places
@@ -78,6 +77,8 @@ class MadeUnits:
             unit = self._read_again(file.name)
             if file.pids:
                 self._feed(ScopeMade(file.name, file.pids, file.controller))
+        from initd.core.api_unit import JOB_METHODS, queue_job
+
         return queue_job(unit, JOB_METHODS["Start"], mode)
 
     def change(self, unit: Unit, is_runtime: bool, dropins: tuple[DropIn, ...]) -> Return | Error:

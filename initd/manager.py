@@ -24,9 +24,7 @@ from initd.configuration import Configuration, variables
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import Error, Order, Return
-from initd.core.api_manager import IN_FILE
-from initd.core.api_unit import FREEZE, SET_PROPERTIES, START_TRANSIENT
+from initd.core.answers import FREEZE, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
 from initd.core.engine import Engine
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
@@ -55,7 +53,6 @@ from initd.shell.launcher import Launching
 from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
-from initd.shell.orders import carry_out, is_change
 from initd.shell.perform import Performer
 from initd.shell.reap import AT_ONCE, reap
 from initd.shell.spawn import Spawner
@@ -349,15 +346,17 @@ class Manager:
             self._begin_order(order, caller)
 
     def _begin_order(self, order: Order, caller: Caller) -> None:
+        from initd.shell import orders
+
         def on_answer(answer: Return | Error) -> None:
             caller.answer(answer)
-            if is_change(order, answer):
+            if orders.is_change(order, answer):
                 self.unit_dirs.forget()
                 self.clients.tell_unit_files_changed()
 
         try:
             self.backlog.begin(
-                carry_out(order, self.places), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
+                orders.carry_out(order, self.places), on_answer, lambda error: self._answer_bug(caller, order.kind, error))
         except TooManyChores:
             caller.answer(Error("org.freedesktop.DBus.Error.LimitsExceeded", "Too many questions at a time, ask again."))
 

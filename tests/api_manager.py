@@ -12,9 +12,8 @@ from pathlib import Path
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.answers import Call, Error, Order, Return, Submit
+from initd.core.answers import IN_FILE, Call, Error, Order, Return, Submit
 from initd.core.api import answer
-from initd.core.api_manager import IN_FILE
 from initd.core.api_signals import signal_for
 from initd.core.engine import Engine
 from initd.core.load import load_unit

@@ -42,6 +42,15 @@ class Call(Record):
 
 #: An order to find out which process has called, and to answer then: for methods to whom that matters.
 CALLER = "Caller"
+#: An order: a text to be handed over as a file.
+IN_FILE = "InFile"
+#: An order about whoever has called: signals are wanted, or not any more.
+SUBSCRIBE = "Subscribe"
+#: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
+FREEZE = "FreezeCgroup"
+#: Orders about files of units that clients make: (files, mode, whether the caller refers to the first), and (unit, whether
+#: for this boot only, drop-ins).
+START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"
 
 
 class Return(Record):

@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from initd.core.answers import (
     CALLER,
     DBUS,
+    IN_FILE,
+    SUBSCRIBE,
     SYSTEMD,
     Error,
     Method,
@@ -71,10 +73,6 @@ if TYPE_CHECKING:
 
 _UNITS = "a(ssssssouso)"
 _CHANGES = "a(sss)"
-#: An order: a text to be handed over as a file.
-IN_FILE = "InFile"
-#: An order about whoever has called: signals are wanted, or not any more.
-SUBSCRIBE = "Subscribe"
 
 
 # --- finding units --------------------------------------------------------------------------------------------------

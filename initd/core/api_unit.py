@@ -5,7 +5,21 @@ Every `…_unit` function takes the unit; that of a D-Bus object is given, that 
 
 from __future__ import annotations
 
-from initd.core.answers import CALLER, DBUS, SYSTEMD, Error, Method, Order, Return, Subject, Submit, return_nothing
+from initd.core.answers import (
+    CALLER,
+    DBUS,
+    FREEZE,
+    SET_PROPERTIES,
+    START_TRANSIENT,
+    SYSTEMD,
+    Error,
+    Method,
+    Order,
+    Return,
+    Subject,
+    Submit,
+    return_nothing,
+)
 from initd.core.events import (
     AbandonRequest,
     AttachRequest,
@@ -35,11 +49,6 @@ if TYPE_CHECKING:
 _HIGHEST_SIGNAL = 64
 JOB_LIST = "a(usssoo)"
 _NO_SANDBOX = ExecSettings()
-#: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
-FREEZE = "FreezeCgroup"
-#: Orders about files of units that clients make: (files, mode, whether the caller refers to the first), and (unit, whether
-#: for this boot only, drop-ins).
-START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"
 
 #: Method (without "Unit") → the job it asks for, and whether a reload serves where the unit has one.
 JOB_METHODS: dict[str, tuple[JobType, bool]] = {

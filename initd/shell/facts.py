@@ -11,7 +11,7 @@ from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
 from initd.core.view import Usage
-from initd.shell import bootfiles, unitlinks, users
+from initd.shell import bootfiles, users
 from initd.shell.census import read_stat
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
@@ -22,6 +22,7 @@ from initd.shell.unitdirs import UnitDirs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import ModuleType
 
     from initd.core.values import ProcessInfo
 
@@ -107,10 +108,10 @@ class MachineFacts:
         return self._fates(unit)
 
     def unit_file_state(self, unit: Unit) -> str:
-        return unitlinks.file_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
+        return _unitlinks().file_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def unit_file_preset(self, unit: Unit) -> str:
-        return unitlinks.preset_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
+        return _unitlinks().preset_state(unit.name, places=self._places) if unit.definition.fragment_path else ""
 
     def dynamic_users(self) -> Mapping[str, int]:
         return self._dynamic.all()
@@ -144,3 +145,10 @@ def _taints() -> str:
         if number != "65534":
             found.append(f"overflow{name}-not-65534")
     return ":".join(found)
+
+
+def _unitlinks() -> ModuleType:
+    """Loaded when a client asks."""
+    from initd.shell import unitlinks
+
+    return unitlinks

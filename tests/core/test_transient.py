@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from initd.core.answers import Error, Order
-from initd.core.api_unit import SET_PROPERTIES, START_TRANSIENT
+from initd.core.answers import SET_PROPERTIES, START_TRANSIENT, Error, Order
 from tests.api_manager import FakeManager
 
 MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
