@@ -9,7 +9,21 @@ import tarfile
 
 import pytest
 from harness import SERVICES
-from images import APT, CACHE, OWN_RELEASE, RELEASE, TREE, Image, build_deb, build_rootfs, copy_sources, download, run, simulate, unpack
+from images import (
+    APT,
+    CACHE,
+    OWN_RELEASE,
+    RELEASE,
+    TREE,
+    Image,
+    build_deb,
+    build_rootfs,
+    copy_sources,
+    download,
+    run,
+    simulate,
+    unpack,
+)
 
 WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)
 
