@@ -33,9 +33,9 @@ unit: $(VENV)/ready initd/exec/pyinit-exec
 sim: $(VENV)/ready
 	$(RUN) tests/sim
 
-# Two files at a time: most of what they do is to wait for containers.
+# Three files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
-	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 \
+	$(RUN) --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 30 \
 		-m "not images" --ignore tests/container/test_packages.py tests/container
 
 # The images of tests/images, each built, run and asked (two minutes); two of them are in no other target.
