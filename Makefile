@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
-	journal-kills calendars triggers package-triggers matrix pythons autopkgtest single deb tools clean
+	journal-kills calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -33,9 +33,9 @@ unit: $(VENV)/ready initd/exec/pyinit-exec
 sim: $(VENV)/ready
 	$(RUN) tests/sim
 
-# Two files at a time: most of what they do is to wait for containers.
+# Three files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
-	$(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30 \
+	$(RUN) --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 30 \
 		-m "not images" --ignore tests/container/test_packages.py tests/container
 
 # The images of tests/images, each built, run and asked (two minutes); two of them are in no other target.
@@ -114,6 +114,11 @@ pythons: $(VENV)/ready
 	@for each in $(PYTHONS); do \
 		program=$$(command -v $$each) || { echo "$$each is not here"; continue; }; \
 		echo "$$program"; PYINIT_TEST_PYTHON=$$program $(RUN) tests/test_packaging.py || exit 1; done
+
+# The package on another Debian than 12 (five minutes): RELEASE=trixie has Python 3.13, sid 3.14.
+trixie: $(VENV)/ready
+	PYINIT_TEST_RELEASE=$(or $(RELEASE),trixie) $(RUN) --numprocesses 2 --dist loadfile $(addprefix tests/container/test_, \
+		boot.py commands.py install.py journalctl.py paths.py reexec.py sockets.py stop.py timers.py upgrade.py)
 
 # The package's own tests (debian/tests), by autopkgtest, in a container that pyinit has booted.
 autopkgtest: tools

@@ -14,6 +14,7 @@ import os
 
 from initd.core import generation
 from initd.core.generated import NORMAL, wants
+from initd.core.places import SYSTEM
 from initd.core.unitname import template_of
 from initd.core.values import LOG_ERR, LOG_NOTICE, LOG_WARNING, ProcessEnd
 from initd.shell import generators as shell
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from initd.core.generated import Generated
     from initd.core.kernelcommand import KernelCommand
+    from initd.core.places import Places
     from initd.shell.fds import OwnedFd
 
     Say = Callable[[int, str], None]
@@ -50,10 +52,9 @@ class Generators:
         share: Callable[[dict[str, str]], None],
         clock: Callable[[], int],
         say: Say,
-        is_init: bool = True,
+        places: Places = SYSTEM,
     ) -> None:
-        #: Generators are the system's.
-        self._is_init = is_init
+        self._places = places
         self._command = command
         self._container = container
         self._context = context
@@ -61,7 +62,7 @@ class Generators:
         self._share = share
         self._clock = clock
         self._say = say
-        self._running = shell.Running()
+        self._running = shell.Running(places.journal)
         self._deadline_usec: int | None = None
         self._environment: dict[str, str] = {}
         #: Environment generators that are still to come, and what the one that runs has to say.
@@ -80,7 +81,7 @@ class Generators:
 
     def begin(self, then: Callable[[], None], is_boot: bool = False) -> None:
         """Run them all; `then` is called when it is done. At a boot, nothing is in force yet."""
-        if not self._is_init:
+        if not self._places.run or not generation.PARENTS[self._places.mode]:
             then()
         elif self.is_running:
             self._next.append(then)
@@ -91,7 +92,9 @@ class Generators:
     def _begin(self, then: list[Callable[[], None]]) -> None:
         self._then = then
         self._environment = self._base()
-        self._queue, _ = generation.choose(shell.list_generators(generation.ENVIRONMENT_GENERATORS))
+        self._queue, taken = self._choose("environment-generators")
+        if self._places.environment_d:
+            self._queue = generation.with_environment_d(self._queue, taken)
         self._deadline_usec = self._clock() + TIME_LIMIT_USEC
         self._go_on()
 
@@ -99,6 +102,9 @@ class Generators:
         """The next environment generator; behind the last, all others."""
         while self._queue:
             path = self._queue.pop(0)
+            if path == generation.ENVIRONMENT_D:
+                self._environment |= read_environment_d(self._places.environment_d, self._environment, self._say)
+                continue
             self._said = shell.open_output()
             if self._start(path, (), self._container | self._environment, self._said):
                 return
@@ -114,10 +120,13 @@ class Generators:
             return False
         return True
 
+    def _choose(self, kind: str) -> tuple[list[str], frozenset[str]]:
+        return generation.choose(shell.list_generators(generation.directories(self._places.mode, kind)))
+
     def _run_all(self) -> None:
-        paths, taken = generation.choose(shell.list_generators(generation.GENERATORS))
-        made = self._built_in(taken)
-        output = shell.Output(self._is_boot)
+        paths, taken = self._choose("generators")
+        made = self._built_in(taken) if self._places.is_init else []
+        output = shell.Output(self._is_boot, f"{self._places.run}/systemd")
         if not (paths or made or output.is_anything_in_force):
             self._finish()  # the usual case: nothing to make, and nothing to take away
             return
@@ -211,6 +220,23 @@ class Generators:
         following, self._next = self._next, []
         if following:
             self._begin(following)
+
+
+def read_environment_d(directories: Iterable[str], variables: Mapping[str, str], say: Say) -> dict[str, str]:
+    """What environment.d(5) files add to these variables; each sees what those before it have said."""
+    known, added = dict(variables), {}
+    for path in shell.list_settings(directories):
+        try:
+            with open(path, encoding="utf-8") as file:
+                assignments, problems = parse_file(file.read())
+        except (OSError, UnicodeDecodeError) as error:
+            say(LOG_WARNING, f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            continue
+        for name, value in assignments:
+            added[name] = known[name] = generation.expand(value, known)
+        for problem in problems:
+            say(LOG_WARNING, f"{path}: {problem}")
+    return added
 
 
 def plan_fstab(say: Say) -> list[Generated]:

@@ -133,7 +133,7 @@ class Manager:
         self._direct_journal()
         self.generators = Generators(
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
-            self._share_own_environment, lambda: now().monotonic_usec, self.say, places.is_init,
+            self._share_own_environment, lambda: now().monotonic_usec, self.say, places,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -555,7 +555,7 @@ class Manager:
         return {
             "journal": self.journal, "tracker": self.tracker, "killer": self.killer, "spawner": self.spawner,
             "sockets": self.performer.sockets, "given_streams": self.performer.given_streams,
-            "fd_store": self.performer.fd_store, "performer": self.performer,
+            "fd_store": self.performer.fd_store, "automounts": self.performer.automounts, "performer": self.performer,
             "manager": self, "control": self.control, "bus": self.bus, "clients": self.clients, "handover": self.handover,
         }
 

@@ -63,7 +63,7 @@ def list_sockets(arguments: list[str], options: Options) -> int:
 
 
 def list_automounts(arguments: list[str], options: Options) -> int:
-    """A container has none that work; units of that type may be there."""
+    """Where there is no /dev/autofs none of them works; units of that type may be there."""
     bus = Bus(options.places)
     table = Table(("WHAT", "WHERE", "MOUNTED", "IDLE TIMEOUT", "UNIT"))
     for name, found in _units(bus, arguments, options, "automount"):

@@ -264,17 +264,19 @@ def _conditions(unit: Shown) -> list[str]:
         usec = unit.get(f"{name}Timestamp", 0)
         if usec and not unit.get(f"{name}Result", True):
             lines.append(_line(label, f"start {what} failed at {format_timestamp(usec)}; {format_ago(usec)}"))
-            lines += _unmet(unit.get(f"{name}s", []))
+            lines += _unmet(unit.get(f"{name}s", []), has_branches=name == "Condition")
     return lines
 
 
-def _unmet(conditions: list[tuple[str, bool, bool, str, int]]) -> list[str]:
-    """Which of them were not met, as far as the manager tells (a negative result)."""
+def _unmet(conditions: list[tuple[str, bool, bool, str, int]], has_branches: bool) -> list[str]:
+    """Which of them were not met, as far as the manager tells (a negative result), the oldest first."""
     unmet = [
         f"{kind}={'|' if is_trigger else ''}{'!' if is_negated else ''}{parameter}"
-        for kind, is_trigger, is_negated, parameter, result in conditions
+        for kind, is_trigger, is_negated, parameter, result in reversed(conditions)
         if result < 0
     ]
+    if not has_branches:
+        return [_continued(f"{text} was not met") for text in unmet]
     return [
         _continued(f"{glyph('corner' if position == len(unmet) - 1 else 'branch')} {text} was not met")
         for position, text in enumerate(unmet)

@@ -95,6 +95,7 @@ def _complete_specific(draft: Draft, facts: LoadFacts) -> None:
     elif isinstance(specific, AutomountSettings):
         draft.default(Group.SPECIFIC, "where", _path_of(draft.name))
         add_mounts_for(draft, _parent(specific.where))
+        specific.is_supported = facts.has_automounts
     elif isinstance(specific, SwapSettings):
         draft.default(Group.SPECIFIC, "timeout_usec", facts.default_timeout_start_usec)
         draft.default(Group.SPECIFIC, "what", _path_of(draft.name))

@@ -38,6 +38,23 @@ def verdict(conditions: Sequence[Condition], results: Sequence[bool], prefix: st
     return Verdict(True, "every condition was met")
 
 
+def outcomes(conditions: Sequence[Condition], results: Sequence[bool]) -> tuple[int, ...]:
+    """1 for each that holds, -1 for one that does not, 0 where nobody looked any more: the last is tested first, and the first
+    plain one that does not hold ends it (recorded from systemd 252)."""
+    found = [0] * len(conditions)
+    for place in range(len(conditions) - 1, -1, -1):
+        found[place] = 1 if results[place] else -1
+        if not results[place] and not conditions[place].is_triggering:
+            break
+    return tuple(found)
+
+
+def blamed(conditions: Sequence[Condition], found: Sequence[int], prefix: str = "Condition") -> str:
+    """The plain one that did not hold, of those that `outcomes` tells of; "" where it was for want of a triggering one."""
+    failed = (each for each, outcome in zip(conditions, found) if outcome < 0 and not each.is_triggering)
+    return next((spell(each, prefix) for each in failed), "")
+
+
 def spell(condition: Condition, prefix: str = "Condition") -> str:
     """The condition as a unit file says it."""
     marks = ("|" if condition.is_triggering else "") + ("!" if condition.is_negated else "")

@@ -269,6 +269,9 @@ SOCKET: tuple[Directive, ...] = (
           property_name="TriggerLimitIntervalUSec"),
     Directive("TriggerLimitBurst", Group.SPECIFIC, "trigger_limit_burst", parsers.unsigned, Merge.REPLACE,
               (Property("TriggerLimitBurst", "u", _show_trigger_burst),)),
+    # Of systemd 255, as a property as well: not shown.
+    _sock("PollLimitIntervalSec", "poll_limit_interval_usec", _seconds),
+    _sock("PollLimitBurst", "poll_limit_burst", parsers.unsigned),
     _sock("SmackLabel", "smack_label", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_LABEL),
     _sock("SmackLabelIPIn", "smack_label_ip_in", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_LABEL),
     _sock("SmackLabelIPOut", "smack_label_ip_out", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_LABEL),

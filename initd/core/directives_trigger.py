@@ -120,7 +120,6 @@ PATH_PROPERTIES = (
 
 # --- mount, automount, swap -----------------------------------------------------------------------------------------
 
-_MOUNTS = "automount points are not set up"
 _timeout = parsers.seconds(zero=INFINITY)
 
 
@@ -142,11 +141,10 @@ MOUNT: tuple[Directive, ...] = (
 )
 
 AUTOMOUNT: tuple[Directive, ...] = (
-    _own("Where", "where", parsers.path, "s", _RESET, fate=Fate.IGNORED, reason=_MOUNTS),
-    _own("ExtraOptions", "extra_options", parsers.expanded, "s", _RESET, fate=Fate.IGNORED, reason=_MOUNTS),
-    _own("DirectoryMode", "directory_mode", parsers.mode, "u", fate=Fate.IGNORED, reason=_MOUNTS),
-    _own("TimeoutIdleSec", "timeout_idle_usec", _seconds, "t", property_name="TimeoutIdleUSec", fate=Fate.IGNORED,
-         reason=_MOUNTS),
+    _own("Where", "where", parsers.path, "s", _RESET),
+    _own("ExtraOptions", "extra_options", parsers.expanded, "s", _RESET),
+    _own("DirectoryMode", "directory_mode", parsers.mode, "u"),
+    _own("TimeoutIdleSec", "timeout_idle_usec", _seconds, "t", property_name="TimeoutIdleUSec"),
 )
 
 _NO_SWAP = "swap is the host's"

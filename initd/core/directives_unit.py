@@ -138,7 +138,7 @@ def _condition(kind: str, is_path: bool) -> Callable[[Context, str], tuple[Condi
 
 def _show_conditions(field: str, front: str) -> Callable[[Any, LoadFacts], Any]:
     def show(settings: Any, facts: LoadFacts) -> Any:
-        # The last item is the result of the last check: 0 is not checked. Newest first, as systemd lists them.
+        # The last item is the result of the last check, which the unit knows. Newest first, as systemd lists them.
         return [
             (front + item.kind, item.is_triggering, item.is_negated, item.parameter, 0)
             for item in reversed(getattr(settings, field))
@@ -173,7 +173,7 @@ UNIT: tuple[Directive, ...] = (
     _unit("OnFailureIsolate", "on_failure_job_mode", _on_failure_isolate),
     _unit("IgnoreOnIsolate", "ignore_on_isolate", parsers.boolean, "b"),
     _unit("SurviveFinalKillSignal", "survive_final_kill_signal", parsers.boolean, fate=Fate.IGNORED,
-          reason="when the container ends, everything in it ends"),
+          reason="when the container ends, everything in it ends; so it does at a soft-reboot"),
     _unit("JobTimeoutSec", "job_timeout_usec", _job_timeout, "t", property_name="JobTimeoutUSec"),
     _unit("JobRunningTimeoutSec", "job_running_timeout_usec", _job_timeout, "t", property_name="JobRunningTimeoutUSec"),
     _unit("JobTimeoutAction", "job_timeout_action", _action, "s"),

@@ -109,6 +109,34 @@ class PrepareMount(Effect):
     mode: int
 
 
+class OpenAutomount(Effect):
+    """Answered by AutomountOpened; from then on who comes is told of (AutomountRequested). `settings` is the unit's
+    `AutomountSettings`."""
+
+    unit: str
+    settings: object
+
+
+class AnswerAutomount(Effect):
+    """What became of requests with these tokens: an error's number, or 0."""
+
+    unit: str
+    tokens: tuple[int, ...]
+    error: int
+
+
+class ExpireAutomount(Effect):
+    """If nobody has used it for as long as its settings say, the kernel makes a request of that."""
+
+    unit: str
+
+
+class CloseAutomount(Effect):
+    """The automount point goes, and what is mounted on it."""
+
+    unit: str
+
+
 class ReadMounts(Effect):
     """mount(8) or umount(8) has ended: what is mounted now? Answered by MountsRead."""
 

@@ -119,6 +119,15 @@ class SocketReady(Event):
     unit: str
 
 
+class SocketBroken(Event):
+    """A watched socket is not readable, or not only: `mask` is what epoll(7) says of it. `is_shut`: its end was reached, as
+    when a process that has a copy shuts it down."""
+
+    unit: str
+    mask: int
+    is_shut: bool
+
+
 class ConnectionAccepted(Event):
     """Accept=yes. `connection` is the number of the descriptor's place with the shell, `service` the unit to serve it,
     `source` the host at the other end, "" for this machine."""
@@ -142,6 +151,31 @@ class PathTouched(Event):
 
     unit: str
     changed: str
+
+
+class AutomountOpened(Event):
+    """Answers `OpenAutomount`: why there is none, or "". `is_taken`: something is mounted there."""
+
+    unit: str
+    failure: str = ""
+    is_taken: bool = False
+
+
+class AutomountRequested(Event):
+    """Somebody wants to look into an automount point, or, with `is_expiry`, nobody does any more. Answered by AnswerAutomount,
+    with the token. `pid` and `process` (its name) tell who."""
+
+    unit: str
+    token: int
+    is_expiry: bool = False
+    pid: int = 0
+    process: str = ""
+
+
+class AutomountLost(Event):
+    """The kernel has given up on the automount point: somebody has unmounted it."""
+
+    unit: str
 
 
 class MountPrepared(Event):

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _SETGID, _SETUID, _SETPCAP, _SYS_CHROOT, _SYS_ADMIN, _SYS_NICE, _SYS_RESOURCE, _SYS_TTY_CONFIG = 6, 7, 8, 18, 21, 23, 24, 26
 _REALTIME_POLICIES, _IO_REALTIME = (1, 2), 1
 
-#: Sections of unit types that the manager does not run: none of their directives has an effect.
+#: Sections of unit types that the manager does not run, or not in most containers: none of their directives has an effect.
 NOT_RUN = {
-    "Automount": "automount points are not set up: they need /dev/autofs, which containers do not have by default",
+    "Automount": "automount points need /dev/autofs, which containers do not have by default",
     "Swap": "swap is the host's",
 }
 #: Groups where a value that is the default is the same as no directive at all.
@@ -43,7 +43,7 @@ _NO_TREE = "no cgroup tree is writable"
 
 def judge(section: str, directive: Directive, definition: UnitDefinition | None, allowed: Allowed) -> Judgement:
     """The fate of a directive that a unit sets; without a definition, that of the directive in general."""
-    if section in NOT_RUN:
+    if section in NOT_RUN and not (section == "Automount" and allowed.has_automounts):
         return Judgement(Fate.IGNORED, NOT_RUN[section])
     if not directive.field:
         return Judgement(directive.fate, directive.reason)

@@ -143,6 +143,7 @@ class Graph:
     def _redefine(self, unit: Unit, definition: UnitDefinition) -> None:
         self._disconnect(unit)
         unit.definition = definition.replace(name=unit.name)
+        unit.condition_outcomes = unit.assert_outcomes = ()
         unit.names = {unit.name, definition.name, *definition.names}
 
     def _give_name(self, unit: Unit, name: str) -> None:

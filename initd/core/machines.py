@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from initd.core import automount, mount, path, scope, service, socket, socket_life, target, timer, unsupported
 from initd.core import events as ev
-from initd.core import mount, path, scope, service, socket, socket_life, target, timer, unsupported
 from initd.core.settings import UnitDefinition
 from initd.core.states import UnitType
 from initd.core.turn import Outcome, Turn
@@ -32,13 +32,17 @@ if TYPE_CHECKING:
 KINDS: dict[UnitType, Kind] = {
     UnitType.SERVICE: service, UnitType.TARGET: target, UnitType.SLICE: target, UnitType.SOCKET: socket,
     UnitType.TIMER: timer, UnitType.PATH: path, UnitType.SCOPE: scope, UnitType.MOUNT: mount,
+    UnitType.AUTOMOUNT: automount,
 }
-TRIGGERS: dict[UnitType, Trigger] = {UnitType.SOCKET: socket, UnitType.TIMER: timer, UnitType.PATH: path}
+TRIGGERS: dict[UnitType, Trigger] = {
+    UnitType.SOCKET: socket, UnitType.TIMER: timer, UnitType.PATH: path, UnitType.AUTOMOUNT: automount,
+}
 
 #: Types with a clock of their own.
 ON_DEADLINE: dict[UnitType, Callable[[Unit, World, Turn], None]] = {
     UnitType.SERVICE: service.on_deadline, UnitType.TIMER: timer.on_deadline,
     UnitType.SOCKET: socket.on_deadline, UnitType.SCOPE: scope.on_deadline, UnitType.MOUNT: mount.on_deadline,
+    UnitType.AUTOMOUNT: automount.on_deadline,
 }
 
 #: Types that have processes, and hear of them.
@@ -58,10 +62,14 @@ ON_EVENT: dict[type[ev.Event], tuple[UnitType, Callable[[Unit, Any, World, Turn]
     ev.PathsChecked: (UnitType.PATH, path.on_checked),
     ev.PathTouched: (UnitType.PATH, path.on_touched),
     ev.MountPrepared: (UnitType.MOUNT, mount.on_prepared),
+    ev.AutomountOpened: (UnitType.AUTOMOUNT, automount.on_opened),
+    ev.AutomountRequested: (UnitType.AUTOMOUNT, automount.on_requested),
+    ev.AutomountLost: (UnitType.AUTOMOUNT, automount.on_lost),
     ev.ScopeMade: (UnitType.SCOPE, scope.on_made),
     ev.ProcessesAttached: (UnitType.SCOPE, scope.on_attached),
     ev.SocketsOpened: (UnitType.SOCKET, socket.on_opened),
     ev.SocketReady: (UnitType.SOCKET, socket.on_ready),
+    ev.SocketBroken: (UnitType.SOCKET, socket.on_broken),
     ev.ConnectionAccepted: (UnitType.SOCKET, socket.on_connection),
 }
 

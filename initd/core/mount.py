@@ -67,6 +67,8 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         _enter_dead(unit, MountResult.START_LIMIT_HIT, turn)
         return Outcome.FAILED
     machine.result = machine.reload_result = MountResult.SUCCESS
+    if machine.state is _S.FAILED:
+        turn.tell_touched(unit)
     machine.runs = {phase: (command, None) for phase, (command, _) in machine.runs.items()}
     if not has_file(unit):
         _fail_task(unit, ExecPhase.MOUNT, "No such file or directory", turn)

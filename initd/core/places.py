@@ -62,6 +62,8 @@ class Places(Record):
     #: Of RuntimeDirectory= and its sisters, by their settings' names.
     directories: dict[str, str] = DIRECTORY_BASES
     timer_stamps: str = "/var/lib/systemd/timers"
+    #: Directories of files with variables of a user's manager (environment.d(5)), the one that wins first.
+    environment_d: tuple[str, ...] = ()
     #: The socket of the message bus that units are named on.
     bus: str = "/run/dbus/system_bus_socket"
 
@@ -149,6 +151,7 @@ def of_user(environment: Mapping[str, str], home: str) -> Places:
         # As 252 has them: what is kept stands beside the configuration.
         directories=_directories(run, config, cache, config + "/log", config),
         timer_stamps=data + "/systemd/timers",
+        environment_d=(config + "/environment.d", "/etc/environment.d", "/run/environment.d", "/usr/lib/environment.d"),
         bus=run + "/bus",
     )
 

@@ -476,7 +476,22 @@ def _getter(kind: UnitType, group: Group, name: str, show: Callable[[Any, Any], 
     if kind in (UnitType.SERVICE, UnitType.SOCKET) and name in _PHASE_OF:
         with_run = _with_last_run(name, show)
         return lambda unit, view: with_run(getattr(unit.definition, attribute) or default, view.facts.load, unit)
+    if name in _OUTCOMES:
+        return _with_outcomes(_OUTCOMES[name], show)
     return lambda unit, view: show(getattr(unit.definition, attribute) or default, view.facts.load)
+
+
+_OUTCOMES = {"Conditions": "condition_outcomes", "Asserts": "assert_outcomes"}
+
+
+def _with_outcomes(field: str, show: Callable[[Any, Any], Any]) -> Get:
+    """Conditions, with what came of each: the newest first, as they are shown."""
+
+    def get(unit: Unit, view: View) -> Any:
+        items, outcomes = show(unit.definition.unit, view.facts.load), getattr(unit, field)[::-1]
+        return [(*item[:-1], outcome) for item, outcome in zip(items, outcomes)] if outcomes else items
+
+    return get
 
 
 _OWN = {UnitType.SERVICE: _SERVICE, UnitType.SOCKET: _SOCKET, UnitType.TIMER: _TIMER, UnitType.SCOPE: _SCOPE,

@@ -7,7 +7,7 @@ between, which is the shell's to do, so that a start may wait for an answer firs
 from __future__ import annotations
 
 from initd.core import machines, mount, service
-from initd.core.conditions import spell, verdict
+from initd.core.conditions import blamed, outcomes, verdict
 from initd.core.deadlines import job_deadline
 from initd.core.dependency import Dependency, Facet
 from initd.core.effects import CheckConditions, Thaw, UnitChanged
@@ -17,7 +17,7 @@ from initd.core.messages import begun, title
 from initd.core.states import ActiveState, JobResult, JobState, JobType, UnitType
 from initd.core.turn import RESULT_OF, Outcome, Turn
 from initd.core.unit import Unit
-from initd.core.values import LOG_ERR, LOG_INFO, LOG_WARNING, Condition
+from initd.core.values import LOG_INFO, LOG_NOTICE, LOG_WARNING
 from initd.core.world import World
 
 
@@ -154,9 +154,14 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
     if unit is None or not unit.is_checking_conditions:
         return
     unit.is_checking_conditions = False
-    unit.condition_time = unit.assert_time = turn.now
-    unit.condition_result = _all_met(unit.settings.conditions, event.conditions)
-    unit.assert_result = _all_met(unit.settings.asserts, event.asserts)
+    conditions, asserts = unit.settings.conditions, unit.settings.asserts
+    unit.condition_time = turn.now
+    unit.condition_result = bool(verdict(conditions, event.conditions))
+    unit.condition_outcomes = outcomes(conditions, event.conditions)
+    if unit.condition_result:
+        unit.assert_time = turn.now
+        unit.assert_result = bool(verdict(asserts, event.asserts))
+        unit.assert_outcomes = outcomes(asserts, event.asserts)
     turn.ask(UnitChanged(unit.name))
     turn.touched.add(unit.name)
     job = unit.job
@@ -164,27 +169,14 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
         return
     outcome: Outcome | JobResult
     if not unit.condition_result:
-        why = _blame(unit.settings.conditions, event.conditions, "Condition")
-        turn.announce(unit, f"{title(unit)} was skipped because {why}.", LOG_INFO)
+        unmet = blamed(conditions, unit.condition_outcomes)
+        reason = f"of an unmet condition check ({unmet})" if unmet else "no trigger condition checks were met"
+        turn.announce(unit, f"{title(unit)} was skipped because {reason}.", LOG_INFO)
         outcome = Outcome.ALREADY
     elif not unit.assert_result:
-        why = _blame(unit.settings.asserts, event.asserts, "Assert")
-        turn.announce(unit, f"Starting {title(unit)} failed because {why}.", LOG_ERR)
+        turn.log(unit, LOG_NOTICE, "Starting requested but asserts failed.")
         outcome = JobResult.ASSERT
     else:
         outcome = _start_now(world, unit, turn)
     _end_by_outcome(world, unit, job, outcome, turn)
     world.deadlines.touch(unit)
-
-
-def _all_met(conditions: tuple[Condition, ...], results: tuple[bool, ...]) -> bool:
-    return bool(verdict(conditions, results))
-
-
-def _blame(conditions: tuple[Condition, ...], results: tuple[bool, ...], prefix: str) -> str:
-    """What stood in the way, in systemd's words: a plain condition, as the unit file says it, or that no trigger was met."""
-    kind = "condition" if prefix == "Condition" else "assertion"
-    for condition, is_met in zip(conditions, results):
-        if not (is_met or condition.is_triggering):
-            return f"of an unmet {kind} check ({spell(condition, prefix)})"
-    return f"no trigger {kind} checks were met"

@@ -204,10 +204,9 @@ def log_exit(unit: Unit, what: str, end: ProcessEnd, is_clean: bool, command: Ex
     if end.code == "exited" and end.status == 0:
         return
     name = exitstatus.name(end.status) if end.code == "exited" else signals.short_name(end.status)
-    status = f"{end.status}/{name}" if name else str(end.status)
     priority = LOG_INFO if is_clean else LOG_WARNING if command is not None and command.ignore_failure else LOG_NOTICE
     turn.log(
-        unit, priority, f"{what} exited, code={end.code}, status={status}",
+        unit, priority, f"{what} exited, code={end.code}, status={end.status}/{name or 'n/a'}",
         MESSAGE_ID=ID_PROCESS_EXIT, EXIT_CODE=end.code, EXIT_STATUS=str(end.status),
     )
 

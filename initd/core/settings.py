@@ -182,6 +182,9 @@ class SocketSettings(Settings):
     trigger_limit_interval_usec: int = 2_000_000
     #: None: 200 with Accept=yes, 20 without.
     trigger_limit_burst: int | None = None
+    #: None: as the other of the two says, or no limit, as 252 has none.
+    poll_limit_interval_usec: int | None = None
+    poll_limit_burst: int | None = None
     smack_label: str = ""
     smack_label_ip_in: str = ""
     smack_label_ip_out: str = ""
@@ -243,6 +246,8 @@ class AutomountSettings(Settings):
     directory_mode: int = 0o755
     #: 0: never.
     timeout_idle_usec: int = 0
+    #: There are automount points here: no setting, but known when settings are complete.
+    is_supported: bool = False
 
 
 class SwapSettings(Settings):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from initd.core import (
+    automount,
     busnames,
     cgroup_attributes,
     dependency,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MODULES = (
-    busnames, cgroup_attributes, dependency, job, mount_record, mountpoint, path, ratelimit, scope, service_record,
+    automount, busnames, cgroup_attributes, dependency, job, mount_record, mountpoint, path, ratelimit, scope, service_record,
     settings, settings_exec, shutdown, socket_record, states, timer, values, world,
 )
 #: Of a unit, what its files say, or what is told apart from the rest.

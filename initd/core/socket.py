@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from initd.core import socket_life, unitname
 from initd.core.effects import CloseConnection, WatchSockets
-from initd.core.events import ConnectionAccepted, SocketReady, SocketsOpened
+from initd.core.events import ConnectionAccepted, SocketBroken, SocketReady, SocketsOpened
 from initd.core.settings import UnitDefinition
 from initd.core.socket_life import enter, enter_listening, enter_stop_pre
 from initd.core.socket_record import SocketMachine, SocketResult, SocketState, machine_of, settings_of
+from initd.core.states import ServiceState
 from initd.core.turn import Outcome, Turn
 from initd.core.unit import Unit
 from initd.core.values import LOG_ERR, LOG_WARNING
@@ -21,6 +22,10 @@ from initd.core.world import World
 
 #: What the trigger limit is where the unit does not say (systemd.socket(5), TriggerLimitBurst=).
 _BURST, _BURST_ACCEPTING = 20, 200
+#: Sub-states of a service that has its sockets; while it starts, it does not yet.
+_ANSWERS = (ServiceState.RUNNING.value,)
+#: The same of PollLimitIntervalSec= and PollLimitBurst=, where one of them is there.
+_POLL_INTERVAL, _POLLS, _POLLS_ACCEPTING = 2_000_000, 15, 150
 
 
 def make(definition: UnitDefinition) -> SocketMachine:
@@ -37,7 +42,7 @@ def start(unit: Unit, world: World, turn: Turn) -> Outcome:
         if other is None or not other.is_loaded:
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} not loaded, refusing.")
             return Outcome.FAILED
-        if not other.active_state.is_down:
+        if not _leaves_sockets(other):
             turn.log(unit, LOG_ERR, f"Socket service {settings.service} already active, refusing.")
             return Outcome.FAILED
     socket_life.enter_start_pre(unit, turn)
@@ -73,7 +78,10 @@ def on_deadline(unit: Unit, world: World, turn: Turn) -> None:
 def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     """There is something to read, or to accept, and no service yet."""
     machine, settings = machine_of(unit), settings_of(unit)
-    if machine.state is not SocketState.LISTENING or not _may_trigger(unit, turn):
+    if machine.state is not SocketState.LISTENING:
+        return
+    _count_poll(unit, turn)
+    if not _may_trigger(unit, turn):
         return
     refusal = world.start(settings.service, turn)
     if refusal:
@@ -83,9 +91,24 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     _enter_running(unit, turn)
 
 
+def on_broken(unit: Unit, event: SocketBroken, world: World, turn: Turn) -> None:
+    """Nobody can come any more, or what is watched is no socket to wait at: it fails, as recorded of dovecot.socket."""
+    if machine_of(unit).state is not SocketState.LISTENING:
+        return
+    if event.is_shut:
+        text = ("Got POLLHUP on a listening socket. The service probably invoked shutdown() on it, and should better not do "
+                "that.")
+    else:
+        text = f"Got unexpected poll event (0x{event.mask:x}) on socket."
+    turn.log(unit, LOG_ERR, text)
+    enter_stop_pre(unit, SocketResult.RESOURCES, turn)
+
+
 def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Turn) -> None:
     """Accept=yes: the shell has accepted a connection, and the instance for it is loaded."""
     machine = machine_of(unit)
+    if machine.state is SocketState.LISTENING:
+        _count_poll(unit, turn)
     too_many = _too_many(unit, event.source)
     if machine.state is not SocketState.LISTENING or too_many or not _may_trigger(unit, turn):
         if too_many:
@@ -119,6 +142,20 @@ def _too_many(unit: Unit, source: str) -> str:
     return ""
 
 
+def _count_poll(unit: Unit, turn: Turn) -> None:
+    """As many as may come in the interval have come with this one: the next is heard when it is over (systemd.socket(5) of 255,
+    PollLimitIntervalSec=)."""
+    machine, settings = machine_of(unit), settings_of(unit)
+    interval, burst = settings.poll_limit_interval_usec, settings.poll_limit_burst
+    if interval is None and burst is None:
+        return
+    interval = _POLL_INTERVAL if interval is None else interval
+    burst = (_POLLS_ACCEPTING if settings.accept else _POLLS) if burst is None else burst
+    machine.poll_limit.is_within(interval, burst, turn.now.monotonic_usec)
+    if interval and 0 < burst <= machine.poll_limit.count:
+        socket_life.pause(unit, machine.poll_limit.begin_usec + interval, turn)
+
+
 def _may_trigger(unit: Unit, turn: Turn) -> bool:
     machine, settings = machine_of(unit), settings_of(unit)
     if unit.is_stop_pending():
@@ -143,14 +180,19 @@ def on_other_changed(unit: Unit, service: Unit, world: World, turn: Turn) -> Non
     machine = machine_of(unit)
     if service.connection:
         return
-    if machine.state is SocketState.LISTENING and not service.active_state.is_down:
-        # Started by somebody else: it has the sockets, and answers.
+    if machine.state is SocketState.LISTENING and service.sub_state in _ANSWERS:
+        # Started by somebody else: it has the sockets.
         _enter_running(unit, turn)
-    elif machine.state is SocketState.RUNNING and service.active_state.is_down and service.job is None:
-        if service.is_start_limit_hit:
+    elif machine.state is SocketState.RUNNING and _leaves_sockets(service) and service.job is None:
+        if service.active_state.is_down and service.is_start_limit_hit:
             enter_stop_pre(unit, SocketResult.SERVICE_START_LIMIT_HIT, turn)
         else:
             enter_listening(unit, turn, is_again=True)
+
+
+def _leaves_sockets(service: Unit) -> bool:
+    """Nobody looks after them: it is down, or waits for its restart, which whoever comes asks for as well."""
+    return service.active_state.is_down or service.sub_state == ServiceState.AUTO_RESTART.value
 
 
 def on_connection_over(unit: Unit, service: Unit, turn: Turn) -> None:

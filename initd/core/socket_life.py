@@ -229,6 +229,8 @@ def _go_on(unit: Unit, result: SocketResult, turn: Turn) -> None:
 def enter_start_pre(unit: Unit, turn: Turn) -> None:
     machine = machine_of(unit)
     machine.result = SocketResult.SUCCESS
+    machine.paused_until_usec = 0
+    machine.poll_limit.reset()
     machine.command_records.clear()
     if not _run(unit, _S.START_PRE, turn):
         _open(unit, turn)
@@ -258,8 +260,20 @@ def on_opened(unit: Unit, event: SocketsOpened, turn: Turn) -> None:
 
 
 def enter_listening(unit: Unit, turn: Turn, is_again: bool = False) -> None:
-    turn.ask(WatchSockets(unit.name, True, is_again and settings_of(unit).flush_pending))
-    enter(unit, _S.LISTENING, turn)
+    wait = machine_of(unit).paused_until_usec - turn.now.monotonic_usec
+    turn.ask(WatchSockets(unit.name, wait <= 0, is_again and settings_of(unit).flush_pending))
+    enter(unit, _S.LISTENING, turn, max(wait, 0))
+
+
+def pause(unit: Unit, until_usec: int, turn: Turn) -> None:
+    """Whoever comes while it listens waits until then."""
+    machine = machine_of(unit)
+    machine.paused_until_usec = machine.state_deadline_usec = until_usec
+    turn.ask(WatchSockets(unit.name, False))
+
+
+def _pause_is_over(unit: Unit, turn: Turn) -> None:
+    turn.ask(WatchSockets(unit.name, True))
 
 
 # --- down -----------------------------------------------------------------------------------------------------------
@@ -413,7 +427,7 @@ _ON_TIMEOUT: dict[SocketState, Callable[[Unit, Turn], None]] = {
     _S.START_PRE: _begin_timed_out, _S.START_CHOWN: _begin_timed_out, _S.START_POST: _start_post_timed_out,
     _S.STOP_PRE: _stop_timed_out, _S.STOP_POST: _stop_timed_out, _S.STOP_PRE_SIGTERM: _sigterm_timed_out,
     _S.FINAL_SIGTERM: _sigterm_timed_out, _S.STOP_PRE_SIGKILL: _sigkill_timed_out,
-    _S.FINAL_SIGKILL: _sigkill_timed_out, _S.CLEANING: _cleaning_timed_out,
+    _S.FINAL_SIGKILL: _sigkill_timed_out, _S.CLEANING: _cleaning_timed_out, _S.LISTENING: _pause_is_over,
 }
 
 

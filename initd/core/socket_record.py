@@ -56,8 +56,8 @@ class SocketMachine(StateMachine):
     """The record. `connections`: the number of each one that has a service now → the service's name."""
 
     __slots__ = (
-        "result", "trigger_limit", "connections", "sources", "n_accepted", "n_refused", "clean_result",
-        "control_pid", "command_index", "command_records", "state_deadline_usec", "told",
+        "result", "trigger_limit", "poll_limit", "paused_until_usec", "connections", "sources", "n_accepted", "n_refused",
+        "clean_result", "control_pid", "command_index", "command_records", "state_deadline_usec", "told",
     )
     ACTIVE_STATES = _ACTIVE_STATES
 
@@ -65,6 +65,9 @@ class SocketMachine(StateMachine):
         self.state: SocketState = SocketState.DEAD
         self.result = SocketResult.SUCCESS
         self.trigger_limit = RateLimit()
+        self.poll_limit = RateLimit()
+        #: Nobody is heard before that, as too many have come (PollLimitBurst=).
+        self.paused_until_usec = 0
         self.connections: dict[int, str] = {}
         #: The host that each of them comes from, of those that come from one.
         self.sources: dict[int, str] = {}

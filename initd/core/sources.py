@@ -129,6 +129,8 @@ class LoadFacts(Record):
     default_memory_accounting: bool = True
     default_tasks_accounting: bool = True
     default_environment: tuple[str, ...] = ()
+    #: Automount points can be set up here.
+    has_automounts: bool = False
 
     @property
     def tasks_max(self) -> int:
@@ -166,6 +168,7 @@ class Allowed(Record):
     controllers: frozenset[str] = frozenset(("cpu", "cpuset", "io", "memory", "pids"))
     #: Of the directories that units have theirs in, those where nothing can be made.
     unwritable: frozenset[str] = frozenset()
+    has_automounts: bool = False
 
 
 #: Only ever compared with: facts of no machine in particular.

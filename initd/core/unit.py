@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-_NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.AUTOMOUNT, UnitType.SWAP))
+_NOT_IN_CONTAINERS = frozenset((UnitType.DEVICE, UnitType.SWAP))
 
 
 def _twin(record: _T) -> _T:
@@ -98,8 +98,10 @@ class Unit:
         "wish_limit",
         "grant_limit",
         "condition_result",
+        "condition_outcomes",
         "condition_time",
         "assert_result",
+        "assert_outcomes",
         "assert_time",
         "is_checking_conditions",
         "state_change_time",
@@ -138,8 +140,11 @@ class Unit:
         #: Counts all jobs it got by what happened to other units.
         self.grant_limit = RateLimit()
         self.condition_result = False
+        #: What came of each condition when they were tested last: 1, -1, or 0 if it was not looked at.
+        self.condition_outcomes: tuple[int, ...] = ()
         self.condition_time: Now | None = None
         self.assert_result = False
+        self.assert_outcomes: tuple[int, ...] = ()
         self.assert_time: Now | None = None
         #: The shell was asked about the conditions of a start, the answer is still out.
         self.is_checking_conditions = False
@@ -196,13 +201,19 @@ class Unit:
         return self.definition.unit.description or self.name
 
     @property
+    def _can_be_here(self) -> bool:
+        if self.type is UnitType.AUTOMOUNT:
+            return bool(getattr(self.definition.specific, "is_supported", False))
+        return self.type not in _NOT_IN_CONTAINERS
+
+    @property
     def can_start(self) -> bool:
-        return self.is_loaded and self.machine.can_start and self.type not in _NOT_IN_CONTAINERS
+        return self.is_loaded and self.machine.can_start and self._can_be_here
 
     @property
     def can_stop(self) -> bool:
         """Anything may be stopped, loaded or not, but for what is always there and types that containers do not have."""
-        return not self.definition.is_perpetual and self.type not in _NOT_IN_CONTAINERS
+        return not self.definition.is_perpetual and self._can_be_here
 
     @property
     def can_reload(self) -> bool:

@@ -74,7 +74,8 @@ enum tag {
     TAG_REMOVE_IPC = 54,       /* each: 0 message queue, 1 semaphores, 2 shared memory, then its id. No program follows */
     TAG_ARCHITECTURES = 55,    /* "text": structs sock_filter, for all processes of the manager */
     TAG_TAG_PROCESS = 56,      /* each: soft RLIMIT_RTTIME, then the pid that gets it. No program follows */
-    TAG_LAST = TAG_TAG_PROCESS
+    TAG_SAME_GROUP = 57,       /* stays in the manager's process group and session */
+    TAG_LAST = TAG_SAME_GROUP
 };
 
 enum stream_kind {
@@ -166,6 +167,9 @@ void step_namespaces(struct context *context);
 int probe(void);
 int request_clock(void);
 int request_queue(char **words);
+int request_automount(char **words);
+int request_detach(char **words);
+int request_expire(void);
 int serve(void);
 void step_architectures(struct context *context);
 void step_groups(struct context *context);

@@ -248,18 +248,26 @@ static int is_excepted(const struct record *record, const char *path) {
     return 0;
 }
 
+/* Whether this line of mountinfo is of an automount point: to look at it would have something mounted. */
+static int is_automount(const char *line) {
+    const char *type = strstr(line, " - ");
+
+    return type && strncmp(type, " - autofs ", 10) == 0;
+}
+
 static int add_flags_below(const struct record *record, unsigned long flags) {
     const char *top = record_text(record);
     char *text = read_mounts(), *line, *next;
     int result = text ? add_flags(top, flags) : -1, error;
 
     for (line = text; result == 0 && line && *line; line = next) {
+        int skips = is_automount(line);
         char *point;
 
         next = strchr(line, '\n');
         next = next ? next + 1 : line + strlen(line);
         point = mount_point(line);
-        if (!point || strcmp(point, top) == 0 || !is_at(point, top) || is_excepted(record, point))
+        if (skips || !point || strcmp(point, top) == 0 || !is_at(point, top) || is_excepted(record, point))
             continue;
         /* One that is under another, that may not be looked at, or that has gone, cannot be reached either. */
         if (add_flags(point, flags) < 0 && errno != ENOENT && errno != EACCES && errno != EINVAL)

@@ -98,7 +98,7 @@ static void step_idle(struct context *context) {
 }
 
 static void step_session(struct context *context) {
-    if (setsid() < 0)
+    if (!context_find(context, TAG_SAME_GROUP) && setsid() < 0)
         FAIL(context, SETSID, "");
 }
 
@@ -511,8 +511,14 @@ static int exec_main(int argc, char **argv) {
 
     if (argc == 6 && strcmp(argv[1], "--queue") == 0)
         return request_queue(argv + 2);
+    if (argc == 5 && strcmp(argv[1], "--automount") == 0)
+        return request_automount(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "--detach") == 0)
+        return request_detach(argv + 2);
     if (argc != 2)
         return EXIT_EXEC;
+    if (strcmp(argv[1], "--expire") == 0)
+        return request_expire();
     if (strcmp(argv[1], "--clock") == 0)
         return request_clock();
     if (strcmp(argv[1], "--probe") == 0)

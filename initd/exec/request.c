@@ -3,6 +3,12 @@
  * --clock      sends two descriptors over descriptor 3: one becomes readable whenever the wall clock is set, the other
  *              one tells what happens in /etc, where /etc/localtime is. Both go on when this process is gone.
  * --queue …    sends a descriptor of a POSIX message queue, which it makes if there is none of that name.
+ * --automount WHERE OPTIONS SECONDS
+ *              sends the end of a pipe that tells who comes to an automount point, which it sets up, and the directory.
+ * --expire     has the kernel ask for the unmounting of what nobody uses below the automount point that descriptor 0 is, and
+ *              waits until that has been done. Sends nothing.
+ * --detach WHERE
+ *              unmounts all that is there. Sends nothing.
  *
  * The exit status is the errno of what failed, 0 for success.
  */
@@ -11,10 +17,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/auto_fs.h>
 #include <mqueue.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -74,4 +84,45 @@ int request_queue(char **words) {
     umask(0);
     fd = (int) syscall(SYS_mq_open, words[0] + 1, flags, (mode_t) strtol(words[1], NULL, 8), size.mq_maxmsg ? &size : NULL);
     return fd < 0 ? errno : send_fds(&fd, 1);
+}
+
+/* As many file systems as may lie on one place. */
+#define LAYERS_MAX 32
+
+int request_detach(char **words) {
+    for (int i = 0; i < LAYERS_MAX; i++)
+        if (umount2(words[0], MNT_DETACH) < 0)
+            return i ? 0 : errno;
+    return 0;
+}
+
+/* The kernel writes to the pipe for whoever is stopped; processes of our own group, of which the manager is, are let through. */
+int request_automount(char **words) {
+    unsigned long seconds = strtoul(words[2], NULL, 10);
+    char options[4096];
+    int pipe_fds[2], fds[2], length, problem;
+
+    if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return errno;
+    length = snprintf(options, sizeof options, "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct%s%s", pipe_fds[1], (int) getpgrp(),
+                      *words[1] ? "," : "", words[1]);
+    if (length >= (int) sizeof options)
+        return E2BIG;
+    if (mount("pyinit-1", words[0], "autofs", 0, options) < 0)
+        return errno;
+    close(pipe_fds[1]);
+    fds[0] = pipe_fds[0];
+    fds[1] = open(words[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    problem = fds[1] < 0 || ioctl(fds[1], AUTOFS_IOC_SETTIMEOUT, &seconds) < 0 ? errno : send_fds(fds, 2);
+    if (problem)
+        request_detach(words);
+    return problem;
+}
+
+int request_expire(void) {
+    int how = 0;
+
+    while (ioctl(0, AUTOFS_IOC_EXPIRE_MULTI, &how) == 0)
+        ;
+    return 0;
 }

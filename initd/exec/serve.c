@@ -1,7 +1,7 @@
 /* pyinit-exec --serve: starts one process after the other, for a batch of them (shell/spawners.py).
  *
  * Each message at descriptor 3 brings the descriptors of one process, the exec context first; they land on 4, 5, …, since
- * nothing else is open here, and the context counts on that. The child has them, and is the manager's own: what forks here
+ * nothing else stays open here, and the context counts on that. The child has them, and is the manager's own: what forks here
  * is not its parent. The answer is its pid, or -errno. The other end closed: that was the batch.
  */
 #define _GNU_SOURCE
@@ -50,10 +50,19 @@ static int receive(void) {
     return (int) ((CMSG_FIRSTHDR(&message)->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 }
 
+/* Whatever else the manager was started with: the numbers from here on are those of what is sent. */
+static void close_all_others(void) {
+    if (syscall(SYS_close_range, FIRST_FD, ~0U, 0) == 0)
+        return;
+    for (int fd = FIRST_FD, most = (int) sysconf(_SC_OPEN_MAX); fd < most && fd < 65536; fd++)
+        close(fd); /* kernels before 5.9 */
+}
+
 /* The context's descriptor in each child; -1 when all is done. */
 int serve(void) {
     int count;
 
+    close_all_others();
     while ((count = receive()) > 0) {
         int32_t answer = fork_for_manager();
 

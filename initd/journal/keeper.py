@@ -50,6 +50,7 @@ class Keeper:
         self._told_at: tuple[str, int] | None = None
         if sock is not None:
             sock.setblocking(False)
+            poller.register(sock.fileno(), 0)  # the other end's going is told of unasked
 
     def fileno(self) -> int:
         return self._sock.fileno() if self._sock is not None else -1
@@ -154,10 +155,7 @@ class Keeper:
         """While something waits, the manager's having room is a reason to wake up."""
         if wants != self._is_watching:
             self._is_watching = wants
-            if wants:
-                self._poller.register(self.fileno(), EPOLLOUT)
-            else:
-                self._poller.unregister(self.fileno())
+            self._poller.modify(self.fileno(), EPOLLOUT if wants else 0)
 
 
 def read_lines(fd: int) -> tuple[tuple[str, int], list[Line]] | None:

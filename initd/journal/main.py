@@ -1,4 +1,4 @@
-"""The journal's process: `main` runs it until SIGTERM (see the package's docstring).
+"""The journal's process: `main` runs it until SIGTERM, or until the manager is gone (see the package's docstring).
 
 SIGUSR1, SIGUSR2 and SIGRTMIN+1 ask for what systemd-journald(8), SIGNALS, says; journalctl asks by a socket.
 """
@@ -66,7 +66,7 @@ class Journal:
             self.receiver.turn(ready)
             self._answer(ready)
             wishes, self.wishes[:] = list(self.wishes), []
-            if "stop" in wishes:
+            if "stop" in wishes or self.receiver.is_abandoned:
                 break
             for wish in wishes:
                 self._do(wish)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 import os
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
-from select import EPOLLIN, epoll
+from select import EPOLLHUP, EPOLLIN, epoll
 from struct import Struct
 from time import clock_gettime_ns
 
@@ -220,6 +220,8 @@ class Receiver:
         self.poller = epoll()
         self.keeper = Keeper(sockets.pop("keeper", None), self.poller)
         self.others: set[int] = {self.keeper.fileno()}
+        #: The manager has ended without a word: nobody starts another journal, or ends this one.
+        self.is_abandoned = False
         for sock in sockets.values():
             sock.setblocking(False)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
@@ -301,7 +303,11 @@ class Receiver:
 
     def wait(self, timeout_sec: float = -1) -> set[int]:
         """What is ready; of other things than ours, their descriptors."""
-        return {fd for fd, _ in self.poller.poll(timeout_sec)}
+        found = self.poller.poll(timeout_sec)
+        ready = {fd for fd, _ in found}
+        if self.keeper.fileno() in ready:
+            self.is_abandoned = any(fd == self.keeper.fileno() and mask & EPOLLHUP for fd, mask in found)
+        return ready
 
     def _read(self, stream: Stream) -> None:
         stream.read(self.sink)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from initd.core.sources import DIRECTORY_BASES, Allowed
+from initd.shell import automounts
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 from initd.shell.sandbox import native_machine
@@ -39,6 +40,7 @@ def probe(container: ContainerLimits, helper: str, directories: dict[str, str] =
         can_set_memory_policy=bool(found & _MEMORY_POLICY),
         machine=native_machine(),
         hard_limits=container.hard_limits,
+        has_automounts=automounts.are_supported(),
     )
 
 

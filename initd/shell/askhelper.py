@@ -13,8 +13,8 @@ _HELPERS_FD = 3
 
 
 def ask_helper(helper: str, words: tuple[str, ...], count: int) -> tuple[OwnedFd, ...]:
-    """So many descriptors, which the caller owns. OSError tells why there are none. A matter of a millisecond: the helper
-    makes a few system calls, none of which waits for anybody."""
+    """So many descriptors, which the caller owns, if any. OSError tells why there are none. A matter of a millisecond: the
+    helper makes a few system calls, none of which waits for anybody."""
     ours, theirs = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_CLOEXEC, 0)
     form = f"{count}i"
     try:
@@ -23,6 +23,8 @@ def ask_helper(helper: str, words: tuple[str, ...], count: int) -> tuple[OwnedFd
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if status:
             raise OSError(status, os.strerror(status) if status > 0 else "the helper was killed")
+        if not count:
+            return ()
         _, control, _, _ = ours.recvmsg(1, s.CMSG_SPACE(calcsize(form)), s.MSG_CMSG_CLOEXEC | s.MSG_DONTWAIT)
         return tuple(OwnedFd(number) for number in unpack(form, control[0][2]))
     finally:

@@ -66,7 +66,7 @@ class MachineFacts:
     def of_generators(self) -> dict[str, str]:
         """What generators are told of where they run."""
         found = read_virtualization()
-        return generation.context(found.container, found.vm, self.architecture, bootfiles.is_first_boot())
+        return generation.context(self._places.mode, found.container, found.vm, self.architecture, bootfiles.is_first_boot())
 
     def processes(self) -> Mapping[str, Sequence[ProcessInfo]]:
         found: dict[str, Sequence[ProcessInfo]] = {unit: self._tracker.processes(unit) for unit in self._tracker.scan()}

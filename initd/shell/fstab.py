@@ -6,6 +6,7 @@ import os
 
 from initd.core import fstab
 from initd.core.values import LOG_ERR, Diagnostic
+from initd.shell import automounts
 
 PATH = "/etc/fstab"
 _UNITS = "/lib/systemd/system"
@@ -22,7 +23,7 @@ def generate(path: str = PATH) -> fstab.Plan:
         return fstab.Plan((), (Diagnostic(LOG_ERR, "", 0, f"Failed to open {path}: {error.strerror}"),))
     places = [entry.place for entry in fstab.parse(text)]
     real = {place: found for place in places if (found := os.path.realpath(place)) != place}
-    return fstab.plan(text, fstab.Facts(path, _is_writable("/sys"), _programs(), real))
+    return fstab.plan(text, fstab.Facts(path, _is_writable("/sys"), _programs(), real, automounts.are_supported()))
 
 
 def _is_writable(path: str) -> bool:

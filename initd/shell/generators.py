@@ -15,7 +15,7 @@ from errno import EEXIST, ENOENT, ENOTEMPTY
 
 from initd.core.conditions import is_leftover
 from initd.core.generated import DIRECTORIES
-from initd.core.generation import MASK, PARENTS, PROGRAM
+from initd.core.generation import MASK, PROGRAM
 from initd.core.places import SYSTEM
 from initd.shell.fds import OwnedFd, open_memory_file
 from initd.wire.journal import StreamHeader, encode_header
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
     from initd.core.generated import Generated
 
-RUN = "/run/systemd"
-#: Below RUN: where output is until it is whole, while another is in force.
+#: Below the runtime directory of the manager: where output is until it is whole, while another is in force.
 STAGED = ".generating"
-_JOURNAL = "/run/systemd/journal/stdout"
 #: An environment generator that writes more than this has lost its mind.
 OUTPUT_MAX = 1 << 20
 _READ_MAX = 1 << 20
@@ -38,9 +36,9 @@ _READ_MAX = 1 << 20
 # --- what there is -----------------------------------------------------------------------------------------------------
 
 
-def list_generators(kind: str, root: str = "") -> list[dict[str, tuple[str, str]]]:
-    """Of each directory for generators of this kind, name → (what it is, path)."""
-    return [_list(root, f"{parent}/{kind}") for parent in PARENTS]
+def list_generators(directories: Iterable[str], root: str = "") -> list[dict[str, tuple[str, str]]]:
+    """Of each directory, name → (what it is, path)."""
+    return [_list(root, directory) for directory in directories]
 
 
 def _list(root: str, directory: str) -> dict[str, tuple[str, str]]:
@@ -65,6 +63,19 @@ def _kind(path: str) -> str:
     if stat.S_ISCHR(status.st_mode) or stat.S_ISREG(status.st_mode) and not status.st_size:
         return MASK
     return PROGRAM if stat.S_ISREG(status.st_mode) and os.access(path, os.X_OK) else ""
+
+
+def list_settings(directories: Iterable[str]) -> list[str]:
+    """The .conf files, sorted by name; of two with one name the first directory's counts, and is none if it leads to /dev/null.
+    /etc/environment is one as well, by the name that systemd's package gives it."""
+    found: dict[str, str] = {}
+    for directory in directories:
+        for name in _names(directory):
+            if name.endswith(".conf") and not name.startswith("."):
+                found.setdefault(name, f"{directory}/{name}")
+    if os.path.exists("/etc/environment"):
+        found.setdefault("99-environment.conf", "/etc/environment")
+    return [found[name] for name in sorted(found) if os.path.realpath(found[name]) != "/dev/null"]
 
 
 def list_init_scripts(root: str = "") -> dict[str, str]:
@@ -122,9 +133,10 @@ def _names(directory: str) -> list[str]:
 
 
 class Running:
-    """Processes that somebody waits for, each with a process group of its own."""
+    """Processes that somebody waits for, each with a process group of its own. `journal` is the socket for their lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
         #: pid → path.
         self.pids: dict[int, str] = {}
 
@@ -134,7 +146,7 @@ class Running:
 
     def start(self, path: str, arguments: Iterable[str], environment: Mapping[str, str], output: OwnedFd | None = None) -> None:
         """OSError where it cannot be executed."""
-        journal = _open_journal(path.rpartition("/")[2])
+        journal = _open_journal(self._journal, path.rpartition("/")[2])
         error = journal.fileno() if journal is not None else -1
         written = output.fileno() if output is not None else error
         actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
@@ -159,11 +171,11 @@ class Running:
         return sorted(self.pids.values())
 
 
-def _open_journal(name: str) -> OwnedFd | None:
+def _open_journal(address: str, name: str) -> OwnedFd | None:
     """What a process writes there is in the journal by that name; None where nobody takes it."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
     try:
-        connection.connect(_JOURNAL)
+        connection.connect(address)
         connection.sendall(encode_header(StreamHeader(identifier=name)))
         connection.setblocking(True)  # a property of the connection: the process shares it
     except OSError:
@@ -196,9 +208,9 @@ def read_output(output: OwnedFd) -> str:
 
 
 class Output:
-    """The three directories, while they are filled: in place where nothing is in force yet, else beside what is."""
+    """The three directories below `run`, while they are filled: in place where nothing is in force yet, else beside what is."""
 
-    def __init__(self, is_boot: bool, run: str = RUN) -> None:
+    def __init__(self, is_boot: bool, run: str) -> None:
         self._run = run
         self._base = run if is_boot else f"{run}/{STAGED}"
         self.paths = tuple(f"{self._base}/{name}" for name in DIRECTORIES)

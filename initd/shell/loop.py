@@ -32,6 +32,8 @@ RANK_LAST = 4
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 URGENT = select.EPOLLPRI
+#: Told of, whether asked for or not.
+SHUT = select.EPOLLHUP
 
 _EVENTS_PER_WAKE_UP = 256
 

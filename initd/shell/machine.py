@@ -9,7 +9,7 @@ import os
 from initd.core.conditions import ARCHITECTURES
 from initd.core.places import SYSTEM, Places
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
-from initd.shell import zones
+from initd.shell import automounts, zones
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 
@@ -35,6 +35,7 @@ def read_facts(container: ContainerLimits, root: str = "", places: Places = SYST
         is_time_zone=zones.is_zone,
         local_zone_names=zones.local().names(),
         in_user_mode=not places.is_init,
+        has_automounts=places.is_init and automounts.are_supported(),
         **places.directories,
         working_directory=user["home"] if places.mode == "user" else "",
         **user,

@@ -16,6 +16,7 @@ from initd.core.settings import ExecSettings, PathSettings, SocketSettings
 from initd.core.values import LOG_DEBUG, LOG_NOTICE, LOG_WARNING, SpawnRequest
 from initd.shell import timerstamps
 from initd.shell.attach import Attacher
+from initd.shell.automounts import Automounts
 from initd.shell.cgroup import Cgroups
 from initd.shell.clockwatch import ClockWatch
 from initd.shell.conditions import check
@@ -67,6 +68,7 @@ class Performer:
         self.launcher = Launcher(loop, spawner, tracker, journal, feed)
         self._paths = PathWatch(loop, feed)
         self.sockets = Sockets(loop, feed, on_connection, spawner.facts.helper)
+        self.automounts = Automounts(loop, feed, spawner.facts.helper)
         self.clock = ClockWatch(loop, feed, journal.write, spawner.facts.helper)
         #: Accepted connections by their number, until their service has ended.
         self.connections: dict[int, OwnedFd] = {}
@@ -90,6 +92,7 @@ class Performer:
             ef.WatchSockets: self._watch_sockets,
             ef.CloseSockets: self._close_sockets,
             ef.CloseConnection: self._close_connection,
+            **self.automounts.handlers(),
             ef.ReadTimerStamp: self._read_timer_stamp,
             ef.TouchTimerStamp: self._touch_timer_stamp,
             ef.WatchPid: self._watch_pid,

@@ -12,12 +12,12 @@ import os
 import stat
 from select import epoll
 
-from initd.core.events import Event, SocketReady, SocketsOpened
+from initd.core.events import Event, SocketBroken, SocketReady, SocketsOpened
 from initd.core.settings import SocketSettings
 from initd.shell.fds import OwnedFd
 from initd.shell.inherited import Inherited
 from initd.shell.listening import Listening, Opener, OwnerError, SocketError
-from initd.shell.loop import READ, Loop
+from initd.shell.loop import READ, SHUT, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,22 +97,25 @@ class Sockets:
         for number in self._watched.pop(unit, ()):
             self._loop.remove(number)
         made = self._open.get(unit)
-        if not is_wanted or made is None:
-            return
-        if flushes:
+        if made is not None and flushes:
             self._flush(made)
+        if made is None or not is_wanted:
+            return
         numbers = [fd.fileno() for fd in made.fds]
         for number in numbers:
             accepts = made.settings.accept and number in made.accepting
-            self._loop.add(number, READ, self._acceptor(unit, number) if accepts else lambda _: self._on_ready(unit))
+            self._loop.add(number, READ, self._acceptor(unit, number) if accepts else lambda mask: self._on_ready(unit, mask))
         self._watched[unit] = numbers
 
-    def _on_ready(self, unit: str) -> None:
+    def _on_ready(self, unit: str, mask: int) -> None:
         if unit in self._watched:
-            self._feed(SocketReady(unit))
+            self._feed(SocketReady(unit) if mask == READ else SocketBroken(unit, mask, bool(mask & SHUT)))
 
     def _acceptor(self, unit: str, number: int) -> Callable[[int], None]:
-        def accept(_mask: int) -> None:
+        def accept(mask: int) -> None:
+            if mask != READ:
+                self._on_ready(unit, mask)
+                return
             for _ in range(_AT_ONCE):
                 if unit not in self._watched:
                     return

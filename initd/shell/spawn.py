@@ -19,6 +19,7 @@ from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.places import SYSTEM, Places
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
+from initd.core.states import ExecPhase
 from initd.core.values import ExecCommand, SpawnRequest
 from initd.shell import environment, ipc, sandbox, users
 from initd.shell.credentials import directories_of_container, plan_credentials
@@ -405,6 +406,8 @@ class Spawner:
             failure=failure or home_failure,
             unit_number=self._tag(request, settings),
             ignore_sigpipe=settings.ignore_sigpipe,
+            # whom autofs lets through to what is being mounted
+            has_same_group=request.phase in (ExecPhase.MOUNT, ExecPhase.UNMOUNT, ExecPhase.REMOUNT),
             cgroup_procs=self._cgroup_procs(request),
             streams=streams.streams,
             journal_header=encode_header(_header(request, settings, streams)) if streams.uses_journal else b"",

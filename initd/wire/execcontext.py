@@ -66,6 +66,7 @@ MOVE = 53
 REMOVE_IPC = 54
 ARCHITECTURES = 55
 TAG_PROCESS = 56
+SAME_GROUP = 57
 
 STREAM_NULL, STREAM_FD, STREAM_FILE, STREAM_TTY, STREAM_JOURNAL, STREAM_SAME_AS, STREAM_LEAVE = range(7)
 
@@ -172,6 +173,8 @@ class ExecContext(Record):
     failure: Failure | None = None
     unit_number: int | None = None
     idle_fd: int | None = None
+    #: Stays in the manager's process group.
+    has_same_group: bool = False
     ignore_sigpipe: bool = False
     cgroup_procs: str = ""
     streams: tuple[Stream, ...] = ()
@@ -333,6 +336,8 @@ def _process_records(context: ExecContext) -> list[bytes]:
         parts.append(record(FAILURE, (failure.exit_status, failure.errno), encode_text(failure.step)))
     if context.ignore_sigpipe:
         parts.append(record(IGNORE_SIGPIPE))
+    if context.has_same_group:
+        parts.append(record(SAME_GROUP))
     if context.cgroup_procs:
         parts.append(record(CGROUP, (), encode_text(context.cgroup_procs)))
     if context.cpu_scheduling:

@@ -41,6 +41,9 @@ RESTARTS = 20
 COMMANDS = 10
 ORPHANS = 10_000
 IDLE_SEC = 10
+#: ext4 does not give an inode away anew within five seconds of its end, and looks for another one at length: whoever comes
+#: behind the removal of a container and of a thousand files would pay for that.
+PAUSE_SEC = 6
 #: After this time a peer is not done, and its cell stays empty.
 PATIENCE_SEC = 180
 
@@ -222,6 +225,7 @@ def base_cpu(peer: Peer) -> float:
 
 
 def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], None]) -> None:
+    time.sleep(PAUSE_SEC)
     with tempfile.TemporaryDirectory(prefix="scale-", dir=CACHE) as directory:
         trial = Trial(peer, 1 if peer.name == "tini" else count, Path(directory))
         try:

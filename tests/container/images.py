@@ -26,7 +26,9 @@ from typing import Iterator, NamedTuple
 
 TREE = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(os.environ.get("PYINIT_TEST_CACHE", "/var/cache/pyinit-tests"))
-RELEASE = "bookworm"
+#: The machine's own Debian, or whichever other one is to be tried.
+OWN_RELEASE = "bookworm"
+RELEASE = os.environ.get("PYINIT_TEST_RELEASE", OWN_RELEASE)
 PODMAN_NAME = "localhost/pyinit-test"
 
 #: crun refuses mixed cgroup versions.
@@ -63,6 +65,7 @@ _ARCHIVES = "/var/cache/pyinit-archives"
 _CONFIGURATION = "/var/cache/pyinit-apt.conf"
 _CERTIFICATES = "/var/cache/pyinit-certificates"
 _LISTS = "/var/lib/apt/lists"
+_DEBIANS_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _APT_CONF = f"""\
 Dir::Etc "{_APT_SETUP}";
 Dir::Cache::archives "{_ARCHIVES}";
@@ -219,7 +222,7 @@ def build(directory: Path, name: str, base: str, files: tuple[Path, ...] = ()) -
         shutil.copytree(directory, context)
         for file in files:
             shutil.copy(file, context)
-        shutil.copytree(CACHE / "lists", lists)  # a copy: who builds an image leaves none in it
+        shutil.copytree(_lists(), lists)  # a copy: who builds an image leaves none in it
         volumes.append((str(lists), _LISTS))
         run(["podman", *RUNTIME, "build", "--layers=false", "--force-rm", "--network=host", *LIMITS, f"--tag={name}",
              f"--build-arg=BASE={base}", *(f"--volume={source}:{target}" for source, target in volumes), str(context)])
@@ -273,12 +276,9 @@ def _minbase() -> Path:
     directory = CACHE / f"minbase-{RELEASE}"
     with _locked("minbase"):
         if not directory.is_dir():
-            sites = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).stdout.split()
-            if not sites:
-                raise Unavailable("the machine's apt names no package source")
             with tempfile.TemporaryDirectory(prefix="pyinit-minbase-") as temporary:
                 tar = Path(temporary, "rootfs.tar")
-                run(["mmdebstrap", "--variant=minbase", RELEASE, str(tar), sites[0]])
+                run(["mmdebstrap", "--variant=minbase", RELEASE, str(tar), _site()])
                 _publish(directory, tar)
     return directory / "rootfs.tar"
 
@@ -305,7 +305,7 @@ def _apt(*words: str) -> str:
 
 
 def _update_lists() -> str:
-    kept = CACHE / "lists" / "pyinit-updated"
+    kept = _lists() / "pyinit-updated"
     if kept.exists() and time.time() - kept.stat().st_mtime < _LISTS_MAX_AGE_SEC:
         return ":"
     return f"{_apt('update')} && touch {_LISTS}/{kept.name}"
@@ -333,12 +333,40 @@ def _in_chroot(root: Path, script: str) -> str:
 
 def _apt_binds() -> list[tuple[str, str]]:
     """(here, there) of what apt needs, made where missing."""
-    for name in ("archives/partial", "lists"):
-        (CACHE / name).mkdir(parents=True, exist_ok=True)
+    for path in (CACHE / "archives/partial", _lists()):
+        path.mkdir(parents=True, exist_ok=True)
     (CACHE / "apt.conf").write_text(_APT_CONF)
-    binds = [("/etc/apt", _APT_SETUP), ("/etc/ssl/certs", _CERTIFICATES), (str(CACHE / "apt.conf"), _CONFIGURATION),
-             (str(CACHE / "archives"), _ARCHIVES), (str(CACHE / "lists"), _LISTS)]
+    binds = [(str(_apt_setup()), _APT_SETUP), ("/etc/ssl/certs", _CERTIFICATES), (str(CACHE / "apt.conf"), _CONFIGURATION),
+             (str(CACHE / "archives"), _ARCHIVES), (str(_lists()), _LISTS)]
     return [(source, target) for source, target in binds if os.path.exists(source)]
+
+
+def _lists() -> Path:
+    return CACHE / ("lists" if RELEASE == OWN_RELEASE else f"lists-{RELEASE}")
+
+
+def _apt_setup() -> Path:
+    """The machine's; for another release a copy with other sources, and without what fetches more than packages."""
+    if RELEASE == OWN_RELEASE:
+        return Path("/etc/apt")
+    setup = CACHE / f"apt-{RELEASE}"
+    if not setup.is_dir():
+        growing = Path(tempfile.mkdtemp(prefix="pyinit-apt-", dir=CACHE))
+        left_out = shutil.ignore_patterns("sources.list*", "preferences*", "*apt-file*", "*appstream*")
+        shutil.copytree("/etc/apt", growing, dirs_exist_ok=True, ignore=left_out)
+        (growing / "sources.list").write_text(f"deb [signed-by={_DEBIANS_KEYS}] {_site()} {RELEASE} main\n")
+        (growing / "preferences.d").mkdir()
+        growing.chmod(0o755)
+        growing.rename(setup)
+    return setup
+
+
+def _site() -> str:
+    """Where the machine gets its packages."""
+    sites = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).stdout.split()
+    if not sites:
+        raise Unavailable("the machine's apt names no package source")
+    return sites[0]
 
 
 def _keyrings_missing_in(root: Path) -> list[tuple[str, str]]:

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from harness import Container, Image
 
-from tests.conformance.user.cases import GLOBAL_QUESTIONS, QUESTIONS, RUNTIME, USER, answers, script, setup
+from tests.conformance.user.cases import (
+    GENERATOR_QUESTIONS,
+    GLOBAL_QUESTIONS,
+    QUESTIONS,
+    RUNTIME,
+    USER,
+    answers,
+    script,
+    setup,
+    setup_generators,
+)
 
 pytestmark = pytest.mark.container
 
@@ -50,6 +60,16 @@ def test_a_users_manager_answers_as_systemds(user):
 def test_the_units_of_all_users_are_enabled_as_systemds(container):
     said = answers(container.exec("bash", text=script(GLOBAL_QUESTIONS)).stdout)
     assert dict(zip(GLOBAL_QUESTIONS, said)) == RECORDED["global"]
+
+
+def test_users_generators_and_session_bus_are_as_systemds(container):
+    container.exec("bash", text=setup_generators())
+    container.systemctl("restart", "user@1000.service")
+    said = answers(container.exec("su", USER, "-c", "bash", text=script(GENERATOR_QUESTIONS)).stdout)
+    container.systemctl("stop", "user@1000.service")
+    assert dict(zip(map(str, range(len(said))), said)) == RECORDED["generators"]
+    told = container.exec("journalctl", "-u", "user@1000", "-o", "cat").stdout
+    assert "/usr/lib/systemd/user-generators/fails failed with exit status 3." in told
 
 
 def test_what_users_units_say_is_in_the_users_own_journal(user):
@@ -127,6 +147,22 @@ def test_a_group_ends_with_its_own_and_nobody_elses(group):
     lines = group.exec("pgrep", "-a", "sleep").stdout
     assert "6665" in lines and "6666" not in lines and "6667" not in lines
     assert group.wait_until_booted() == "running"
+
+
+def test_the_journal_does_not_outlive_a_manager_that_was_killed(group):
+    """What was said to it before is kept, and another manager begins in the same place."""
+    group.write("/srv/units/said.service", "[Service]\nExecStart=/bin/sh -c 'echo said before; exec sleep 6664'\n")
+    _ask_group(group, "systemctl", "daemon-reload")
+    _ask_group(group, "systemctl", "start", "said")
+    _ask_group(group, "systemctl", "daemon-reexec")  # is no end of the manager
+    journals = "/srv/run group$"
+    assert len(group.exec("pgrep", "-f", journals).stdout.split()) == 1
+    group.exec("sh", "-c", "kill -KILL $(cat /srv/run/pid)")
+    group.wait_until("it is gone", lambda: group.exec("pgrep", "-f", journals, check=False).returncode)
+    assert "said before" in group.exec("journalctl", "-D", "/srv/run/log/journal", "-o", "cat").stdout
+    group.exec("sh", "-c", "cd /srv && /usr/sbin/pyinit --daemon --runtime-directory=run --unit-directory=units")
+    assert _ask_group(group, "systemctl", "is-system-running") == "running"
+    assert len(group.exec("pgrep", "-f", journals).stdout.split()) == 1
 
 
 def test_without_python_daemon_it_says_what_to_install(container):

@@ -9,7 +9,21 @@ import tarfile
 
 import pytest
 from harness import SERVICES
-from images import APT, CACHE, TREE, Image, build_deb, build_rootfs, copy_sources, download, run, simulate, unpack
+from images import (
+    APT,
+    CACHE,
+    OWN_RELEASE,
+    RELEASE,
+    TREE,
+    Image,
+    build_deb,
+    build_rootfs,
+    copy_sources,
+    download,
+    run,
+    simulate,
+    unpack,
+)
 
 WITH_SYSTEMD = Image(("systemd-sysv", *SERVICES.packages), with_pyinit=False)
 
@@ -91,6 +105,7 @@ def test_every_module_imports_with_python3_minimal(root):
 
 def test_init_scripts_without_a_unit_are_enabled_by_update_rc_d(root):
     script = root / "etc/init.d/oldstyle"
+    script.parent.mkdir(exist_ok=True)  # which trixie's minbase does not have
     script.write_text("#!/bin/sh\n### BEGIN INIT INFO\n# Provides: oldstyle\n# Required-Start:\n# Required-Stop:\n"
                       "# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\n")
     script.chmod(0o755)
@@ -129,6 +144,7 @@ def test_the_package_depends_on_python3_minimal_only():
     assert not re.search(r"python3(?!-minimal)\b", fields)
 
 
+@pytest.mark.skipif(RELEASE != OWN_RELEASE, reason="the README's figures are those of Debian 12")
 def test_what_it_adds_to_minbase_is_what_the_readme_says():
     """At most 8 packages, and no more than its peers with all they need; `make figures` writes the table."""
     deb = build_deb()

@@ -1,4 +1,4 @@
-"""What services may say that systemd 252 does not know, from later man pages: notify-reload, restart modes and steps."""
+"""What units may say that systemd 252 does not know, from later man pages: notify-reload, restart modes, poll limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness import Container
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.conformance.services.cases import act, service
-from tests.conformance.services.play import volume
+from tests.conformance.services.play import Case, volume
 from tests.conformance.services.record import PYINIT, play
 
 _ONCE = "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
@@ -39,6 +39,12 @@ CASES = [
             steps="start, job, until failed, settle 1.8"),
     service("newer-extra", "RuntimeMaxSec=0.4", "RuntimeRandomizedExtraSec=0.3", "ExecStart=" + act("forever"),
             steps="start, job, until running, until failed"),
+    # nobody reads what has come
+    Case("newer-poll", {
+        "newer-poll.socket": "[Unit]\nDefaultDependencies=no\n[Socket]\nListenFIFO=/run/newer-poll\n"
+                             "PollLimitBurst=3\nPollLimitIntervalSec=1h\n",
+        "newer-poll.service": _ONCE.replace("[Service]", "StartLimitIntervalSec=0\n[Service]").replace("true", "sleep 0.03"),
+    }, ("start", "job", "run echo x > /run/newer-poll", "settle 1", "stop", "job")),
 ]
 
 
@@ -92,3 +98,8 @@ def test_restart_steps_are_counted(traces):
 
 def test_runtime_with_an_extra_part_ends_in_time(traces):
     assert states(traces, "newer-extra") == ["running", "stop-sigterm", "failed"]
+
+
+def test_a_socket_that_is_polled_too_often_waits_and_does_not_fail(traces):
+    found = [line.split()[0].partition("/")[2] for line in traces["newer-poll"]["newer-poll.socket"]]
+    assert found == ["listening", *(["running", "listening"] * 3), "dead"]

@@ -13,10 +13,12 @@ from initd.core.conditions import (
     Host,
     Identity,
     Virtualization,
+    blamed,
     brace_expand,
     holds,
     innermost_container,
     is_leftover,
+    outcomes,
     pressure_question,
     smbios_field,
     verdict,
@@ -163,3 +165,23 @@ def test_small_questions():
     assert pressure_question("a-b.slice:5%/1min") == pressure_question("a-b.slice: 5% / 1min")
     with pytest.raises(ValueError):
         pressure_question("5%/7s")
+
+
+def path(name: str, triggers: bool = False) -> Condition:
+    return Condition("PathExists", name, is_triggering=triggers)
+
+
+#: Conditions, whether each holds → what systemd 252 says of each, and which it blames (seen over D-Bus and in its log).
+TESTED = [
+    ((path("/a"), path("/"), path("/c", True), path("/", True), path("/x", True)), (False, True, False, True, False),
+     (-1, 1, -1, 1, -1), "ConditionPathExists=/a"),
+    ((path("/c", True), path("/d", True), path("/")), (False, False, True), (-1, -1, 1), ""),
+    ((path("/a"), path("/b")), (False, False), (0, -1), "ConditionPathExists=/b"),
+    ((), (), (), ""),
+]
+
+
+@pytest.mark.parametrize(("conditions", "results", "found", "culprit"), TESTED)
+def test_the_last_is_tested_first_until_a_plain_one_does_not_hold(conditions, results, found, culprit):
+    assert outcomes(conditions, results) == found
+    assert blamed(conditions, found) == culprit

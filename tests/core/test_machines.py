@@ -20,7 +20,7 @@ def test_services_targets_and_slices_have_machines_of_their_own():
 
 
 _RUN = {UnitType.SERVICE, UnitType.TARGET, UnitType.SLICE, UnitType.TIMER, UnitType.SOCKET, UnitType.PATH, UnitType.SCOPE,
-        UnitType.MOUNT}
+        UnitType.MOUNT, UnitType.AUTOMOUNT}
 
 
 @pytest.mark.parametrize("kind", sorted(set(UnitType) - _RUN,

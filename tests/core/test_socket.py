@@ -125,6 +125,51 @@ def test_a_service_that_answers_nobody_hits_the_limit():
     assert asked(system, ef.CloseSockets)
 
 
+def test_who_comes_too_often_waits_for_the_rest_of_the_interval():
+    """PollLimitIntervalSec= of systemd 255: the socket is left alone, and does not fail."""
+    system = listening(socket(poll_limit_burst=2, poll_limit_interval_usec=10 * SEC, flush_pending=True), service(A))
+    system.behaviours[A, ExecPhase.START] = [Behaviour(exit_after=1)] * 10
+    for _ in range(2):
+        system.send(ev.SocketReady(S))
+        system.run(until=system.usec + SEC)
+    assert system.state(S) == ("active", "listening")
+    last = asked(system, ef.WatchSockets)[-1]
+    assert (last.is_wanted, last.flushes) == (False, True)
+    system.run(until=9 * SEC)
+    assert asked(system, ef.WatchSockets)[-1] is last
+    system.run(until=11 * SEC)
+    assert asked(system, ef.WatchSockets)[-1].is_wanted
+    system.send(ev.SocketReady(S))
+    system.run(until=12 * SEC)
+    assert system.state(S) == ("active", "listening") and asked(system, ef.WatchSockets)[-1].is_wanted
+
+
+def test_a_pause_ends_with_the_socket():
+    system = listening(socket(poll_limit_burst=1, poll_limit_interval_usec=10 * SEC), service(A))
+    system.behaviours[A, ExecPhase.START] = [Behaviour(exit_after=1)] * 10
+    system.send(ev.SocketReady(S))
+    system.run(until=5 * SEC)
+    ask(system, S, JobType.STOP)
+    ask(system, S)
+    system.send(ev.SocketsOpened(S))
+    assert system.state(S) == ("active", "listening") and asked(system, ef.WatchSockets)[-1].is_wanted
+
+
+def test_a_socket_that_was_shut_down_fails():
+    """As recorded of systemd 252 (conformance/triggers, come-shut)."""
+    system = listening(socket(), service(A))
+    system.send(ev.SocketBroken(S, 0x11, True))
+    assert system.state(S) == ("failed", "failed") and machine(system).result.value == "resources"
+    assert any("shutdown()" in log.text for log in asked(system, ef.Log))
+
+
+def test_what_is_neither_readable_nor_shut_down_fails_the_socket():
+    system = listening(socket(), service(A))
+    system.send(ev.SocketBroken(S, 0x8, False))
+    assert system.state(S) == ("failed", "failed")
+    assert any("unexpected poll event (0x8)" in log.text for log in asked(system, ef.Log))
+
+
 def test_stopping_closes_the_sockets_and_leaves_the_service():
     system = listening(socket(remove_on_stop=True), service(A))
     system.send(ev.SocketReady(S))
@@ -159,6 +204,18 @@ def test_one_connection_too_many_is_dropped():
     assert machine(system).n_refused == 1
     assert [close.connection for close in asked(system, ef.CloseConnection)] == [3]
     assert system.state(THREE) == ("inactive", "dead")
+
+
+def test_connections_that_come_too_often_wait():
+    words = {"poll_limit_burst": 2}
+    system = listening(socket(accept=True, **words), service(ONE), service(TWO), service(THREE))
+    for number, name in enumerate((ONE, TWO), 1):
+        system.send(ev.ConnectionAccepted(S, number, name))
+    assert [watch.is_wanted for watch in asked(system, ef.WatchSockets)] == [True, False]
+    system.run(until=3 * SEC)  # of the interval nothing is said: two seconds
+    assert asked(system, ef.WatchSockets)[-1].is_wanted
+    system.send(ev.ConnectionAccepted(S, 3, THREE))
+    assert (len(machine(system).connections), asked(system, ef.WatchSockets)[-1].is_wanted) == (3, True)
 
 
 def test_a_connection_without_a_service_is_dropped():

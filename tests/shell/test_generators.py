@@ -8,7 +8,7 @@ import time
 import pytest
 
 from initd.core.generated import EARLY, LATE, NORMAL, Generated
-from initd.core.generation import MASK, PROGRAM
+from initd.core.generation import MASK, PROGRAM, directories
 from initd.shell import generators
 
 
@@ -29,7 +29,7 @@ def test_programs_and_masks_are_listed(tmp_path):
     (etc / "dangling").symlink_to("nowhere")
     (etc / "directory").mkdir()
     make(usr / "runs", "#!/bin/sh\n")
-    listings = [each for each in generators.list_generators("system-generators", str(tmp_path)) if each]
+    listings = [each for each in generators.list_generators(directories("system"), str(tmp_path)) if each]
     directory = "/etc/systemd/system-generators"
     assert listings == [
         {"empty": (MASK, f"{directory}/empty"), "null": (MASK, f"{directory}/null"), "runs": (PROGRAM, f"{directory}/runs")},
@@ -61,7 +61,7 @@ def reap(running):
 
 def test_output_is_read_and_arguments_arrive(tmp_path):
     program = make(tmp_path / "says", '#!/bin/sh\necho "$1=$VALUE"; ps -o pgid= $$ >/dev/null 2>&1; read x; echo "end=$x"\n')
-    running, output = generators.Running(), generators.open_output()
+    running, output = generators.Running("/run/systemd/journal/stdout"), generators.open_output()
     running.start(str(program), ["A"], {"VALUE": "b", "PATH": os.environ["PATH"]}, output)
     (pid,) = running.pids
     assert running.pids[pid] == str(program)
@@ -71,7 +71,7 @@ def test_output_is_read_and_arguments_arrive(tmp_path):
 
 
 def test_what_cannot_be_executed_is_an_error(tmp_path):
-    running = generators.Running()
+    running = generators.Running("/run/systemd/journal/stdout")
     for path in (make(tmp_path / "text", "no program\n"), tmp_path / "nowhere"):
         with pytest.raises(OSError):
             running.start(str(path), [], {})
@@ -81,7 +81,7 @@ def test_what_cannot_be_executed_is_an_error(tmp_path):
 def test_a_killed_generator_takes_what_it_has_started_with_it(tmp_path):
     program = make(tmp_path / "hangs", f'#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/child.new; mv {tmp_path}/child.new '
                                        f'{tmp_path}/child; wait\n')
-    running = generators.Running()
+    running = generators.Running("/run/systemd/journal/stdout")
     running.start(str(program), [], {"PATH": os.environ["PATH"]})
     deadline = time.monotonic() + 10
     while not (tmp_path / "child").exists():
@@ -140,3 +140,13 @@ def test_directories_below_a_link_are_not_emptied(tmp_path):
     output.prepare()
     assert kept.exists()
     assert os.listdir(tmp_path / NORMAL) == []
+
+
+def test_settings_are_sorted_by_name_and_the_first_directory_wins(tmp_path):
+    for path in ("mine/20-b.conf", "theirs/20-b.conf", "theirs/10-a.conf", "theirs/not", "theirs/30-c.conf"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    os.symlink("/dev/null", tmp_path / "mine/30-c.conf")
+    mine, theirs = f"{tmp_path}/mine", f"{tmp_path}/theirs"
+    found = generators.list_settings([mine, f"{tmp_path}/nothing", theirs])
+    assert [path for path in found if path != "/etc/environment"] == [f"{theirs}/10-a.conf", f"{mine}/20-b.conf"]

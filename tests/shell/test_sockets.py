@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from initd.core.events import SocketReady
+from initd.core.events import SocketBroken, SocketReady
 from initd.core.settings import SocketSettings
 from initd.shell.fds import OwnedFd
 from initd.shell.loop import Loop
@@ -17,12 +17,16 @@ class Watcher:
     def __init__(self) -> None:
         self.loop = Loop()
         self.ready: list[str] = []
+        self.broken: list[SocketBroken] = []
         self.connections: list[tuple[str, OwnedFd, str]] = []
         self.sockets = Sockets(self.loop, self._on_event, lambda *each: self.connections.append(each), "/nonexistent")
 
     def _on_event(self, event: object) -> None:
-        assert isinstance(event, SocketReady)
-        self.ready.append(event.unit)
+        assert isinstance(event, (SocketReady, SocketBroken))
+        if isinstance(event, SocketBroken):
+            self.broken.append(event)
+        else:
+            self.ready.append(event.unit)
         self.sockets.watch(event.unit, False)
 
     def open(self, **words: object):
@@ -139,3 +143,14 @@ def test_links_lead_to_the_node(watcher, tmp_path):
 def test_an_unknown_user_fails_it(watcher, tmp_path):
     failure = watcher.open(listen=(("Stream", str(tmp_path / "s")),), socket_user="no-such-user").failure
     assert "no-such-user is not known" in failure
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+@pytest.mark.parametrize("kind", ["path", "port"])
+def test_one_that_a_service_has_shut_down_is_told_of(watcher, tmp_path, kind, accepts):
+    watcher.open(listen=(("Stream", str(tmp_path / "s") if kind == "path" else "127.0.0.1:0"),), accept=accepts)
+    with socket.socket(fileno=os.dup(watcher.sockets.of(("a.socket",))[0][0])) as sock:
+        sock.shutdown(socket.SHUT_RDWR)
+    watcher.sockets.watch("a.socket", True)
+    watcher.loop.run_once(0)
+    assert [event.is_shut for event in watcher.broken] == [True] and watcher.ready == [] == watcher.connections

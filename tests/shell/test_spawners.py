@@ -44,6 +44,21 @@ def test_nothing_of_the_batch_is_left_open_in_a_process(runner, batch):
     assert runner.shell("ls /proc/self/fd").split() == ["0", "1", "2", "3"]
 
 
+def test_what_the_manager_was_started_with_is_in_nobodys_way(runner, tmp_path):
+    inherited = [os.open(tmp_path, os.O_RDONLY) for _ in range(30)]
+    for fd in inherited:
+        os.set_inheritable(fd, True)
+    spawners = runner.spawner.spawners
+    spawners.open(runner.spawner.facts.helper)
+    try:
+        assert runner.shell("ls /proc/self/fd").split() == ["0", "1", "2", "3"]
+    finally:
+        for pid in spawners.close():
+            os.waitpid(pid, 0)
+        for fd in inherited:
+            os.close(fd)
+
+
 def test_a_set_up_that_fails_says_so_as_ever(runner, batch):
     assert runner.run("/nonexistent")[1] == 203
 

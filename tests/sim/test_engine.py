@@ -228,6 +228,19 @@ def test_a_failed_assertion_fails_the_job() -> None:
     ask(system, A)
     run(system)
     assert (A, JobResult.ASSERT) in system.results
+    assert any("Starting requested but asserts failed." in line for line in logs(system))
+
+
+def test_no_trigger_condition_skips_and_asserts_are_not_looked_at() -> None:
+    conditions = (Condition("PathExists", "/x", is_triggering=True), Condition("PathExists", "/y", is_triggering=True))
+    system = boot(service(A, conditions=conditions, asserts=(Condition("PathExists", "/z"),)))
+    system.condition_results[A] = False
+    ask(system, A)
+    run(system)
+    assert (A, JobResult.DONE) in system.results
+    assert any("no trigger condition checks were met" in line for line in logs(system))
+    unit = system.engine.units[A]
+    assert (unit.condition_outcomes, unit.assert_outcomes, unit.assert_time) == ((-1, -1), (), None)
 
 
 def test_isolate_stops_the_rest() -> None:

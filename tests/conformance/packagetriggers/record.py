@@ -20,14 +20,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 from harness import IN_CGROUP2, Container, Image  # noqa: E402
 
 from tests.conformance.packagetriggers import cases  # noqa: E402
+from tests.conformance.packagetriggers.listings import CHANGES, LISTS, listing  # noqa: E402
 from tests.conformance.services.play import Case  # noqa: E402
 from tests.conformance.services.record import differences, play  # noqa: E402
 
-ANSWERS = Path(__file__).resolve().parent / "answers.json"
-_OPTIONS = ("--pids-limit=0", f"--volume={ROOT / 'tests/conformance/triggers'}:/p:ro")
+HERE = Path(__file__).resolve().parent
+ANSWERS = HERE / "answers.json"
+_OPTIONS = ("--pids-limit=0", f"--volume={ROOT / 'tests/conformance/triggers'}:/p:ro",
+            f"--volume={HERE / 'storage.conf'}:/etc/containers/storage.conf:ro")
 #: Not more: some of their services are waited for by others.
 AT_ONCE = 4
-LOTS = ((cases.PACKAGES, cases.small()), (cases.LARGE, cases.large()))
+#: Packages, what is looked at, what is played.
+LOTS = ((cases.PACKAGES, cases.shown(), cases.small()), (cases.LARGE, cases.shown_large(), cases.large()))
 
 
 def systemd_container(packages: tuple[str, ...]) -> Container:
@@ -39,17 +43,29 @@ def pyinit_container(packages: tuple[str, ...]) -> Container:
     return Container(Image((*packages, "python3-pyinotify")), options=_OPTIONS)
 
 
-def play_in_turn(container: Container, chosen: list[Case]) -> dict[str, Any]:
-    """What is only looked at comes first, before drop-ins change it."""
-    lots = [[case for case in chosen if any(case.units.values()) is is_changed] for is_changed in (False, True)]
-    return {name: got for lot in lots if lot for name, got in play(container, lot, AT_ONCE).items()}
+def play_in_turn(container: Container, shown: list[Case], played: list[Case]) -> dict[str, Any]:
+    """Looks, stops all that is to be played, and plays: a unit's trace is not that of the boot."""
+    found: dict[str, Any] = {}
+    if shown == cases.shown():
+        found["listings"] = listing(lambda script: container.exec("sh", "-c", script, check=False).stdout, LISTS)
+    if shown:
+        # what they did meanwhile is of the boot
+        found |= {name: {"answers": got["answers"]} for name, got in play(container, shown, AT_ONCE).items()}
+    if shown == cases.shown():
+        found["changes"] = listing(lambda script: container.exec("sh", "-c", script, check=False).stdout, CHANGES)
+    if played:
+        names = [name for case in played for name in case.units if "/" not in name]
+        container.systemctl("stop", *names, timeout=120)
+        container.systemctl("reset-failed")
+        found |= play(container, played, AT_ONCE)
+    return found
 
 
-def ask(container: Container, chosen: list[Case]) -> tuple[dict[str, Any], str]:
+def ask(container: Container, shown: list[Case], played: list[Case]) -> tuple[dict[str, Any], str]:
     """What came, and the version of who was asked."""
     try:
         container.start().wait_until_booted(timeout=180)
-        return play_in_turn(container, chosen), container.exec("systemctl", "--version").stdout.splitlines()[0]
+        return play_in_turn(container, shown, played), container.exec("systemctl", "--version").stdout.splitlines()[0]
     finally:
         container.remove()
 
@@ -57,23 +73,24 @@ def ask(container: Container, chosen: list[Case]) -> tuple[dict[str, Any], str]:
 def main(*words: str) -> None:
     patterns = [word for word in words if not word.startswith("-")]
     known = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {"cases": {}}
-    for packages, lot in LOTS:
-        chosen = [case for case in lot if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
-        if not chosen:
+    for packages, *lots in LOTS:
+        chosen = [[case for case in lot if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
+                  for lot in lots]
+        if not any(chosen):
             continue
         if "--ours" in words:
-            found, _ = ask(pyinit_container(packages), chosen)
+            found, _ = ask(pyinit_container(packages), *chosen)
             wrong = [lines for name, got in found.items() if (lines := differences(name, known["cases"].get(name, {}), got))]
             print("\n".join("\n".join(lines) for lines in wrong))
             print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
             continue
-        found, version = ask(systemd_container(packages), chosen)
+        found, version = ask(systemd_container(packages), *chosen)
         for name, got in found.items():
             if "problem" in got:
                 print(name, json.dumps(got, indent=1))
         known = {"version": version, "date": datetime.date.today().isoformat(), "cases": known["cases"] | found}
     if "--ours" not in words:
-        names = {case.name for case in cases.every()}
+        names = {"listings", "changes", *(case.name for case in cases.every())}
         known["cases"] = {name: got for name, got in sorted(known["cases"].items()) if name in names}
         ANSWERS.write_text(json.dumps(known, indent=1) + "\n")
 

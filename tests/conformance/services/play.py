@@ -47,7 +47,8 @@ class Case(NamedTuple):
     until STATE [unit]; gate NAME; kill WHO SIGNAL; run COMMAND (of a shell inside, waited for);
     clean WHAT[,WHAT …] [unit]; sleep SECONDS; settle SECONDS (without a change); seen LINE (that a process wrote);
     show PROPERTY [unit [interface]]; sorted (what the processes wrote, since they were not in step); collapsed (without
-    the main process's end before the last entry, since two processes ended at once).
+    the main process's end before the last entry, since two processes ended at once); without SUBSTATE (which may be over
+    before anybody hears of it).
     """
 
     name: str
@@ -150,8 +151,11 @@ def spell(known: dict[str, Any]) -> str:
 
 
 def collapse(trace: list[str]) -> list[str]:
-    """States and results alone, but for the last entry."""
+    """States and results alone, but for the last entry; and not that it is down before anything has happened."""
     shorter = [" ".join(line.split()[:2]) for line in trace[:-1]]
+    if shorter and shorter[0] == "inactive/dead success":
+        first = next((place for place, line in enumerate(shorter) if line != shorter[0]), len(shorter))
+        shorter, trace = shorter[first:], trace[first:]
     return [line for line, before in zip(shorter, ["", *shorter]) if line != before] + trace[-1:]
 
 
@@ -167,6 +171,7 @@ class Run:
         self.step_began = time.monotonic()
         self.problem = ""
         self.flags: set[str] = set()
+        self.unheard: list[str] = []
         # Gates that are open and lines that are written when it is played again would be of the time before.
         shutil.rmtree(player.root / OUT / case.name, ignore_errors=True)
 
@@ -199,6 +204,9 @@ class Run:
             return time.monotonic() - max(self.step_began, self._last_change()) >= float(rest[0])
         if verb in ("sorted", "collapsed"):
             self.flags.add(verb)
+            return True
+        if verb == "without":
+            self.unheard += rest
             return True
         if verb == "sleep":
             return time.monotonic() - self.step_began >= float(rest[0])
@@ -256,13 +264,17 @@ class Run:
     def _shown(self, name: str, reply: dbus.Message) -> None:
         self.pending -= 1
         value = reply.error_name if reply.type == dbus.ERROR else reply.body[0][1]
+        if name in ("TimersCalendar", "TimersMonotonic") and reply.type != dbus.ERROR:
+            value = [(base, when, "next" if usec else "never") for base, when, usec in value]
         self.answers.append(f"{name}={value}")
 
     def end_of_job(self) -> None:
         self.pending -= 1
 
     def result(self) -> dict[str, Any]:
-        found: dict[str, Any] = {name: each.trace for name, each in self.watched.items()}
+        found: dict[str, Any] = {
+            name: [line for line in each.trace if line.split()[0].partition("/")[2] not in self.unheard]
+            for name, each in self.watched.items()}
         if "collapsed" in self.flags:
             found = {name: collapse(trace) for name, trace in found.items()}
         found["jobs"] = {name: each.jobs for name, each in self.watched.items() if each.jobs}

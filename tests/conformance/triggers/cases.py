@@ -174,6 +174,7 @@ def serving() -> list[Case]:
     reads = lambda name: (f"ExecStart={PROBE} serve /run/t/{name}/out",)  # noqa: E731
     # Not so fast that the player cannot follow.
     leaves = ("Type=oneshot", "ExecStart=/bin/sleep 0.03")
+    deaf = 'trap "" TERM; while :; do /bin/sleep 0.1; done'
     return [
         socket("come-once", service=reads("come-once"), steps=f"run mkdir -p /run/t/come-once, start, job, {connect('come-once')}, until listening, stop, job"),  # noqa: E501
         socket("come-stays", steps=f"start, job, {connect('come-stays')}, until running, stop come-stays.service, "
@@ -189,6 +190,46 @@ def serving() -> list[Case]:
                steps=f"start, job, {connect('come-start-limit')}, until failed, settle 0.5"),
         socket("come-service-fails", service=("ExecStart=/bin/false",), general=("StartLimitBurst=2",),
                steps=f"start, job, {connect('come-service-fails')}, until failed, settle 0.5"),
+        socket("come-restarts", service=("Restart=always", "RestartSec=0.4", *reads("come-restarts")),
+               steps=f"run mkdir -p /run/t/come-restarts, start, job, {connect('come-restarts')}, settle 1, stop, job, "
+                     "stop come-restarts.service, job"),
+        socket("come-restarts-too-often",
+               service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
+               general=("StartLimitBurst=3",),
+               steps=f"start, job, {connect('come-restarts-too-often')}, until failed, settle 1"),
+        socket("come-restarts-never-ready", service=("Type=notify", "Restart=always", "RestartSec=0.4",
+                                                     "ExecStart=/bin/sh -c 'sleep 0.2; exit 1'"),
+               general=("StartLimitBurst=3",),
+               steps=f"start, job, {connect('come-restarts-never-ready')}, until failed, settle 1"),
+        socket("come-restarts-alone", service=("Restart=always", "RestartSec=0.4", "ExecStart=/bin/sleep 0.3"),
+               steps="start, job, start come-restarts-alone.service, until auto-restart come-restarts-alone.service, "
+                     "until running come-restarts-alone.service, stop come-restarts-alone.service, settle 0.5, stop, job"),
+        socket("come-restarts-first", service=("Restart=always", "RestartSec=1", "ExecStart=/bin/sh -c 'sleep 0.1; exit 1'"),
+               steps="start come-restarts-first.service, until auto-restart come-restarts-first.service, start, job, "
+                     "until running come-restarts-first.service, until running come-restarts-first.service, "
+                     "stop come-restarts-first.service, job, settle 0.3, stop, job"),
+        socket("come-slow-service",
+               service=("Type=notify", "NotifyAccess=all", "TimeoutStartSec=1", "ExecStart=/bin/sleep 1000"),
+               steps="start, job, start come-slow-service.service, until failed come-slow-service.service, settle 0.5, "
+                     "stop, job"),
+        socket("come-slow-oneshot", service=("Type=oneshot", "ExecStart=/bin/sleep 0.5"),
+               steps="start, job, start come-slow-oneshot.service, job, settle 0.5, stop, job"),
+        socket("come-remains", service=("Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/true"),
+               steps="start, job, start come-remains.service, job, settle 0.5, stop come-remains.service, job, settle 0.3, "
+                     "stop, job"),
+        socket("come-slow-stop", service=("ExecStart=/bin/sleep 0.3", "ExecStopPost=/bin/sleep 0.5"),
+               steps=f"start, job, {connect('come-slow-stop')}, until running come-slow-stop.service, settle 0.7, stop, job, "
+                     "stop come-slow-stop.service, job"),
+        socket("come-left-to-end", service=("TimeoutStopSec=0.7", "KillMode=mixed", "ExecStart=/bin/sleep 0.3",
+                                            f"ExecStopPost=/bin/sh -c '({deaf}) &'"),
+               steps="start, job, start come-left-to-end.service, job, settle 2, stop, job"),
+        socket("come-stubborn", service=("TimeoutStopSec=0.7", f"ExecStart=/bin/sh -c '{deaf}'", "ExecStopPost=/bin/sleep 0.3"),
+               steps=f"start, job, {connect('come-stubborn')}, until running, settle 0.3, stop come-stubborn.service, job, "
+                     "settle 1, stop, job"),
+        socket("come-left-behind", service=("TimeoutStopSec=0.7", "KillMode=mixed", "ExecStart=/bin/sleep 1000",
+                                            f"ExecStopPost=/bin/sh -c '({deaf}) &'"),
+               steps=f"start, job, {connect('come-left-behind')}, until running, settle 0.3, stop come-left-behind.service, "
+                     "job, settle 1, stop, job"),
         socket("come-condition-fails", "TriggerLimitBurst=4", service=leaves, general=("ConditionPathExists=/nosuch",),
                steps=f"start, job, {connect('come-condition-fails')}, until failed, settle 0.5"),
         socket("come-flush", "FlushPending=yes", service=leaves,
@@ -197,6 +238,10 @@ def serving() -> list[Case]:
                steps=f"start, job, run {PROBE} send /run/s/come-flush-datagram, until running, until listening, settle 0.5, stop, job"),  # noqa: E501
         socket("come-flush-fifo", "FlushPending=yes", service=leaves, listen="ListenFIFO=/run/s/come-flush-fifo",
                steps="start, job, run echo x > /run/s/come-flush-fifo, until running, until listening, settle 0.5, stop, job"),
+        socket("come-shut", service=(f"ExecStart={PROBE} shut",),
+               steps=f"start, job, {connect('come-shut')}, until failed, settle 0.5"),
+        socket("come-shut-port", service=(f"ExecStart={PROBE} shut",), listen="ListenStream=127.0.0.1:7398",
+               steps=f"start, job, run {PROBE} connect 7398, until failed, settle 0.5"),
         socket("come-accept", "Accept=yes", service=("StandardInput=socket", "ExecStart=/bin/cat"),
                steps=f"start, job, {connect('come-accept')}, settle 0.5, show NAccepted come-accept.socket {SOCKET}, "
                      f"show NConnections come-accept.socket {SOCKET}, stop, job"),

@@ -172,6 +172,69 @@ def _settled(line: str) -> str:
     return f"{key}={' '.join(sorted(set(value.split()) - waiting))}"
 
 
+_PROBE = r"""#!/bin/sh
+never='SYSTEMD_EXEC_PID|INVOCATION_ID|JOURNAL_STREAM|NOTIFY_SOCKET|RUNTIME_DIRECTORY|_|OLDPWD|SHLVL'
+{ echo "$0 $*"; env | grep -vE "^($never)=" | sort
+  readlink /proc/self/fd/0; umask; pwd; for d; do find "$d" -maxdepth 0; done; } > "$XDG_RUNTIME_DIR/probe" 2>&1
+printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' > $1/made.service
+mkdir -p $1/default.target.wants && ln -s ../made.service $1/default.target.wants/made.service
+for each in "normal $1" "early $2" "late $3"; do
+    printf "[Unit]\nDescription=${each%% *}\n[Service]\nExecStart=/bin/true\n" > ${each##* }/all.service
+done
+cp $3/all.service $3/last.service
+"""
+#: Generators, and files with variables: path → text. What is executable begins with "#!".
+GENERATORS = {
+    "/usr/lib/systemd/user-generators/probe": _PROBE,
+    "/usr/lib/systemd/user-generators/fails": "#!/bin/sh\ntouch $1/by-fails\nexit 3\n",
+    "/usr/lib/systemd/user-generators/masked": "#!/bin/sh\ntouch $1/by-masked\n",
+    "/etc/systemd/user-generators/masked": "",
+    "/usr/lib/systemd/user-environment-generators/10-a": "#!/bin/sh\necho A=1\n",
+    "/etc/systemd/user-environment-generators/40-b": "#!/bin/sh\necho B=$A-$E1\n",
+    "/etc/environment.d/50-a.conf":
+        '# c\nE1=one\nE2=${E1}-two\nE3="q r"\nE4=${NONE:-dflt}\nE5=${E1:+alt}\nE6=a$E1\nE10=${A}$NONE.\nE11=$A/${E1:-x}\n',
+    f"/home/{USER}/.config/environment.d/60-b.conf": "E1=home\nE7=$HOME/x\nbad line\n",
+    "/etc/environment.d/zz.txt": "E8=not this\n",
+    "/etc/environment.d/70-c.conf": "E9=masked\n",
+    f"/home/{USER}/.config/environment.d/70-c.conf": "E9=mine\n",
+    "/etc/environment": "E12=of all\n",
+}
+#: The session bus as a package has it.
+BUS = {
+    "dbus.socket": "[Socket]\nListenStream=%t/bus\nExecStartPost=-/bin/systemctl --user set-environment "
+                   "DBUS_SESSION_BUS_ADDRESS=unix:path=%t/bus\n",
+    "dbus.service": "[Unit]\nRequires=dbus.socket\n[Service]\nType=notify\nNotifyAccess=main\nSlice=session.slice\n"
+                    "ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation "
+                    "--syslog-only\n",
+}
+_MADE = ("systemctl --user show -P Description all last; systemctl --user is-active made; "
+         "cd $XDG_RUNTIME_DIR/systemd && ls -R generator*")
+GENERATOR_QUESTIONS = (
+    "cat $XDG_RUNTIME_DIR/probe",
+    "systemctl --user show-environment | grep '^[A-E][0-9]*=' | sort",
+    _MADE,
+    "systemctl --user daemon-reload",
+    _MADE,
+    "systemctl --user is-active dbus.socket dbus.service; systemctl --user list-sockets --no-legend dbus.socket",
+    "systemctl --user show-environment | grep DBUS",
+    "dbus-send --bus=unix:path=$XDG_RUNTIME_DIR/bus --print-reply=literal --dest=org.freedesktop.DBus / "
+    "org.freedesktop.DBus.GetNameOwner string:org.freedesktop.DBus",
+    "systemctl --user is-active dbus.socket dbus.service",
+)
+
+
+def setup_generators() -> str:
+    """For a root shell: generators, and a session bus where there is none."""
+    directory = "/usr/lib/systemd/user"
+    bus = {f"{directory}/{name}": text for name, text in BUS.items()}
+    parts = [f"mkdir -p {path.rpartition('/')[0]}\n" + f"test -e {path} || " * (path in bus)
+             + f"cat > {path} <<'END'\n{text}END\n" + f"chmod +x {path}" * text.startswith("#!")
+             for path, text in (GENERATORS | bus).items()]
+    parts += [f"mkdir -p {directory}/sockets.target.wants", f"ln -sf ../dbus.socket {directory}/sockets.target.wants/",
+              f"chown -R {USER}: /home/{USER}"]
+    return "\n".join(parts) + "\n"
+
+
 def setup() -> str:
     """For a root shell: the user and the user's units."""
     parts = [f"useradd -m -u {UID} -s /bin/bash {USER}", f"mkdir -p {UNITS_DIRECTORY}", f"cd {UNITS_DIRECTORY}"]
