@@ -118,3 +118,25 @@ def test_programs_run_as_they_did(box):
         "journalctl", "-u", "fast", "--output=cat", "--no-pager").stdout)
     box.systemctl("stop", "many.target")
     assert box.show("many@01.service", "ActiveState") == "inactive"
+
+
+def test_lines_of_a_procfile_and_a_crontab_and_service_directories_run(box):
+    box.write("/srv/shop/Procfile", 'web: echo "$PORT $CITY in $PWD"; exec sleep 1000\n')
+    box.write("/srv/shop/.env", "CITY=Rome\n")
+    box.write("/etc/cron.d/job", "GREETING=hello\n@reboot www-data cat; id -un; echo $GREETING%in 50\\%%\n"
+                                 "* * * * * root true\n")
+    box.write("/etc/service/run-it/run", "#!/bin/sh\necho $PWD\nexec sleep 1000\n")
+    box.write("/etc/service/run-it/finish", "#!/bin/sh\necho finished $1\n")
+    box.exec("chmod", "+x", "/etc/service/run-it/run", "/etc/service/run-it/finish")
+    for source in ("/srv/shop/Procfile", "/etc/cron.d/job", "/etc/service"):
+        status, _, err = imports(box, "--enable", source)
+        assert status == 0, err
+    box.systemctl("start", "shop.target", "job-1.service", "job-2.timer", "run-it")
+    box.systemctl("kill", "--signal=KILL", "run-it")
+    expected = {"shop-web": ["5000 Rome in /srv/shop"], "job-1": ["in 50%", "www-data", "hello"],
+                "run-it": ["/etc/service/run-it", "finished KILL", "/etc/service/run-it"]}
+    for name, lines in expected.items():
+        box.wait_until(name, lambda name=name, lines=lines: [
+            line for line in box.exec("journalctl", "-u", name, "--output=cat", "--no-pager").stdout.splitlines()
+            if line in lines] == lines)
+    assert box.show("job-2.timer", "NextElapseUSecRealtime")

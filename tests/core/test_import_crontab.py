@@ -50,7 +50,14 @@ def test_a_users_job():
     found = units('A="b c"\nMAILTO=""\n1 2 * * * echo "$A" \\% > x%first%50\\% of\n')["cron-joe-1.service"]
     assert found == {
         "Description": 'echo "$A" %% > x', "Type": "oneshot", "User": "joe", "WorkingDirectory": "~", "Environment": '"A=b c"',
-        "StandardInputText": "first\n50%% of", "ExecStart": '/bin/sh -c "echo \\"$$A\\" %% > x"'}
+        "StandardInput": "data", "StandardInputText": "first\\n50%% of", "ExecStart": '/bin/sh -c "echo \\"$$A\\" %% > x"'}
+
+
+@pytest.mark.parametrize("command, given", [
+    ("cat", None), ("cat%", None), ("cat%a", "a"), ("cat%a%", "a"), ("cat%a%%b%%", "a\\n\\nb\\n"), ("cat%\\%\\n", "%%\\\\n"),
+])
+def test_what_stands_behind_a_percent_sign_is_stdin(command, given):
+    assert units(f"@daily {command}\n")["cron-joe-1.service"].get("StandardInputText") == given
 
 
 def test_lines_of_etc_name_a_user_and_variables_go_for_those_behind():

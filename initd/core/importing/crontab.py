@@ -94,8 +94,9 @@ def _job(line: str, number: int, path: str, name: str, environment: dict[str, st
     for key, value in environment.items():
         if key not in _NOT_VARIABLES and (setting := variable(key, value)):
             service.set("Service", "Environment", setting)
-    for text in stdin:
-        service.set("Service", "StandardInputText", plain(text.replace("\\%", "%").replace("\\", "\\\\")))
+    if any(stdin):
+        service.set("Service", "StandardInput", "data")
+        service.set("Service", "StandardInputText", _input(stdin))
     service.set("Service", "ExecStart", command_line([environment.get("SHELL", "/bin/sh"), "-c", command]))
     if times is None:
         service.set("Install", "WantedBy", "multi-user.target")
@@ -107,6 +108,13 @@ def _job(line: str, number: int, path: str, name: str, environment: dict[str, st
     timer.set("Timer", "AccuracySec", "1s")
     timer.set("Install", "WantedBy", "timers.target")
     return [service, timer]
+
+
+def _input(lines: list[str]) -> str:
+    """The value of StandardInputText=, which adds the end of the last line itself."""
+    if not lines[-1]:
+        lines = lines[:-1]
+    return "\\n".join(plain(line.replace("\\%", "%").replace("\\", "\\\\")) for line in lines)
 
 
 def _times(line: str, number: int, path: str) -> tuple[list[str] | None, str]:
