@@ -11,7 +11,7 @@ import sys
 from initd.cli import getopt
 from initd.cli.options import UsageError
 from initd.cli.output import complain
-from initd.core.importing import crontab, procfile, runit, s6, supervisor, supervisor_file
+from initd.core.importing import compose, crontab, procfile, runit, s6, supervisor, supervisor_file
 from initd.core.importing.made import BadImport, Imported, MadeUnit, Remark
 from initd.core.importing.succession import succeed
 from initd.core.importing.tree import File, Tree
@@ -28,6 +28,7 @@ Write unit files for what another supervisor is told to start, and say what coul
   crontab       a user's, or one of those in /etc, whose lines name a user
   runit         a directory of service directories, /etc/service
   s6            the directory of s6-overlay, /etc/s6-overlay; or /etc, with cont-init.d and services.d
+  compose       compose.yaml or docker-compose.yml, for what runs in this one container (needs Python's yaml module)
 
   --from=FORMAT   which of these it is, where that is not seen from its name and what is in it
   --output=DIR    where to write them (default /etc/systemd/system)
@@ -39,8 +40,12 @@ What is written is printed; what was not carried over as it stood is told on std
 overwritten: where one is there already, nothing is written at all. Exits 0, 1 where that, or the file, is at fault, 2 for
 options that make no sense.
 """
-FORMATS = ("supervisord", "procfile", "crontab", "runit", "s6")
-#: Of these the scripts stay where they are, and are what a unit starts.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMATS = ("supervisord", "procfile", "crontab", "runit", "s6", "compose")
+#: Of these, directories, the scripts stay where they are, and are what a unit starts.
 _DIRECTORIES = ("runit", "s6")
 DIRECTORY = "/etc/systemd/system"
 _MODE = 0o644
@@ -129,15 +134,51 @@ def _import(wanted: Wanted) -> Imported:
     if kind == "crontab":
         return crontab.convert(text, path)
     env = f"{os.path.dirname(path)}/.env"
+    if kind == "compose":
+        return _compose(path, text, env)
     return procfile.convert(text, path, _read(env) if os.path.exists(env) else None)
 
 
 def _recognised(path: str, text: str) -> str:
     if procfile.is_procfile(path):
         return "procfile"
+    if compose.is_compose(path):
+        return "compose"
     if crontab.is_crontab(path):
         return "crontab"
     return "supervisord" if supervisor.is_supervisors(text) else ""
+
+
+def _compose(path: str, text: str, env: str) -> Imported:
+    try:
+        import yaml
+    except ImportError:
+        raise BadImport(path, 0, "a file of Compose needs Python's yaml module: install the package python3-yaml.") from None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        lines = _lines(node)
+        data = loader.construct_document(node) if node else None
+    except yaml.MarkedYAMLError as error:
+        raise BadImport(path, error.problem_mark.line + 1 if error.problem_mark else 0, f"no YAML: {error.problem}.") from None
+    except yaml.YAMLError as error:
+        raise BadImport(path, 0, f"no YAML: {' '.join(str(error).split())}") from None
+    environ = (compose.variables_of(_read(env)) if os.path.exists(env) else {}) | dict(os.environ)
+    return compose.convert(data, path, compose.Facts(environ, lines))
+
+
+def _lines(node: Any) -> dict[tuple[str, str], int]:
+    """Where services, and their options, are in a tree of YAML's nodes."""
+    found = {}
+    for section, services in _items(node):
+        for service, options in _items(services) if section.value == "services" else []:
+            found[service.value, ""] = service.start_mark.line + 1
+            found |= {(service.value, option.value): option.start_mark.line + 1 for option, _ in _items(options)}
+    return found
+
+
+def _items(node: Any) -> list[tuple[Any, Any]]:
+    return list(node.value) if node is not None and node.id == "mapping" else []
 
 
 def _directory(path: str, kind: str) -> Imported:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from initd.cli import importing
@@ -126,6 +128,26 @@ def test_from_says_what_a_file_is(run, tmp_path):
     assert run(str(tmp_path / "jobs"))[0] == 1
     assert run("--from=crontab", str(tmp_path / "jobs"))[0] == 0
     assert run("--from=runit", str(tmp_path / "jobs"))[2] == [f"pyinit import: {tmp_path}/jobs: is no directory."]
+
+
+def test_a_project_of_compose_is_told_by_line(run, tmp_path):
+    pytest.importorskip("yaml")
+    path = tmp_path / "compose.yaml"
+    path.write_text("services:\n  web:\n    image: x\n    command: [echo, $GREETING]\n")
+    (tmp_path / ".env").write_text("GREETING='a b'\n")
+    status, _, err = run(str(path))
+    assert (status, err) == (0, [f"{path}:3: services.web.image: what the image holds has to be in this container."])
+    assert 'ExecStart=echo "a b"\n' in (tmp_path / "out/web.service").read_text()
+    path.write_text("services:\n  web: [\n")
+    assert run(str(path))[2][0].startswith(f"pyinit import: {path}:3: no YAML: ")
+
+
+def test_without_yaml_it_is_said_which_package_has_it(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {}\n")
+    needed = "a file of Compose needs Python's yaml module: install the package python3-yaml."
+    assert run(str(path)) == (1, [], [f"pyinit import: {path}: {needed}"])
 
 
 def test_who_takes_a_units_place_keeps_its_directories():
