@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc valgrind
 
-.PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl \
+.PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
 	journal-kills calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
@@ -99,6 +99,10 @@ bench: tools $(VENV)/ready
 	$(PYTHON) tests/bench/scale.py --write
 	$(call install,bench)
 	$(BIN)/python tests/bench/scale_page.py
+
+# What the manager keeps of 10,000 restarts and 1,000 reloads (five minutes); goes into tests/bench/growth.tsv.
+growth: tools
+	$(PYTHON) tests/bench/growth.py --write
 
 # All recorded sockets, timers and paths of packages, played to pyinit, and what differs; `make test` has most of them.
 package-triggers: $(VENV)/ready
