@@ -35,13 +35,17 @@ SSHD = """\
 command=/usr/sbin/sshd -D -e
 priority=10
 """
-#: What only running shows: quotes, variables, output, the end of a program that cannot be started, several of them, a socket.
+#: What only running shows: quotes, variables, output, the end of a program that cannot be started, several of them, a
+#: socket. What is expected of them is what supervisord 4.3 was seen to do.
 OTHERS = """\
 [program:says]
 command=/bin/sh -c 'echo "$A/%(ENV_CITY)s/$0/$1"; exec sleep 1000' "a  b" %(process_num)d
 environment=A="x 50%%, y"
 user=www-data
 stdout_logfile=/var/log/says.log
+[program:split]
+command=/bin/sh -c 'echo "$#:$*"; exec sleep 1000' x %(ENV_TWO)s "%(ENV_TWO)s"
+stdout_logfile=/var/log/split.log
 [program:fails]
 command=/bin/false
 startretries=1
@@ -63,7 +67,8 @@ socket=tcp://127.0.0.1:9123
 def box():
     """Debian enables the packages' own units: what is imported takes their place, before the first boot."""
     container = Container(SERVICES, "/bin/sh", "-c",
-                          f"/sbin/pyinit import --enable {CONF} && exec /sbin/pyinit", options=("--env=CITY=Paris",))
+                          f"/sbin/pyinit import --enable {CONF} && exec /sbin/pyinit",
+                          options=("--env=CITY=Paris", "--env=TWO=a b"))
     container.put(CONF, SUPERVISORD).put("/etc/supervisord-nginx.conf", NGINX)
     container.put("/etc/supervisord-sshd.conf", SSHD).put("/etc/others.conf", "[supervisord]\n" + OTHERS)
     try:
@@ -104,9 +109,10 @@ def test_nothing_is_written_where_a_file_is_there(box):
 
 def test_programs_run_as_they_did(box):
     status, out, err = imports(box, "--enable", "/etc/others.conf")
-    assert (status, len(out)) == (0, 7), err
-    box.systemctl("start", "says", "many.target", "once", "fast", "fails", check=False)
+    assert (status, len(out)) == (0, 8), err
+    box.systemctl("start", "says", "split", "many.target", "once", "fast", "fails", check=False)
     box.wait_until("a line", lambda: box.exec("cat", "/var/log/says.log").stdout == "x 50%, y/Paris/a  b/0\n")
+    box.wait_until("its words", lambda: box.exec("cat", "/var/log/split.log").stdout == "3:a b a b\n")
     assert box.show("says.service", "User") == "www-data"
     box.wait_for_state("once.service", "inactive")
     box.wait_until("the end of retries", lambda: box.show("fails.service", "SubState") == "failed")
