@@ -18,7 +18,7 @@ from typing import Callable, Iterator, TypeVar
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from images import CACHE, LIMITS, LIVE, RUNTIME, TREE, Image, Unavailable, build_rootfs, podman_image, run, unpack
+from images import CACHE, LIMITS, LIVE, RUNTIME, TREE, Image, Unavailable, build_root, build_rootfs, podman_image, run, unpack
 
 PODMAN = ["podman", *RUNTIME]
 LABEL = "pyinit-test"
@@ -143,10 +143,19 @@ class Container(Machine):
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
         live = [f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro"] if LIVE and image.with_pyinit else []
-        done = run([*self.podman, "create", "--label", LABEL, f"--network={network}", *LIMITS, *live, *options,
-                    name or podman_image(image), *self.command])
-        self.id = done.stdout.split()[-1]
+        self._create = [*self.podman, "create", "--label", LABEL, f"--network={network}", *LIMITS, *live, *options]
+        self._image = image
+        self._name = name
+        self._id = ""
         self._pid = 0
+
+    @property
+    def id(self) -> str:
+        """Made when it is needed: from a directory, unless something was put into it before."""
+        if not self._id:
+            what = [self._name] if self._name else ["--rootfs", f"{build_root(self._image)}:O"]
+            self._id = run([*self._create, *what, *self.command]).stdout.split()[-1]
+        return self._id
 
     def start(self) -> Container:
         run([*self.podman, "start", self.id], timeout=120)
@@ -165,6 +174,8 @@ class Container(Machine):
         return [*self.podman, "exec", *(["--interactive"] if with_stdin else []), self.id]
 
     def put_file(self, path: str, source: Path | str) -> Container:
+        if not self._id and not self._name:
+            self._name = podman_image(self._image)  # podman cp knows no overlay that is not mounted yet
         run([*self.podman, "cp", str(source), f"{self.id}:{path}"])
         return self
 
@@ -205,7 +216,8 @@ class Container(Machine):
             raise TimedOut(f"the container still runs after {timeout} s\n{self.story()}") from None
 
     def remove(self) -> None:
-        subprocess.run([*self.podman, "rm", "--force", "--time", "0", self.id], capture_output=True, check=False)
+        if self._id:
+            subprocess.run([*self.podman, "rm", "--force", "--time", "0", self._id], capture_output=True, check=False)
 
 
 class PrivateRoot(Machine):

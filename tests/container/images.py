@@ -49,7 +49,7 @@ LIMITS = [f"--ulimit={name}={_limit(which)}" for name, which in
 #: For whoever works on the sources: keep the image, and mount the tree's `initd` into every container over its own.
 LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
 #: Built images and packages kept, more than one run needs; beyond that the oldest goes.
-KEPT = 40
+KEPT = 60
 
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
@@ -165,23 +165,35 @@ def build_deb() -> Path:
     return next(directory.glob("pyinit_*.deb"))
 
 
-def build_rootfs(image: Image) -> Path:
-    """A tar of the image's root file system."""
+def build_root(image: Image) -> Path:
+    """The image's root directory, which nobody writes to: containers run on an overlay of it (podman's `--rootfs DIR:O`),
+    which spares them the import."""
     directory = CACHE / f"image-{image.key}"
     base = _minbase()
-    if image == Image(with_pyinit=False, with_policy=False):
-        return base
     deb = build_deb() if image.with_pyinit else None
     with _locked("image"):
-        if not directory.is_dir():
+        if not (directory / "root").is_dir():
+            shutil.rmtree(directory, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
                 root = unpack(base, Path(temporary, "root"))
                 _install(root, image, deb)
-                tar = Path(temporary, "rootfs.tar")
-                run(["tar", "-C", str(root), "-cf", str(tar), "--numeric-owner", "--xattrs", "."])
                 _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
-                _publish(directory, tar)
-    return directory / "rootfs.tar"
+                _publish(directory, root)
+    return directory / "root"
+
+
+def build_rootfs(image: Image) -> Path:
+    """A tar of the image's root file system."""
+    if image == Image(with_pyinit=False, with_policy=False):
+        return _minbase()
+    root = build_root(image)
+    tar = root.parent / "rootfs.tar"
+    with _locked("tar"):
+        if not tar.exists():
+            growing = tar.with_suffix(".new")
+            run(["tar", "-C", str(root), "-cf", str(growing), "--numeric-owner", "--xattrs", "."])
+            growing.rename(tar)
+    return tar
 
 
 def podman_image(image: Image) -> str:

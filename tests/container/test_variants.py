@@ -41,19 +41,19 @@ def test_without_any_capability_or_root(boot):
 
 #: As nobody in particular, and as the strictest of clusters start a container; what keeps users of sysusers.d from being made.
 NOT_ROOT = {
-    "another user": (("--user=1000", "--tmpfs=/run:U"), "ConditionUser=root"),
-    "and a read-only root": (("--user=1000", "--cap-drop=all", "--security-opt=no-new-privileges", "--read-only",
-                              "--tmpfs=/run:U", "--tmpfs=/tmp"), "ConditionPathIsReadWrite=/etc"),
+    "another user": ("--user=1000", "--tmpfs=/run:U"),
+    "and a read-only root": ("--user=1000", "--cap-drop=all", "--security-opt=no-new-privileges", "--read-only",
+                             "--tmpfs=/run:U", "--tmpfs=/tmp"),
 }
 
 
-@pytest.mark.parametrize("options, why", NOT_ROOT.values(), ids=NOT_ROOT)
-def test_who_is_not_root_boots_to_running_and_is_told_what_was_not_done(boot, options, why):
+@pytest.mark.parametrize("options", NOT_ROOT.values(), ids=NOT_ROOT)
+def test_who_is_not_root_boots_to_running_and_is_told_what_was_not_done(boot, options):
     container = boot(PLAIN, options=options)
     assert container.wait_until_booted() == "running"
     assert container.exec("/sbin/pyinit", "health").stdout == "running\n"
     status = container.systemctl("status", "systemd-sysusers", check=False)
-    assert f"was skipped because of an unmet condition check ({why})" in status
+    assert "was skipped because of an unmet condition check (ConditionUser=root)" in status
     assert "systemd-tmpfiles-setup.service: Main process exited, code=exited, status=73/CANTCREAT" in container.logs()
     container.stop()
     assert container.wait() == 0

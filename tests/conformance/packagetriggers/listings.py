@@ -51,5 +51,5 @@ def told(text: str) -> list[str]:
         line = re.sub(f"{_SPAN}(left|ago)", r"SPAN \1", line)
         lines.append(line.rstrip())
     # Which of them is next depends on the time of day, and on delays that are drawn; how wide a column is, on other units.
-    is_table = any("  " in line and not line.startswith((" ", "○", "●")) for line in lines[:1])
-    return sorted(re.sub("  +", " ", line) for line in lines) if is_table else lines
+    is_status = any(line.startswith((" ", "○", "●", "×")) for line in lines[:1])
+    return lines if is_status else sorted(re.sub("  +", " ", line) for line in lines)
