@@ -34,7 +34,10 @@ def begin(runner, *argv: str):
 def test_processes_of_a_batch_are_children_of_ours(runner, batch):
     begun = [begin(runner, "/bin/sh", "-c", "test $PPID = \"$1\"; exit $(($? + $2))", "-", str(os.getpid()), str(n % 7))
              for n in range(MANY)]
-    pids = [each.spawned().pid for each in begun]
+    spawned = [each.spawned() for each in begun]
+    pids = [each.pid for each in spawned]
+    for each in spawned:
+        each.status.close()
     assert len(set(pids)) == MANY
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [n % 7 for n in range(MANY)]
 
@@ -89,6 +92,8 @@ class FakeTracker:
 def launcher(runner, tmp_path):
     made = Launcher(Loop(), runner.spawner, FakeTracker(), Journal(str(tmp_path), "", ""), lambda event: None)
     yield made
+    for spawned, _unit in made._setting_up.values():
+        spawned.status.close()
     for _unit, pid in made._tracker.children:
         os.waitpid(pid, 0)
 
