@@ -136,16 +136,17 @@ class Machine:
 class Container(Machine):
     """A podman container with default capabilities; `prefix` runs podman itself somewhere else (IN_CGROUP2).
 
-    `name` is that of an image made from the given one, where it is not itself."""
+    `name` is that of an image made from the given one, where it is not itself. `is_imported`: as users have it, where the
+    root's own mount options matter (a directory's overlay is nodev)."""
 
     def __init__(self, image: Image, *command: str, options: tuple[str, ...] = (), prefix: list[str] | None = None,
-                 network: str = "none", name: str = "") -> None:
+                 network: str = "none", name: str = "", is_imported: bool = False) -> None:
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
         live = [f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro"] if LIVE and image.with_pyinit else []
         self._create = [*self.podman, "create", "--label", LABEL, f"--network={network}", *LIMITS, *live, *options]
         self._image = image
-        self._name = name
+        self._name = podman_image(image) if is_imported else name
         self._id = ""
         self._pid = 0
 

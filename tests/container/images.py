@@ -49,7 +49,7 @@ LIMITS = [f"--ulimit={name}={_limit(which)}" for name, which in
 #: For whoever works on the sources: keep the image, and mount the tree's `initd` into every container over its own.
 LIVE = bool(os.environ.get("PYINIT_TEST_LIVE"))
 #: Built images and packages kept, more than one run needs; beyond that the oldest goes.
-KEPT = 60
+KEPT = 80
 
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
@@ -179,6 +179,7 @@ def build_root(image: Image) -> Path:
                 _install(root, image, deb)
                 _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
                 _publish(directory, root)
+        os.utime(directory)  # what is in use is not what goes when there are too many
     return directory / "root"
 
 

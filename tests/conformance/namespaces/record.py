@@ -26,7 +26,7 @@ OUTPUT = "/run/look"
 
 def main() -> None:
     container = Container(Image(("systemd-sysv", "dbus"), with_pyinit=False), "/sbin/init",
-                          options=("--systemd=always", "--privileged"))
+                          options=("--systemd=always", "--privileged"), is_imported=True)
     try:
         container.start().wait_until_booted()
         version = container.exec("systemctl", "--version").stdout.splitlines()[0]
@@ -56,7 +56,7 @@ def answers() -> dict[str, dict[str, object]]:
 
 def ask_pyinit() -> dict[str, dict[str, object]]:
     """The same of ours."""
-    container = Container(Image(), options=("--systemd=always", "--privileged"))
+    container = Container(Image(), options=("--systemd=always", "--privileged"), is_imported=True)
     try:
         container.start().wait_until_booted()
         return ask(container)
