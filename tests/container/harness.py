@@ -144,7 +144,9 @@ class Container(Machine):
         self.podman = (prefix or []) + PODMAN
         self.command = command or ("/sbin/pyinit",)
         live = [f"--volume={TREE / 'initd'}:/usr/lib/pyinit/initd:ro"] if LIVE and image.with_pyinit else []
-        self._create = [*self.podman, "create", "--label", LABEL, f"--network={network}", *LIMITS, *live, *options]
+        # Of an image podman says so by itself.
+        self._create = [*self.podman, "create", "--env=container=podman", "--label", LABEL, f"--network={network}", *LIMITS,
+                        *live, *options]
         self._image = image
         self._name = podman_image(image) if is_imported else name
         self._id = ""
