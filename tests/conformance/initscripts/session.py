@@ -39,7 +39,7 @@ SCRIPTS = {
     "piddy": "case $1 in start) sleep 1000 & echo $! > /run/piddy.pid;; stop) kill $(cat /run/piddy.pid);; esac",
     "stopless": "case $1 in start) sleep 1000 & ;; stop) exit 1;; esac",
     "killed": "kill -9 $$",
-    "quits": "case $1 in start) sleep 0.3 & echo $! > /run/quits.pid;; esac",
+    "quits": "case $1 in start) sleep 3 & echo $! > /run/quits.pid;; esac",
 }
 _COMMENTS = {"piddy": "# pidfile: /run/piddy.pid\n", "quits": "# pidfile: /run/quits.pid\n"}
 
