@@ -125,7 +125,8 @@ class JobQueue:
     def _ahead(self, job: Job, unit: Unit, last_first: bool = False) -> Iterator[tuple[Facet, str]]:
         """Units whose jobs go first, and why. Jobs run in the order of names: the last of these is likely to end last."""
         for facet in (Facet.AFTER, Facet.BEFORE):
-            for name in sorted(unit.names_with(facet), reverse=last_first):
+            names = unit.names_with(facet)
+            for name in reversed(names) if last_first else names:
                 if self._goes_first(job, unit, facet, name):
                     yield facet, name
 
