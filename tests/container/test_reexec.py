@@ -20,7 +20,7 @@ with open("/run/stores.log", "a") as log:
     print("got", names, os.read(3, 9) if names else "", file=log)
 reader, writer = os.pipe()
 os.write(writer, b"kept")
-tell(b"FDSTORE=1\nFDNAME=pipe", (reader,))
+tell(b"FDSTORE=1\nFDNAME=pipe\nFDPOLL=0", (reader,))  # its writer goes with this process, and a poll would see it
 tell(b"READY=1")
 time.sleep(1000)
 """
