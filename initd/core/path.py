@@ -130,7 +130,9 @@ def on_checked(unit: Unit, event: PathsChecked, world: World, turn: Turn) -> Non
     if not machine.is_checking:
         return  # stopped meanwhile
     machine.is_checking = False
-    if event.failure:
+    if unit.active_state.is_down and (unit.job is None or unit.is_stop_pending()):
+        turn.ask(UnwatchPaths(unit.name))  # nobody wants the start any more
+    elif event.failure:
         turn.log(unit, LOG_ERR, event.failure)
         _enter_dead(unit, PathResult.RESOURCES, turn)
     elif event.met:
@@ -151,7 +153,8 @@ def on_touched(unit: Unit, event: PathTouched, world: World, turn: Turn) -> None
 
 def after_restore(unit: Unit, world: World, turn: Turn) -> None:
     """Whoever watched for us is gone; what has happened since counts as being there, or is seen when it happens again."""
-    if machine_of(unit).state is PathState.WAITING:
+    machine = machine_of(unit)
+    if machine.state is PathState.WAITING or machine.is_checking:
         _look(unit, turn)
 
 
