@@ -10,14 +10,17 @@ sys.path.insert(0, LIBRARY)
 
 from initd.options import Options, UsageError, parse  # noqa: E402  (the path comes first)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
+COMMANDS = {"check": "check", "health": "health", "import": "importing"}
+
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["check"]:
-        return check(arguments[1:])
-    if arguments[:1] == ["health"]:
-        return health(arguments[1:])
-    if arguments[:1] == ["import"]:
-        return import_units(arguments[1:])
+    if arguments and arguments[0] in COMMANDS:
+        return run_command(*arguments)
     if arguments[:1] == ["run"]:
         from initd.buildstep import run
 
@@ -69,41 +72,13 @@ def complain(text: str) -> int:
     return 1
 
 
-def check(arguments: list[str]) -> int:
-    """`pyinit check`: a short-lived command, which a signal ends as any other."""
+def run_command(name: str, *arguments: str) -> int:
+    """`pyinit NAME …`: a short-lived command, which a signal ends as any other."""
     import _signal
 
-    from initd.cli import check as command
-    from initd.core.managerconf import configure
-    from initd.shell import allowed, limits, machine
-    from initd.shell.managerconf import read_configuration
-    from initd.shell.unitdirs import UnitDirs
-
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    container = limits.probe()
-    files, _ = read_configuration()
-    facts = configure(files, machine.read_facts(container)).facts
-    return command.check(arguments, UnitDirs(), facts, allowed.probe(container, LIBRARY + "/initd/exec/pyinit-exec"))
-
-
-def health(arguments: list[str]) -> int:
-    """`pyinit health`: as short-lived as `pyinit check`."""
-    import _signal
-
-    from initd.cli import health as command
-
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    return command.health(arguments)
-
-
-def import_units(arguments: list[str]) -> int:
-    """`pyinit import`: as short-lived as `pyinit check`."""
-    import _signal
-
-    from initd.cli import importing as command
-
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    return command.main(arguments)
+    main: Callable[[list[str]], int] = __import__(f"initd.cli.{COMMANDS[name]}", fromlist=("main",)).main
+    return main(list(arguments))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ TIMEOUT = 5.0
 _MOST = 5
 
 
-def health(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """The exit status. Never 2, which HEALTHCHECK reserves."""
     words, options, unknown = split(arguments, ("--live", "--user"))
     if "-h" in options or "--help" in options:
