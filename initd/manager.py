@@ -280,6 +280,9 @@ class Manager:
         return name in self.engine.units and self.engine.units[name].active_state.is_up
 
     def load_one(self, name: str) -> Unit:
+        """A unit that somebody asks for: files that are new are seen without a daemon-reload, as systemd has it."""
+        if name not in self.engine.units and self.unit_dirs.has_changed():
+            self.unit_dirs.forget()
         self.load(name)
         return self.engine.units[name]
 

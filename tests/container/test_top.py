@@ -18,7 +18,8 @@ pytestmark = pytest.mark.container
 def box():
     container = Container(PLAIN, "/sbin/pyinit")
     container.put("/etc/systemd/system/busy.service",
-                  "[Service]\nExecStart=/bin/sh -c 'sleep 0.5; echo at work; while :; do :; done'\nRestart=always\nRestartSec=0\n")
+                  "[Service]\nExecStart=/bin/sh -c 'sleep 0.5; echo at work; while :; do :; done'\n"
+                  "Restart=always\nRestartSec=0\n")
     try:
         container.start().wait_until_booted()
         container.systemctl("start", "busy")
