@@ -216,7 +216,9 @@ def _update(session: Session, arguments: list[str]) -> int:
     status = session.systemctl("daemon-reload")
     for word, verb in (("disappeared", "stop"), ("changed", "try-restart"), ("available", "start")):
         names = sorted(name for name, each in found.items() if each == word)
-        status = (session.systemctl(verb, *names) if names else 0) or status
+        # Whose file is gone needs a daemon-reload for ever: no warning of that.
+        quietly = ("--quiet",) if verb == "stop" else ()
+        status = (session.systemctl(verb, *quietly, *names) if names else 0) or status
         for name in names:
             print(f"{name}: {word}, now {_state(Bus(session.places), name)}")
     return status
