@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from initd.manager import Manager
 
 #: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
-COMMANDS = {"check": "check", "health": "health", "import": "importing"}
+COMMANDS = {"check": "check", "health": "health", "import": "importing", "top": "top"}
 
 
 def main(arguments: list[str]) -> int:

@@ -34,6 +34,10 @@ def variables(texts: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
+#: A span: how long to drain.
+DRAIN = "PYINIT_DRAIN"
+
+
 class Configuration:
     """Only an init has a command line like a kernel's."""
 
@@ -90,6 +94,18 @@ class Configuration:
         elif self._places.mode == "group":
             own = own | {VARIABLE: self._places.run}
         return own | variables(defaults) | passed | variables(self.command.environment if self.command is not None else ())
+
+    def drain_usec(self) -> tuple[int, list[Diagnostic]]:
+        """How long to drain before a stop, by the command line or, for an init, by the container's $PYINIT_DRAIN."""
+        text = os.environ.get(DRAIN, "") if self._places.is_init else ""
+        if self._options.drain_usec is not None or not text:
+            return self._options.drain_usec or 0, []
+        from initd.core import timespan
+
+        try:
+            return timespan.parse(text), []
+        except ValueError as error:
+            return 0, [Diagnostic(LOG_WARNING, "", 0, f"{DRAIN}={text}: {error}, ignoring it.")]
 
     def tune(self, tuning: Tuning, values: dict[str, object]) -> None:
         """What system.conf says of the manager itself: what is new there takes the place of what clients have set."""

@@ -129,7 +129,8 @@ class Manager:
         )
         self._share_own_environment(self._own_environment())
         self.configuration.tune(self.engine.world.tuning, config.tuning)
-        self._early = (*self._early, *self.configuration.follow_command(self.engine.world.tuning))
+        self.engine.world.shutdown.drain_usec, problems = self.configuration.drain_usec()
+        self._early = (*self._early, *problems, *self.configuration.follow_command(self.engine.world.tuning))
         self._direct_journal()
         self.generators = Generators(
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
@@ -287,6 +288,9 @@ class Manager:
         return name in self.engine.units and self.engine.units[name].active_state.is_up
 
     def load_one(self, name: str) -> Unit:
+        """A unit that somebody asks for: files that are new are seen without a daemon-reload, as systemd has it."""
+        if name not in self.engine.units and self.unit_dirs.has_changed():
+            self.unit_dirs.forget()
         self.load(name)
         return self.engine.units[name]
 
@@ -635,7 +639,15 @@ class Manager:
             self.loop.run_once(deadline - now().monotonic_usec)
         for text in self.journal.take_kept():
             os.write(2, text + b"\n")
+        self._leave_message()
         bootfiles.remove_own(self.places)
         notify_parent(os.environ, (("STOPPING", "1"),))
         return self.exit.exit_code
+
+    def _leave_message(self) -> None:
+        path = bootfiles.message_path(os.environ) if self.places.is_init else ""
+        if path and self.exit is not None and self.exit.verb != "soft-reboot":
+            from initd import termination
+
+            os.write(2, termination.write(path, self.engine.world).encode("utf-8", "replace"))
 

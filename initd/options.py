@@ -11,6 +11,7 @@ pyinit --user [OPTIONS…]
 pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 pyinit health [--live] [--user] [UNIT…]
+pyinit top [--once] [PATTERN…]
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
 pyinit import [--dry-run] [--enable] [--output=DIR] FILE|DIRECTORY
 
@@ -19,6 +20,7 @@ Run as a container's PID 1: start the units of default.target, supervise them, s
   --unit=UNIT               start this unit instead of default.target
   --pass-environment=GLOB   give units the container's variables whose names match (may be repeated)
   --shutdown-budget=SPAN    how long a stop that came by signal may take (default 9s)
+  --drain=SPAN              how long to go on before such a stop begins, and only not be ready ("pyinit health")
   --strict                  units of which not all is applied here do not start (X-Strict=no in [Unit] lets one)
      --user                 run the units of whoever calls, as "systemd --user" does
      --daemon               run a group of units beside the machine's own init, in the background
@@ -35,6 +37,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 "pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
+"pyinit top" shows services as they are now, with keys to start, stop and restart them.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
 "pyinit import" writes unit files for what another supervisor is told to start: a supervisord.conf, a crontab, …
 
@@ -60,6 +63,8 @@ class Options(Record):
     #: Globs of container variables that every unit gets.
     pass_environment: tuple[str, ...] = ()
     shutdown_budget_usec: int = 9_000_000
+    #: None: nobody has said.
+    drain_usec: int | None = None
     is_strict: bool = False
     #: Words as they may stand on the kernel's command line.
     kernel_words: tuple[str, ...] = ()
@@ -101,7 +106,7 @@ _FLAGS: dict[str, dict[str, object]] = {
     "--strict": {"is_strict": True}, "--user": {"mode": "user"}, "--system": {"mode": "system"},
     "--daemon": {"mode": "group", "is_daemon": True},
 }
-_WITH_VALUE = ("--unit", "--pass-environment", "--shutdown-budget", "--runtime-directory", "--unit-directory")
+_WITH_VALUE = ("--unit", "--pass-environment", "--shutdown-budget", "--drain", "--runtime-directory", "--unit-directory")
 
 
 def _apply(options: Options, word: str, words: object) -> Options:
@@ -131,13 +136,14 @@ def _apply(options: Options, word: str, words: object) -> Options:
         return options.replace(unit_directory=value)
     if name == "--pass-environment":
         return options.replace(pass_environment=(*options.pass_environment, value))
-    return options.replace(shutdown_budget_usec=_span(value))
+    field = "drain_usec" if name == "--drain" else "shutdown_budget_usec"
+    return options.replace(**{field: _span(name, value)})
 
 
-def _span(text: str) -> int:
+def _span(name: str, text: str) -> int:
     from initd.core import timespan
 
     try:
         return timespan.parse(text)
     except ValueError as error:
-        raise UsageError(f"--shutdown-budget={text}: {error}") from None
+        raise UsageError(f"{name}={text}: {error}") from None

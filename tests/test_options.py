@@ -14,6 +14,7 @@ from initd.options import Options, UsageError, parse
     (["--runtime-directory=/r", "--unit-directory", "u"], {"mode": "group", "runtime_directory": "/r", "unit_directory": "u"}),
     (["--daemon", "--runtime-directory=a", "--runtime-directory=b"],
      {"mode": "group", "is_daemon": True, "runtime_directory": "b"}),
+    (["--drain=2min", "--shutdown-budget", "1s"], {"drain_usec": 120_000_000, "shutdown_budget_usec": 1_000_000}),
     (["--strict", "--", "--daemon"], {"is_strict": True, "command": ("--daemon",)}),
 ])
 def test_words_become_options(words, changes):
@@ -22,6 +23,7 @@ def test_words_become_options(words, changes):
 
 @pytest.mark.parametrize(("words", "text"), [
     (["--runtime-directory"], "Option --runtime-directory needs a value."),
+    (["--drain=soon"], "--drain=soon: .*"),
     (["--user", "sh"], "Unknown argument 'sh' (a command to run goes behind '--')."),
 ])
 def test_what_makes_no_sense_is_said(words, text):

@@ -1,7 +1,7 @@
 """`systemd-analyze`: which verb is meant, and the options they share. Each verb's function alone is imported.
 
-A verb is a function `verb(arguments, options) -> exit status`. What needs a boot's history, a kernel's tables or another
-machine is not here, and says so.
+A verb is a function `verb(arguments, options) -> exit status`. What needs a kernel's tables or another machine is
+not here, and says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from initd.core.numbers import to_int
 
 #: Verb → (module of initd.cli, function, fewest and most arguments). None: as many as you like.
 VERBS: dict[str, tuple[str, str, int, int | None]] = {
+    "time": ("analyze_boot", "time", 0, 0),
+    "blame": ("analyze_boot", "blame", 0, 0),
+    "critical-chain": ("analyze_boot", "critical_chain", 0, None),
+    "plot": ("analyze_boot", "plot", 0, 0),
+    "dot": ("analyze_boot", "dot", 0, None),
     "calendar": ("analyze_time", "calendar", 1, None),
     "timestamp": ("analyze_time", "timestamp", 1, None),
     "timespan": ("analyze_time", "timespan", 1, None),
@@ -39,11 +44,6 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
 }
 #: Verbs of systemd's that are not here, and why.
 _REFUSED = {
-    "time": "not available",
-    "blame": "not available",
-    "critical-chain": "not available",
-    "plot": "not available",
-    "dot": "not available; see systemctl list-dependencies",
     "unit-files": "not available; see systemctl list-unit-files",
     "security": "not available; see pyinit check for what becomes of each directive here",
     "filesystems": "the kernel's file systems are not restricted here (no BPF), so none are listed",
@@ -64,7 +64,7 @@ _ONLY_FOR = {
 _USES_ROOT = frozenset(("cat-config", "verify", "condition"))
 _USES_GLOBAL = frozenset(("dot", "unit-paths", "verify"))
 #: These ask the manager, and there is one only.
-_ASKS_MANAGER = frozenset(("dump", *(verb for verb, row in VERBS.items() if row[0] == "manager_settings")))
+_ASKS_MANAGER = frozenset(("dump", *(verb for verb, row in VERBS.items() if row[0] in ("manager_settings", "analyze_boot"))))
 _TRUE = frozenset(("1", "yes", "y", "true", "t", "on"))
 _FALSE = frozenset(("0", "no", "n", "false", "f", "off"))
 _HELP = """\
@@ -73,6 +73,11 @@ systemd-analyze [OPTIONS...] COMMAND ...
 Check unit files, explain what they are written with, show the manager's state.
 
 Commands:
+  time                       How long the boot took (what is shown without a command)
+  blame                      How long each unit took to start
+  critical-chain [UNIT...]   Which units were waited for
+  plot                       The boot as SVG: jobs, starts, ends, restarts
+  dot [PATTERN...]           Dependencies, for graphviz
   verify FILE...             Whether unit files can be used
   calendar SPEC...           When a repeating calendar event elapses
   timestamp TIMESTAMP...     What a point in time is
@@ -101,7 +106,11 @@ Options:
      --recursive-errors=no|one|yes
                              Whose warnings make `verify` exit 1
      --man[=BOOL]            Do [not] check that man pages exist
-     --user --global         The directories of user managers
+     --fuzz=SPAN             Show what was up so much earlier in a chain as well
+     --order --require       Only the one or the other kind of dependency
+     --from-pattern=GLOB --to-pattern=GLOB
+                             Only dependencies of or on these units
+     --user --global         The managers of users, or the directories of theirs
   -q --quiet                 Do not give hints
      --no-pager              Accepted: there is never a pager
   -h --help                  Show this help
@@ -179,6 +188,19 @@ def _apply(options: AnalyzeOptions, name: str, value: str) -> None:
         options.is_quiet = True
     elif name in ("system", "user", "global"):
         options.scope = name
+    elif name in ("order", "require"):
+        options.edges = name
+    elif name == "from-pattern":
+        options.from_patterns.append(value)
+    elif name == "to-pattern":
+        options.to_patterns.append(value)
+    elif name == "fuzz":
+        from initd.core import timespan
+
+        try:
+            options.fuzz_usec = timespan.parse(value)
+        except ValueError:
+            raise UsageError(f"Failed to parse timespan: {value}") from None
     elif name == "root":
         options.root = os.path.abspath(value).rstrip("/") if value else ""
     elif name == "iterations":

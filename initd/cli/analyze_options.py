@@ -20,6 +20,11 @@ class AnalyzeOptions:
         self.base_time: int | None = None
         self.recursive_errors = ""
         self.checks_man = True
+        self.fuzz_usec = 0
+        #: Of dot: "order", "require" or "" for all; and whose edges.
+        self.edges = ""
+        self.from_patterns: list[str] = []
+        self.to_patterns: list[str] = []
 
     @property
     def places(self) -> Places | None:

@@ -107,6 +107,13 @@ class Bus:
     def _ask_bus(self, member: str, signature: str = "", *args: Any) -> None:
         self._call(DBUS, "/org/freedesktop/DBus", DBUS, member, signature, args)
 
+    def manager_pid(self) -> int:
+        """The process that answers."""
+        if self._socket.getpeername() == SYSTEM_BUS_PATH:
+            (pid,) = self._call(DBUS, "/org/freedesktop/DBus", DBUS, "GetConnectionUnixProcessID", "s", (SYSTEMD,))
+            return int(pid)
+        return int.from_bytes(self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[:4], byteorder)
+
     def close(self) -> None:
         self._socket.close()
 

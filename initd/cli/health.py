@@ -1,6 +1,7 @@
 """`pyinit health [UNIT…]`: is what runs here ready, or alive? One line, and an exit status, for HEALTHCHECK and probes.
 
-Ready is what `systemctl is-system-running` calls "running", or that all named units are active. Alive is that the manager
+Ready is what `systemctl is-system-running` calls "running", or that all named units are active and no stop was asked for, not
+even one that drains first. Alive is that the manager
 answers, and that no service is down because its watchdog (WatchdogSec=) ran out: one that is being restarted for that is in
 good hands. A manager that takes longer than TIMEOUT for a reply does not answer: not every runtime ends a probe that hangs.
 """
@@ -12,7 +13,7 @@ from initd.cli.getopt import split
 from initd.cli.managers import chosen
 from initd.cli.names import mangle
 from initd.core import unitname
-from initd.core.objectpath import unit_path
+from initd.core.objectpath import OWN_MANAGER, unit_path
 
 USAGE = """\
 pyinit health [OPTIONS…] [UNIT…]
@@ -69,6 +70,8 @@ def _live(bus: Bus, names: list[str]) -> int:
 def _units_ready(bus: Bus, names: list[str]) -> int:
     found = [(name, bus.get_all(unit_path(name))) for name in names]
     bad = [_describe(name, values) for name, values in found if values["ActiveState"][1] not in ("active", "reloading")]
+    if not bad and bus.get(MANAGER_PATH, MANAGER, "SystemState") == "stopping":
+        return _say(False, "not ready: " + _ending(bus))
     return _say(not bad, "not ready: " + _join(bad) if bad else "ready: " + _join(names))
 
 
@@ -76,11 +79,18 @@ def _all_ready(bus: Bus) -> int:
     state = bus.get(MANAGER_PATH, MANAGER, "SystemState")
     if state == "running":
         return _say(True, state)
+    if state == "stopping" and _ending(bus) == "draining":
+        return _say(False, "draining")
     why = [row[0] for row in bus.ask("ListUnits")[0] if row[3] == "failed"]
     if why:
         return _say(False, f"{state}: " + _join([f"{name} failed ({_result(bus, name)})" for name in sorted(why)]))
     waiting = sorted(row[1] for row in bus.ask("ListJobs")[0])
     return _say(False, f"{state}: waits for {_join(waiting)}" if waiting else state)
+
+
+def _ending(bus: Bus) -> str:
+    """What a manager does that is "stopping"."""
+    return "draining" if bus.get(MANAGER_PATH, OWN_MANAGER, "Draining") else "stopping"
 
 
 def _describe(name: str, values: dict[str, tuple[str, object]]) -> str:

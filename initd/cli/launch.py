@@ -92,6 +92,12 @@ def systemd_cgls() -> NoReturn:
     _run(lambda: main(sys.argv[1:]))
 
 
+def pyinitctl() -> NoReturn:
+    from initd.cli.ctl import main
+
+    _run(lambda: main(sys.argv[1:]))
+
+
 def systemd_socket_proxyd() -> NoReturn:
     from initd.cli.socket_proxy import main
 

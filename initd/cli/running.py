@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from initd.cli.run_options import Options
+    from initd.cli.terminal import Modes
     from initd.wire.dbus import Message
 
     Property = tuple[str, tuple[str, Any]]
@@ -159,27 +160,24 @@ def _rounded(usec: int) -> int:
 
 
 class _Terminal:
-    """While it lasts, what is typed goes to the service as it is typed: where python3's termios is there to say so."""
+    """While it lasts, what is typed goes to the service as it is typed."""
 
     def __init__(self, master: int) -> None:
         self._is_wanted = master >= 0 and os.isatty(0)
-        self._before: list[Any] | None = None
+        self._modes: Modes | None = None
 
     def __enter__(self) -> _Terminal:
         if self._is_wanted:
+            from initd.cli.terminal import Modes, NoModes
+
             try:
-                import termios
-                import tty
-            except ImportError:
-                complain("Lines are sent when they are complete: install python3 for single keys.")
-                return self
-            self._before = termios.tcgetattr(0)
-            tty.setraw(0)
+                self._modes = Modes(0)
+                self._modes.set_keys(is_raw=True)
+            except NoModes as problem:
+                complain(str(problem))
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._before is not None:
-            import termios
-
-            termios.tcsetattr(0, termios.TCSADRAIN, self._before)
+        if self._modes is not None:
+            self._modes.restore()
         sys.stdout.flush()

@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "booleans": ("service-watchdogs",),
 }  # fmt: skip
 #: Kind → the words after `systemctl` that list it, the name first in each line.
-_QUESTIONS = {
+QUESTIONS = {
     "startable": "list-unit-files --state=enabled,enabled-runtime,disabled,static,indirect,linked,generated,alias",
     "running": "list-units --state=active,activating,reloading,deactivating",
     "reloadable": "list-units --state=active",
@@ -186,7 +186,7 @@ def bash() -> str:
         for name, words in option_values().items()
     ]
     return _filled(_BASH, {
-        "QUESTIONS": "\n".join(f"    {kind}) _systemctl_list {words} ;;" for kind, words in _QUESTIONS.items()),
+        "QUESTIONS": "\n".join(f"    {kind}) _systemctl_list {words} ;;" for kind, words in QUESTIONS.items()),
         "WORDS": "\n".join(f"    {kind}) printf '%s\\n' {' '.join(words)} ;;" for kind, words in _WORDS.items()),
         "VALUES": "\n".join(values),
         "TAKERS": "|".join(takers),
@@ -248,7 +248,7 @@ def zsh() -> str:
         both = f"{{-{letters[name]},--{name}{'=' if takes_value else ''}}}" if name in letters else ""
         lines.append(f"    '*'{both}'{end}' \\" if both else f"    '*--{name}{'=' if takes_value else ''}{end}' \\")
     return _filled(_ZSH, {
-        "QUESTIONS": "\n".join(f"    ({kind}) _systemctl_list {words} ;;" for kind, words in _QUESTIONS.items()),
+        "QUESTIONS": "\n".join(f"    ({kind}) _systemctl_list {words} ;;" for kind, words in QUESTIONS.items()),
         "WORDS": "\n".join(f"    ({kind}) compadd -- {' '.join(words)} ;;" for kind, words in _WORDS.items()),
         "OPTIONS": "\n".join(lines),
         "VERBS": " ".join(VERBS),
@@ -286,8 +286,8 @@ def fish() -> str:
         lines.append(line)
     kinds = []
     for kind, verbs in ARGUMENTS.items():
-        if kind in _QUESTIONS:
-            words = f"(__fish_pyinit_systemctl_list {_QUESTIONS[kind]})"
+        if kind in QUESTIONS:
+            words = f"(__fish_pyinit_systemctl_list {QUESTIONS[kind]})"
         elif kind in _WORDS:
             words = " ".join(_WORDS[kind])
         else:

@@ -163,5 +163,10 @@ PROPERTIES: tuple[Row, ...] = (
     _constant("CtrlAltDelBurstAction", "s", "reboot-force"),
 )
 
+#: What only we tell of the manager (`pyinit health`).
+OWN_MANAGER_PROPERTIES: tuple[Row, ...] = (
+    _row("Draining", "b", lambda view: view.engine.world.shutdown.is_draining, SILENT),
+)
+
 #: org.freedesktop.LogControl1(5): what `systemctl log-level` and `log-target` ask.
 LOG_CONTROL_PROPERTIES: tuple[Row, ...] = (*_LOGGING, _constant("SyslogIdentifier", "s", "pyinit", SILENT))

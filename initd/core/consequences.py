@@ -84,7 +84,7 @@ def _act_on_end(world: World, unit: Unit, change: StateChange, turn: Turn) -> No
     settings = unit.settings
     failed = change.new is ActiveState.FAILED
     if unit.name == world.foreground:
-        world.request_exit("exit", Stage.STOPPING, _exit_code(unit, foreground=True), turn)
+        world.request_exit("exit", Stage.STOPPING, _exit_code(unit, foreground=True), turn, "the command has ended")
     action = settings.failure_action if failed else settings.success_action
     status = settings.failure_action_exit_status if failed else settings.success_action_exit_status
     reason = f"unit {unit.name} {'failed' if failed else 'succeeded'}"
@@ -102,7 +102,7 @@ def act(world: World, action: EmergencyAction, exit_code: int | None, reason: st
     if world.shutdown.stage in (Stage.NONE, Stage.STOPPING):
         turn.log(None, LOG_NOTICE, f"Action {action.value}: {reason}.")
     wants_code = verb == "exit" and not world.was_exit_code_set
-    world.request_exit(verb, stage, exit_code if wants_code else None, turn)
+    world.request_exit(verb, stage, exit_code if wants_code else None, turn, f"{reason} ({action.value})")
 
 
 def on_automatic_restart(world: World, restart: AutomaticRestart, turn: Turn) -> None:

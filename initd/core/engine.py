@@ -107,7 +107,7 @@ class Engine:
     @property
     def system_state(self) -> ManagerState:
         """`systemctl is-system-running` (systemctl(1))."""
-        if self.world.is_going_down:
+        if self.world.is_going_down or self.world.shutdown.is_draining:
             return ManagerState.STOPPING
         if self.world.boot_times.finish is None:
             return ManagerState.STARTING if self.world.is_booting else ManagerState.INITIALIZING
@@ -311,9 +311,17 @@ class Engine:
                 turn.log(None, LOG_NOTICE, f"Received SIG{name} again, not waiting any longer.")
                 shutdown.end_budget(turn.now.monotonic_usec)
                 return
+            if shutdown.is_draining:
+                turn.log(None, LOG_NOTICE, f"Received SIG{name}, not draining any longer.")
+                self.world.request_exit(*asked, None, turn, f"SIG{shutdown.drained_for}")
+                return
+            if self.world.boot_times.finish is not None and shutdown.may_drain(name, asked[1]):
+                turn.log(None, LOG_INFO, f"Received SIG{name}, draining for {_span(shutdown.drain_usec)}.")
+                shutdown.start_drain(name, turn.now.monotonic_usec)
+                return
             turn.log(None, LOG_INFO, f"Received SIG{name}.")
             shutdown.start_budget(turn.now.monotonic_usec)
-            self.world.request_exit(*asked, None, turn)
+            self.world.request_exit(*asked, None, turn, f"SIG{name}")
         elif foreground is not None and name in _FORWARDED:
             main = getattr(foreground.machine, "main_pid", 0)
             if main:
@@ -406,8 +414,13 @@ class Engine:
             except Exception as error:
                 turn.effects += bugs.report(f"a deadline of {name}", error)
                 world.deadlines.put_off(name, now_usec + _PUT_OFF_USEC)
-        if self.world.shutdown.deadline_usec <= now_usec:
-            turn.effects += self.world.shutdown.on_deadline(now_usec)
+        shutdown = world.shutdown
+        if shutdown.drain_end_usec <= now_usec:
+            turn.log(None, LOG_INFO, "Drained, stopping.")
+            asked = asked_by_signal(shutdown.drained_for, world.places.is_init) or ("exit", Stage.STOPPING)
+            world.request_exit(*asked, None, turn, f"SIG{shutdown.drained_for}")
+        if shutdown.deadline_usec <= now_usec:
+            turn.effects += shutdown.on_deadline(now_usec)
 
 
 def _on_world(handler: Callable[[World, ev.Event, Turn], None]) -> Callable[[Engine, ev.Event, Turn], None]:

@@ -192,7 +192,7 @@ def on_client_gone(world: World, event: ClientGone, turn: Turn) -> None:
 
 def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:
     stage = Stage.TERMINATING if event.is_forced else Stage.STOPPING
-    world.request_exit(event.verb, stage, event.exit_code, turn)
+    world.request_exit(event.verb, stage, event.exit_code, turn, f"a client asked for {event.verb}")
     turn.ask(Reply(event.request))
 
 

@@ -4,6 +4,9 @@ The stages: nothing asked; `stopping` (a target like poweroff.target is being st
 `terminating` (SIGTERM to every process that is left); `killing` (SIGKILL); `over` (Exit was asked for, nothing
 follows). The budget starts with the first request that came by signal, since the runtime that sent it will SIGKILL us
 after its own (10 s for docker and podman).
+
+In front of all that may stand a drain: asked to stop by signal, a manager that was told so goes on as before for a while, and
+only says that it is not ready any more (`pyinit health`), so that load balancers look elsewhere first.
 """
 
 from __future__ import annotations
@@ -72,6 +75,10 @@ _EXIT_BY_SIGNAL = {
 }
 
 
+#: What a terminal's user or an impatient one sends: no drain before that.
+_IMPATIENT = ("INT",)
+
+
 def asked_by_signal(name: str, is_init: bool) -> tuple[str, Stage] | None:
     """What a signal asks for, the verb and how far at once; None where it does not end the manager. A manager that is no
     init only ends itself (systemd(1), SIGNALS)."""
@@ -95,9 +102,9 @@ class Shutdown:
     """The record of a shutdown. Plain fields."""
 
     __slots__ = ("stage", "verb", "exit_code", "budget_usec", "budget_end_usec", "stage_end_usec", "poll_usec",
-                 "given_end_usec")
+                 "given_end_usec", "drain_usec", "drain_end_usec", "drained_for", "reason")
 
-    def __init__(self, budget_usec: int) -> None:
+    def __init__(self, budget_usec: int, drain_usec: int = 0) -> None:
         self.stage = Stage.NONE
         self.verb = ""
         self.exit_code = 0
@@ -107,10 +114,33 @@ class Shutdown:
         self.poll_usec = INFINITY
         #: When the runtime loses patience, whatever stage this is.
         self.given_end_usec = INFINITY
+        #: How long to drain, and until when that is done now, for which signal.
+        self.drain_usec = drain_usec
+        self.drain_end_usec = INFINITY
+        self.drained_for = ""
+        #: Why it all ends, in words; the first reason counts.
+        self.reason = ""
 
     @property
     def deadline_usec(self) -> int:
-        return min(self.budget_end_usec, self.stage_end_usec, self.poll_usec)
+        return min(self.budget_end_usec, self.stage_end_usec, self.poll_usec, self.drain_end_usec)
+
+    @property
+    def is_draining(self) -> bool:
+        return self.drain_end_usec < INFINITY
+
+    def may_drain(self, name: str, stage: Stage) -> bool:
+        """Whether this signal, which asks for that much, has us drain first."""
+        is_first = self.stage is Stage.NONE and not self.is_draining
+        return is_first and self.drain_usec > 0 and stage is Stage.STOPPING and name not in _IMPATIENT
+
+    def start_drain(self, name: str, now_usec: int) -> None:
+        self.drain_end_usec, self.drained_for = now_usec + self.drain_usec, name
+
+    def end_drain(self, now_usec: int) -> None:
+        """What comes now has the budget."""
+        self.drain_end_usec = INFINITY
+        self.start_budget(now_usec)
 
     def start_budget(self, now_usec: int) -> None:
         self.budget_end_usec = min(self.budget_end_usec, now_usec + self.budget_usec)

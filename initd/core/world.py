@@ -230,8 +230,9 @@ class World:
         elif wish.caller in self.graph.units:
             unit.called_by[wish.caller] = monitor_variables(self.graph.units[wish.caller])
 
-    def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn) -> Refusal | None:
-        """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one."""
+    def request_exit(self, verb: str, stage: Stage, exit_code: int | None, turn: Turn, reason: str) -> Refusal | None:
+        """Begin to end: in order (stage STOPPING), or at once. A later request may only go further than an earlier one.
+        `reason`: why, in words."""
         shutdown = self.shutdown
         verb = verb if self.places.is_init else "exit"
         if shutdown.stage is Stage.OVER:
@@ -241,7 +242,10 @@ class World:
             self.was_exit_code_set = True
         if not shutdown.verb or shutdown.stage is Stage.NONE:
             shutdown.verb = verb
+        shutdown.reason = shutdown.reason or reason
         now_usec = turn.now.monotonic_usec
+        if shutdown.is_draining:
+            shutdown.end_drain(now_usec)
         if stage is Stage.KILLING:
             turn.effects += shutdown.enter_killing(now_usec)
         elif stage is Stage.TERMINATING:

@@ -39,6 +39,16 @@ _MARKER = "/run/systemd/system"
 _FIRST_BOOT = "/run/systemd/first-boot"
 
 
+#: The file that says why the container ended; without the variable, the one that Kubernetes makes.
+MESSAGE_VARIABLE, _MESSAGE = "PYINIT_TERMINATION_MESSAGE", "/dev/termination-log"
+
+
+def message_path(environment: Mapping[str, str]) -> str:
+    """Where to say why the container ended; "" where nobody wants to know."""
+    named = environment.get(MESSAGE_VARIABLE, "")
+    return named or (_MESSAGE if os.path.exists(_MESSAGE) else "")
+
+
 def take_name(name: str) -> None:
     """What `ps -o comm` shows for us. Scripts and Ansible ask PID 1 for its name to know whom they can talk to."""
     try:

@@ -125,7 +125,7 @@ class UnitDirs:
             return True
         if any(self._is_changed(path, definition.mtime_usec) for path in dropin_paths):
             return True
-        if all(_mtime_ns(self.root + directory) == stamp for directory, stamp in self._stamps.items()):
+        if not self.has_changed():
             return False
         fresh = UnitDirs(self.root or "/", self.search_path)
         primary, entry = fresh._resolve(definition.name)
@@ -133,6 +133,10 @@ class UnitDirs:
             return bool(fragment_path)
         return entry.path != fragment_path or tuple(
             fresh.dropin_paths(fresh._names_of(primary, definition.name))) != dropin_paths
+
+    def has_changed(self) -> bool:
+        """Whether there is something new in the directories since they were looked at."""
+        return any(_mtime_ns(self.root + directory) != stamp for directory, stamp in self._stamps.items())
 
     def _is_changed(self, path: str, mtime_usec: int) -> bool:
         """The file is newer, or gone. No path, no change."""

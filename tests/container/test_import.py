@@ -88,7 +88,7 @@ def test_nginx_and_sshd_are_imported_by_one_command(box):
     out, err = box.streams()
     assert out.startswith(f"Created {units}/ssh.service\nCreated {units}/nginx.service\n")
     told = err.splitlines()
-    assert f"{CONF}:8: [supervisorctl] serverurl: systemctl takes its place." in told
+    assert f"{CONF}:8: [supervisorctl] serverurl: pyinitctl takes its place." in told
     assert "sshd.service: is another name of ssh.service: written as that." in told
     assert any(line.startswith("ssh.service: takes the place of /lib/systemd/system/ssh.service") for line in told)
     assert box.systemctl("is-system-running").strip() == "running"

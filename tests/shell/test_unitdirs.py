@@ -311,3 +311,14 @@ def test_a_source_that_is_newer_or_missing_needs_a_reload(tree):
     tree.file("etc/init.d/a", "x")
     assert not needs_reload(dirs, files, dirs.mtime_usec("/etc/init.d/a"))
     assert needs_reload(dirs, files, 1)
+
+
+def test_what_is_new_in_a_directory_is_noticed(tree):
+    tree.file(f"{ETC}/a.service")
+    os.utime(tree.root / ETC[1:], (1, 1))
+    dirs = UnitDirs(str(tree.root))
+    assert dirs.unit_names() == ["a.service"] and not dirs.has_changed()
+    tree.file(f"{ETC}/b.service")
+    assert dirs.has_changed()
+    dirs.forget()
+    assert dirs.unit_names() == ["a.service", "b.service"] and not dirs.has_changed()

@@ -496,6 +496,61 @@ def test_a_second_sigterm_ends_at_once() -> None:
     assert system.exit is not None and system.usec - begin <= 2 * SEC
 
 
+def drains(usec: int = 5 * SEC) -> FakeSystem:
+    """A system that is up and was told to stop, and drains first."""
+    system = boot(target("t.target", wants=[A]), service(A, timeout_stop_usec=90 * SEC))
+    system.engine.world.shutdown.drain_usec = usec
+    system.send(ev.Boot("t.target"))
+    run(system)
+    system.send(ev.SignalReceived("TERM"))
+    return system
+
+
+def test_a_drain_comes_before_the_stop_and_the_budget_after_it() -> None:
+    system = drains()
+    begin = system.usec
+    system.behaviours[A, ExecPhase.START] = [Behaviour(ignores=(15,))]
+    ask(system, A, JobType.RESTART)  # it goes on as before
+    system.run(until=begin + 4 * SEC)
+    assert system.state(A) == ("active", "running") and system.engine.system_state.value == "stopping"
+    assert system.engine.world.shutdown.is_draining
+    system.run()
+    assert system.exit == ef.Exit(0, "poweroff") and 13 * SEC < system.usec - begin < 15 * SEC
+    assert system.engine.world.shutdown.reason == "SIGTERM"
+
+
+@pytest.mark.parametrize("signal", ["TERM", "INT", "RTMIN+13"])
+def test_another_signal_ends_the_drain(signal: str) -> None:
+    system = drains()
+    begin = system.usec
+    system.send(ev.SignalReceived(signal))
+    system.run()
+    assert system.exit == ef.Exit(0, "poweroff" if signal != "RTMIN+13" else "halt") and system.usec - begin < SEC
+
+
+def test_whoever_asks_for_the_end_ends_the_drain_and_the_budget_counts_from_there() -> None:
+    system = drains()
+    system.send(ev.ExitRequest(3, "exit", 3))
+    assert not system.engine.world.shutdown.is_draining
+    assert system.engine.world.shutdown.given_end_usec == 11 * SEC + 9 * SEC
+    system.run()
+    assert system.exit == ef.Exit(3, "exit") and system.engine.world.shutdown.reason == "a client asked for exit"
+
+
+def test_no_drain_while_booting_or_for_sigint() -> None:
+    system = boot(target("t.target", wants=[A]), service(A, type=ServiceType.NOTIFY))
+    system.engine.world.shutdown.drain_usec = 5 * SEC
+    system.send(ev.Boot("t.target"))
+    system.send(ev.SignalReceived("TERM"))
+    assert not system.engine.world.shutdown.is_draining
+    system = boot(target("t.target"))
+    system.engine.world.shutdown.drain_usec = 5 * SEC
+    system.send(ev.Boot("t.target"))
+    run(system)
+    system.send(ev.SignalReceived("INT"))
+    assert not system.engine.world.shutdown.is_draining
+
+
 def test_exit_request_gives_the_code() -> None:
     system = boot(service(A))
     ask(system, A)

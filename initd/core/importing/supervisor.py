@@ -36,9 +36,9 @@ OTHERS = {
     "unix_http_server": (("file", "chmod", "chown", "username", "password"),
                          "there is no XML-RPC server; systemctl asks the manager at /run/systemd/private, as root."),
     "inet_http_server": (("port", "username", "password"), "there is no XML-RPC server, and no web page."),
-    "supervisorctl": (("serverurl", "username", "password", "prompt", "history_file"), "systemctl takes its place."),
+    "supervisorctl": (("serverurl", "username", "password", "prompt", "history_file"), "pyinitctl takes its place."),
     "rpcinterface": (("supervisor.rpcinterface_factory",), "there is no XML-RPC server to extend; the interface is D-Bus."),
-    "ctlplugin": (("supervisor.ctl_factory",), "systemctl takes supervisorctl's place."),
+    "ctlplugin": (("supervisor.ctl_factory",), "pyinitctl takes supervisorctl's place."),
 }
 _NO_LISTENERS = ("no unit is written: nobody speaks supervisor's event protocol to it. OnFailure= and OnSuccess= of a unit "
                  "start another one.")
