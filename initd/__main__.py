@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from initd.manager import Manager
 
-#: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
-COMMANDS = {"check": "check", "health": "health", "import": "importing", "top": "top"}
+#: `pyinit NAME …` → the module whose `main` it is. All that is no manager, but for `run`, which starts one.
+COMMANDS = {
+    "check": "initd.checkcommand", "health": "initd.cli.health", "import": "initd.cli.importing", "top": "initd.cli.top",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -87,7 +89,7 @@ def run_command(name: str, *arguments: str) -> int:
     import _signal
 
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    main: Callable[[list[str]], int] = __import__(f"initd.cli.{COMMANDS[name]}", fromlist=("main",)).main
+    main: Callable[[list[str]], int] = __import__(COMMANDS[name], fromlist=("main",)).main
     return main(list(arguments))
 
 

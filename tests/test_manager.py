@@ -35,6 +35,6 @@ def test_an_effect_that_meets_a_bug_is_answered_and_the_next_one_carried_out():
     assert list(manager._events) == [ev.ConditionsChecked("a.service", (False, False), (False,))]
     assert {line.priority for line in said} == {LOG_CRIT}
     assert [line.text for line in said if line.text.startswith("Bug:")] == [
-        "Bug: CheckConditions could not be handled, going on without it: no idea",
-        "Bug: CheckConditions could not be handled, going on without it: nobody listens",
-        "Bug: UnitChanged could not be handled, going on without it: nobody listens"]
+        "Bug: CheckConditions could not be handled, going on without it: RuntimeError: no idea",
+        "Bug: CheckConditions could not be handled, going on without it: RuntimeError: nobody listens",
+        "Bug: UnitChanged could not be handled, going on without it: RuntimeError: nobody listens"]

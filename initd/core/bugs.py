@@ -35,12 +35,14 @@ _ANSWERS: dict[type[ef.Effect], Callable[[Any, str], ev.Event]] = {
 
 
 def report(what: str, error: Exception) -> list[ef.Log]:
-    """Lines for the journal: what was being done, and the traceback."""
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    lines = f"Bug: {what} could not be handled, going on without it: {error}\n{text}".splitlines()
-    return [ef.Log(LOG_CRIT, "", line) for line in lines]
+    """Lines for the journal: what was being done, and where it went wrong, the innermost call last."""
+    lines = [f"Bug: {what} could not be handled, going on without it: {type(error).__name__}: {error}"]
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        lines.append(f"  {code.co_filename}, line {step.tb_lineno}, in {code.co_name}")
+        step = step.tb_next
+    return [ef.Log(LOG_CRIT, "", line) for text in lines for line in text.splitlines()]
 
 
 def answer(effect: ef.Effect, error: Exception) -> ev.Event | None:
