@@ -30,11 +30,11 @@ Commands:
                    pyinit-web-broker.socket
 
 Options:
-     --closed      Who looks needs the token on loopback and unix sockets, too
-     --host=NAME   A name that loopback may be called by, besides localhost
-     --broker=PATH Where the broker listens
-  -h --help        Show this help
-     --version     Show the version
+     --closed       Looking takes the token on loopback and unix sockets, too
+     --host=NAME    A name that loopback may be called by, besides localhost
+     --broker=PATH  Where the broker listens
+  -h --help         Show this help
+     --version      Show the version
 """
 _LONG = {"help": "", "version": "", "closed": "", "host": "=", "broker": "="}
 _SHORT = {"h": "help"}
