@@ -38,8 +38,8 @@ LIBRARY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file
 LONGEST_REQUEST = 8192
 #: Connections at once; more wait.
 MOST = 64
-#: Seconds: between two signs of life in a stream; for which a list of units is good; for a job; for an answer.
-BEAT, FRESH, JOB_TIMEOUT, ANSWER_TIMEOUT = 15.0, 1.0, 90.0, 10.0
+#: Seconds: between two signs of life in a stream; for a job; for an answer.
+BEAT, JOB_TIMEOUT, ANSWER_TIMEOUT = 15.0, 90.0, 10.0
 #: Seconds that a wrong token waits for its answer, one after the other.
 PENALTY = 0.5
 
@@ -70,7 +70,7 @@ class Refused(Exception):
 
 
 class Broker:
-    """What the threads share: the token, and a list of units that is a moment old at most."""
+    """What the threads share: the token, and the last list of units."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -78,7 +78,7 @@ class Broker:
         self._penalty = threading.Lock()
         self._speech = threading.Lock()
         self._units: list[dict[str, Any]] = []
-        self._looked_at = -FRESH
+        self._looked_at = 0.0
 
     def serve(self, listener: socket.socket) -> None:
         """For as long as the process lives."""
@@ -132,22 +132,24 @@ class Broker:
     # --- looking ----------------------------------------------------------------------------------------------------
 
     def units(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """Those that are loaded, by name. However many ask: the manager is asked once in a second."""
+        """Those that are loaded, by name. However many ask at once: one answer from then on is good for all who waited."""
+        asked_at = time.monotonic()
         with self._lock:
-            if time.monotonic() - self._looked_at >= FRESH:
-                self._units = _list_units()
+            if self._looked_at < asked_at:
                 self._looked_at = time.monotonic()
+                self._units = _list_units()
             return self._units
 
     def unit(self, request: dict[str, Any]) -> dict[str, Any]:
         name = _unit_of(request)
-        found = {key: value for key, (_, value) in Bus(timeout=ANSWER_TIMEOUT).get_all(unit_path(name)).items()}
+        bus = Bus(timeout=ANSWER_TIMEOUT)
+        found = {key: value for key, (_, value) in bus.get_all(unit_path(name)).items()}
         if found["LoadState"] == "not-found" and found["ActiveState"] == "inactive":
             raise Refused("not-found", f"Unit {name} could not be found.")
         made = {key: _plain(found[key]) for key in SHOWN if key in found}
         related = {key: found[key] for key in (*NEEDS, *NEEDED_BY, *_ORDER) if found.get(key)}
         made["dependencies"] = related
-        states = {row["name"]: row["active"] for row in self.units({})}
+        states = {row[0]: row[3] for row in bus.ask("ListUnits")[0]}
         made["states"] = {each: states.get(each, "inactive") for names in related.values() for each in names}
         made["goes_with_it"] = sorted({each for key in _GO_WITH for each in found.get(key, ())
                                        if states.get(each) in ("active", "activating", "reloading")})
