@@ -97,16 +97,16 @@ def boot_chart(boot: dict[str, Any], link: Link, width: int = 760) -> str:
         end = boot["ended"]
     total = end - began
     step = _step(total)
-    top, line = 28, 18
+    top, line, left = 28, 18, 24
     height = top + len(rows) * line + 8
-    right = width + 320
+    right = left + width + 320
     parts = [_head(right, height, f"The boot: {total / 1000:.0f} ms")]
     for at in range(0, total + 1, step):
-        x = at / total * width + 10
+        x = at / total * width + left
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="{height}"/>'
                      f'<text class="kind" x="{x:.1f}" y="14" text-anchor="middle">{at / 1000:g} ms</text>')
     for place, row in enumerate(rows):
-        x = max(row["began"] - began, 0) / total * width + 10
+        x = max(row["began"] - began, 0) / total * width + left
         up = min(row["up"], end) if row["up"] >= row["began"] else row["began"]
         length = max((up - row["began"]) / total * width, 2)
         y = top + place * line

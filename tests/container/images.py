@@ -54,7 +54,7 @@ KEPT = 80
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
 _NOT_PACKAGED = {"__pycache__", "pyinit", "manpages", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
-_NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
+_NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log", ".png")
 
 _LISTS_MAX_AGE_SEC = 24 * 3600
 

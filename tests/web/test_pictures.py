@@ -35,7 +35,7 @@ def test_a_boot_chart_has_a_bar_for_each_unit():
     picture = pictures.boot_chart(boot, lambda name: name, 1000)
     root = ElementTree.fromstring(picture)
     assert [(bar.get("x"), bar.get("width")) for bar in root.iter(f"{SVG}rect")] == [
-        ("110.0", "500.0"), ("610.0", "2.0"), ("610.0", "2.0")]
+        ("124.0", "500.0"), ("624.0", "2.0"), ("624.0", "2.0")]
     assert texts(picture)[-3:] == ["a.service (50 ms)", "b.target", "c.service"]
     assert texts(picture)[:3] == ["0 ms", "10 ms", "20 ms"]
 
