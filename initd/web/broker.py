@@ -80,12 +80,19 @@ class Broker:
         self._units: list[dict[str, Any]] = []
         self._looked_at = 0.0
 
-    def serve(self, listener: socket.socket) -> None:
-        """For as long as the process lives."""
+    def serve(self, listener: socket.socket, idle_sec: int = 0) -> None:
+        """Until nobody has asked for anything for as long as that; 0: until the process ends."""
         places = threading.BoundedSemaphore(MOST)
+        listener.settimeout(idle_sec or None)
         while True:
             places.acquire()
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                places.release()
+                if threading.active_count() == 1:
+                    return
+                continue
             threading.Thread(target=self._answer, args=(connection, places), daemon=True).start()
 
     def _answer(self, connection: socket.socket, places: threading.BoundedSemaphore) -> None:

@@ -33,10 +33,12 @@ Options:
      --closed       Looking takes the token on loopback and unix sockets, too
      --host=NAME    A name that loopback may be called by, besides localhost
      --broker=PATH  Where the broker listens
+     --idle=SECONDS When to end, where nobody asks for anything: the socket
+                    starts it again (default: 600; 0: never)
   -h --help         Show this help
      --version      Show the version
 """
-_LONG = {"help": "", "version": "", "closed": "", "host": "=", "broker": "="}
+_LONG = {"help": "", "version": "", "closed": "", "host": "=", "broker": "=", "idle": "="}
 _SHORT = {"h": "help"}
 #: Where systemd puts the first socket (sd_listen_fds(3)).
 _FIRST = 3
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError("One of token, serve and broker is to be given; see pyinit-web --help.")
         if words[0] == "token":
             return _make_token(words[1] if len(words) > 1 else TOKEN_PATH)
-        return _broker() if words[0] == "broker" else _serve(given)
+        return _broker(given) if words[0] == "broker" else _serve(given)
     except (UsageError, guard.BadToken) as problem:
         print(f"pyinit-web: {problem}", file=sys.stderr)
         return 1
@@ -72,7 +74,14 @@ def _make_token(path: str) -> int:
     return 0
 
 
-def _broker() -> int:
+def _idle_sec(given: list[tuple[str, str]]) -> int:
+    text = ([value for name, value in given if name == "idle"] or ["600"])[-1]
+    if not text.isdecimal() or int(text) > 10**6:
+        raise UsageError(f"--idle={text} is no number of seconds.")
+    return int(text)
+
+
+def _broker(given: list[tuple[str, str]]) -> int:
     from initd.web.broker import Broker
 
     listeners = _listeners()
@@ -81,7 +90,7 @@ def _broker() -> int:
     token = guard.read_token(_credential("pyinit-web.token"))
     if not token:
         print("No token is set: there is nothing but looking.", file=sys.stderr)
-    Broker(token).serve(listeners[0])
+    Broker(token).serve(listeners[0], _idle_sec(given))
     return 0
 
 
@@ -94,7 +103,8 @@ def _serve(given: list[tuple[str, str]]) -> int:
         raise UsageError(f"There is no module {problem.name} here: install python3-tornado, or pyinit[web] by pip.") from None
     setup = server.Setup(
         any(name == "closed" for name, _ in given), frozenset(value.lower() for name, value in given if name == "host"), _tls(),
-        guard.read_token(_credential("pyinit-web.token")), next((value for name, value in given if name == "broker"), ""))
+        guard.read_token(_credential("pyinit-web.token")), next((value for name, value in given if name == "broker"), ""),
+        _idle_sec(given))
     listeners = _listeners()
     for listener in listeners:
         if not server.policy_for(listener, setup).is_tls and listener.family != socket.AF_UNIX \

@@ -53,6 +53,12 @@ class Shared:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.streams = 0
+        #: Requests that are being answered, and when the last one came or ended.
+        self.busy, self.used_at = 0, time.monotonic()
+
+    def count(self, change: int) -> None:
+        self.busy += change
+        self.used_at = time.monotonic()
 
 
 class Handler(RequestHandler):
@@ -66,6 +72,10 @@ class Handler(RequestHandler):
 
     def initialize(self, policy: Policy, shared: Shared) -> None:
         self.policy, self.shared = policy, shared
+        shared.count(1)
+
+    def on_finish(self) -> None:
+        self.shared.count(-1)
 
     def set_default_headers(self) -> None:
         for name, value in _HEADERS.items():
@@ -369,8 +379,9 @@ class Setup:
     """What the command line and the credentials say."""
 
     def __init__(self, is_closed: bool = False, names: frozenset[str] = frozenset(), tls: ssl.SSLContext | None = None,
-                 token: str = "", broker: str = "") -> None:
+                 token: str = "", broker: str = "", idle_sec: int = 0) -> None:
         self.is_closed, self.names, self.tls, self.token, self.broker = is_closed, names, tls, token, broker
+        self.idle_sec = idle_sec
 
 
 def policy_for(listener: socket.socket, setup: Setup) -> Policy:
@@ -382,7 +393,7 @@ def policy_for(listener: socket.socket, setup: Setup) -> Policy:
 
 
 async def serve(listeners: list[socket.socket], setup: Setup) -> None:
-    """For as long as the process lives."""
+    """Until nobody has asked for anything for as long as the setup says; 0: until the process ends."""
     shared = Shared(Broker(setup.broker) if setup.broker else Broker())
     for listener in listeners:
         listener.setblocking(False)
@@ -390,4 +401,7 @@ async def serve(listeners: list[socket.socket], setup: Setup) -> None:
         server = HTTPServer(make_application(policy, shared), ssl_options=setup.tls if policy.is_tls else None,
                             max_body_size=_LONGEST_BODY, max_buffer_size=1 << 20, idle_connection_timeout=60, body_timeout=10)
         server.add_socket(listener)
-    await asyncio.Event().wait()
+    while not setup.idle_sec:
+        await asyncio.sleep(3600)
+    while shared.busy or (left := shared.used_at + setup.idle_sec - time.monotonic()) > 0:
+        await asyncio.sleep(1 if shared.busy else left)

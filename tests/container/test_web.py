@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness import Container, Image, run
+from images import build_deb
 
 pytestmark = pytest.mark.container
 
@@ -269,6 +270,29 @@ def test_another_token_voids_tickets_and_none_leaves_looking(box):
     assert box.ask(logs, token=box.token).status == 200
 
 
+def test_who_is_not_asked_ends_and_is_started_again(box):
+    for name in ("pyinit-web", "pyinit-web-broker"):
+        verb = "broker" if name.endswith("broker") else "serve"
+        box.write(f"/etc/systemd/system/{name}.service.d/idle.conf",
+                  f"[Service]\nExecStart=\nExecStart=/usr/bin/pyinit-web {verb} --idle=1\n")
+    box.systemctl("daemon-reload")
+    box.systemctl("restart", "pyinit-web.service", "pyinit-web-broker.service")
+    events = follow(box, f"{LOCAL}/api/events")
+    box.wait_for_state("pyinit-web-broker.service", "active")
+    pid = box.main_pid("pyinit-web.service")
+    assert box.ask(f"{LOCAL}/livez").status == 200
+    box.exec("sleep", "2.5")  # longer than it would wait for requests; the stream is one
+    assert box.main_pid("pyinit-web.service") == pid
+    events.kill()
+    events.wait()
+    for name in ("pyinit-web.service", "pyinit-web-broker.service"):
+        box.wait_for_state(name, "inactive")
+    assert box.ask(f"{LOCAL}/livez").status == 200
+    box.exec("rm", "-r", "/etc/systemd/system/pyinit-web.service.d", "/etc/systemd/system/pyinit-web-broker.service.d")
+    box.systemctl("daemon-reload")
+    box.systemctl("restart", "pyinit-web.service", "pyinit-web-broker.service")
+
+
 def make_certificates(directory: Path) -> None:
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
     for name, subject in (("ca", "/CN=ca"), ("server", "/CN=localhost")):
@@ -279,7 +303,7 @@ def make_certificates(directory: Path) -> None:
 
 
 def test_a_client_certificate_lets_look_and_stands_for_the_token_where_the_server_has_it(box, tmp_path):
-    """The last of these tests: from here on the container speaks TLS."""
+    """From here on the container speaks TLS."""
     make_certificates(tmp_path)
     for name, file in (("certificate", "server.pem"), ("key", "server.key"), ("client-ca", "ca.pem")):
         box.put_file(f"/etc/credstore/pyinit-web.{name}", tmp_path / file)
@@ -296,3 +320,16 @@ def test_a_client_certificate_lets_look_and_stands_for_the_token_where_the_serve
     assert box.ask(f"{secure}/api/units/said.service/logs").status == 401
     # A certificate is shown for any page's request: what changes something has to be a form of ours.
     assert box.post(f"{secure}/api/units/said.service/stop", *shown).status == 403
+
+
+def test_an_upgrade_restarts_it_a_removal_stops_it_and_a_purge_leaves_no_link(box):
+    deb = build_deb("pyinit-web")
+    box.put_file(f"/tmp/{deb.name}", deb)
+    units = ("pyinit-web-broker.service", "pyinit-web.service")
+    before = [box.main_pid(unit) for unit in units]
+    box.exec("dpkg", "--install", f"/tmp/{deb.name}")
+    assert not {0, *before} & {box.main_pid(unit) for unit in units}
+    box.exec("dpkg", "--remove", "pyinit-web")
+    assert [box.systemctl("is-active", unit, check=False).strip() for unit in (*units, "pyinit-web.socket")] == ["inactive"] * 3
+    box.exec("dpkg", "--purge", "pyinit-web")
+    assert box.exec("find", "/etc/systemd", "/usr/lib/pyinit", "-type", "l", "-name", "*web*").stdout == ""

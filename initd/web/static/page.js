@@ -48,15 +48,28 @@ if (filter) {
   filter.addEventListener("input", applyFilter);
   document.getElementById("state").addEventListener("change", (event) => event.target.form.submit());
 }
-if (document.querySelector("[data-unit]")) {
-  new EventSource("/api/events").onmessage = (message) => {
-    const event = JSON.parse(message.data);
-    if (event.event === "unit") showState(event);
-  };
-}
 const log = document.getElementById("log");
-if (log) {
-  const source = new EventSource(log.dataset.source);
-  source.onopen = () => log.replaceChildren();
-  source.onmessage = (message) => showLine(log, JSON.parse(message.data));
+let sources = [];
+
+// A browser has few connections for each site: pages that nobody sees give theirs back.
+function listen() {
+  sources.forEach((source) => source.close());
+  sources = [];
+  if (document.hidden) return;
+  if (document.querySelector("[data-unit]")) {
+    const source = new EventSource("/api/events");
+    source.onmessage = (message) => {
+      const event = JSON.parse(message.data);
+      if (event.event === "unit") showState(event);
+    };
+    sources.push(source);
+  }
+  if (log) {
+    const source = new EventSource(log.dataset.source);
+    source.onopen = () => log.replaceChildren();
+    source.onmessage = (message) => showLine(log, JSON.parse(message.data));
+    sources.push(source);
+  }
 }
+document.addEventListener("visibilitychange", listen);
+listen();
