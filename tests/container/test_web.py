@@ -293,6 +293,21 @@ def test_who_is_not_asked_ends_and_is_started_again(box):
     box.systemctl("restart", "pyinit-web.service", "pyinit-web-broker.service")
 
 
+def test_in_a_container_that_is_not_roots_it_runs_once_told_so():
+    container = Box(IMAGE, options=("--user=1000", "--cap-drop=all", "--tmpfs=/run:U"))
+    try:
+        container.start().wait_until_booted()
+        container.write("/run/systemd/system/pyinit-web-broker.socket.d/user.conf", "[Socket]\nSocketUser=\n")
+        container.write("/run/systemd/system/pyinit-web.service.d/user.conf", "[Service]\nUser=\n")
+        container.systemctl("daemon-reload")
+        token = container.exec("pyinit-web", "token", "/run/credstore/pyinit-web.token").stdout.strip()
+        container.systemctl("start", "pyinit-web.socket")
+        assert container.post(f"{LOCAL}/api/units/apt-daily.timer/stop").status == 403
+        assert container.post(f"{LOCAL}/api/units/apt-daily.timer/stop", token=token).json["result"] == "done"
+    finally:
+        container.remove()
+
+
 def make_certificates(directory: Path) -> None:
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
     for name, subject in (("ca", "/CN=ca"), ("server", "/CN=localhost")):
