@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc valgrind
 
-.PHONY: help demo test check unit sim container packages images figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
+.PHONY: help demo test check unit sim container packages images web figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
 	journal-kills chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
@@ -36,7 +36,8 @@ sim: $(VENV)/ready
 # Three files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
 	$(RUN) --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 30 \
-		-m "not images" --ignore tests/container/test_packages.py tests/container
+		-m "not images" --ignore tests/container/test_packages.py \
+		--ignore tests/container/test_web_browser.py tests/container
 
 # The images of tests/images, each built, run and asked (two minutes); two of them are in no other target.
 images: $(VENV)/ready
@@ -45,6 +46,10 @@ images: $(VENV)/ready
 # What upgrades, removals and image builds of packages leave behind, as recorded under systemd (three minutes).
 packages: $(VENV)/ready
 	$(RUN) tests/container/test_packages.py
+
+# The web page in headless Chromium (a minute); its pictures go into debian/doc.
+web: $(VENV)/ready-web
+	PYINIT_KEEP_PICTURES=1 $(RUN) tests/container/test_web_browser.py
 
 # The README's table of figures.
 figures: tools
@@ -160,6 +165,10 @@ $(VENV)/ready: setup.cfg | tools
 # The fuzzer has a library of its own, and wheels for some machines only.
 $(VENV)/ready-fuzz: $(VENV)/ready
 	$(call install,fuzz)
+	touch $@
+
+$(VENV)/ready-web: $(VENV)/ready
+	$(call install,browser)
 	touch $@
 
 define install

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SOURCES = ROOT / "debian/man"
-#: Section of the manual → where its commands are.
-COMMANDS = {"1": ROOT / "debian/bin", "8": ROOT / "debian/libexec"}
+#: Where commands are → their section of the manual.
+COMMANDS = {ROOT / "debian/bin": "1", ROOT / "debian/web": "1", ROOT / "debian/libexec": "8"}
 LIBRARY = "/usr/lib/pyinit"
 
 #: Keys of journald.conf → what they do.
@@ -139,7 +139,7 @@ def from_help(command: Path, section: str) -> str:
 
 def pages() -> Iterable[tuple[str, str]]:
     """(NAME.SECTION, roff) of each."""
-    for section, directory in COMMANDS.items():
+    for directory, section in COMMANDS.items():
         for command in sorted(directory.iterdir()):
             yield f"{command.name}.{section}", from_help(command, section)
     for source in sorted(SOURCES.glob("*.md")):

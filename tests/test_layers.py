@@ -153,7 +153,20 @@ def test_nothing_but_the_entry_point_imports_the_manager():
 
 def test_start_up_needs_python3_minimal_only():
     assert [each.where for each in ALL
-            if each.target.split(".")[0] in NOT_AT_START and not each.is_late and not each.is_for_types] == []
+            if each.target.split(".")[0] in NOT_AT_START and not each.is_late and not each.is_for_types
+            and layer(each.module) != "web"] == []
+
+
+def test_web_is_a_client_that_nothing_else_knows():
+    """It is a package of its own, and what it may do is what clients may."""
+    assert offenders("web", lambda each: not each.is_in("initd") or any(
+        each.is_in(f"initd.{name}") for name in ("web", "cli", "core", "wire"))) == []
+    assert [each.where for each in ALL if each.is_in("initd.web") and layer(each.module) != "web"] == []
+
+
+def test_web_imports_no_decisions():
+    of_core = {each.target.rpartition(".")[2] for each in ALL if layer(each.module) == "web" and each.is_in("initd.core")}
+    assert of_core <= VOCABULARY
 
 
 def test_no_cycles():

@@ -71,6 +71,14 @@ def test_every_module_is_there(environment):
     assert ours <= theirs
 
 
+def test_the_web_page_has_its_files_and_names_what_is_missing(environment):
+    web = _installed(environment) / "web"
+    ours = {path.relative_to(ROOT / "initd/web") for path in (ROOT / "initd/web").rglob("*.*") if path.suffix != ".pyc"}
+    assert all((web / path).is_file() for path in ours) and len(ours) > 20
+    done = subprocess.run([environment / "bin/pyinit-web", "serve"], capture_output=True, text=True, check=False, env=CLEAN)
+    assert done.returncode == 1 and "install python3-tornado, or pyinit[web] by pip" in done.stderr
+
+
 def test_the_commands_run_without_the_source_tree(environment):
     done = subprocess.run([str(environment / "bin/systemctl"), "--version"], capture_output=True, text=True,
                           check=False, cwd="/", env={"PATH": os.environ["PATH"]})

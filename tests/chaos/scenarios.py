@@ -151,7 +151,8 @@ def hard_to_stop(random: Random, tries: int) -> Outcome:
         "frozen": "/bin/sleep 1006",
     }
     more = {"relay": "Type=forking\n"}
-    units = {f"{kind}.service": f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart={command}\nTimeoutStopSec=300ms\n{more.get(kind, '')}"
+    units = {f"{kind}.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nTimeoutStopSec=300ms\n"
+                                f"ExecStart={command}\n{more.get(kind, '')}"
              for kind, command in kinds.items()}
     failures = []
     container = Subject(units | {"relay": "trap '' TERM\nsleep 0.0$(($$ % 4))\nsh $0 &\n"}, [])

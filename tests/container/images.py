@@ -54,7 +54,7 @@ KEPT = 80
 #: What an image is built from in the source tree; what else changes, no image notices.
 _PACKAGED = ("initd", "units", "debian", "LICENSE", "README.md")
 _NOT_PACKAGED = {"__pycache__", "pyinit", "manpages", ".debhelper", "files", "tmp", "pyinit-exec", "debhelper-build-stamp"}
-_NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log")
+_NOT_PACKAGED_ENDS = (".pyc", ".substvars", ".debhelper", ".log", ".png")
 
 _LISTS_MAX_AGE_SEC = 24 * 3600
 
@@ -90,10 +90,12 @@ class Image(NamedTuple):
     with_pyinit: bool = True
     #: As the official images do, refuse to start services while packages are installed.
     with_policy: bool = True
+    #: With the package pyinit-web as well.
+    with_web: bool = False
 
     @property
     def key(self) -> str:
-        words = [RELEASE, *self.packages, f"policy={self.with_policy}"]
+        words = [RELEASE, *self.packages, f"policy={self.with_policy}", *(["web"] if self.with_web else [])]
         if self.with_pyinit:
             words.append(tree_hash())
         return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
@@ -153,8 +155,8 @@ def copy_sources(source: Path) -> Path:
     return source
 
 
-def build_deb() -> Path:
-    """The .deb of the tree as it stands, built in a copy."""
+def build_deb(package: str = "pyinit") -> Path:
+    """A .deb of the tree as it stands, built in a copy."""
     directory = CACHE / f"deb-{tree_hash()[:16]}"
     with _locked("deb"):
         if not directory.is_dir():
@@ -162,7 +164,7 @@ def build_deb() -> Path:
                 source = copy_sources(Path(temporary, "pyinit"))
                 run(["dpkg-buildpackage", "-b", "-us", "-uc"], cwd=source)
                 _publish(directory, *Path(temporary).glob("*.deb"))
-    return next(directory.glob("pyinit_*.deb"))
+    return next(directory.glob(f"{package}_*.deb"))
 
 
 def build_root(image: Image) -> Path:
@@ -170,13 +172,13 @@ def build_root(image: Image) -> Path:
     which spares them the import."""
     directory = CACHE / f"image-{image.key}"
     base = _minbase()
-    deb = build_deb() if image.with_pyinit else None
+    debs = [build_deb(name) for name in ("pyinit", "pyinit-web")[:1 + image.with_web]] if image.with_pyinit else []
     with _locked("image"):
         if not (directory / "root").is_dir():
             shutil.rmtree(directory, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
                 root = unpack(base, Path(temporary, "root"))
-                _install(root, image, deb)
+                _install(root, image, debs)
                 _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
                 _publish(directory, root)
         os.utime(directory)  # what is in use is not what goes when there are too many
@@ -296,15 +298,16 @@ def _minbase() -> Path:
     return directory / "rootfs.tar"
 
 
-def _install(root: Path, image: Image, deb: Path | None) -> None:
+def _install(root: Path, image: Image, debs: list[Path]) -> None:
     policy = root / "usr/sbin/policy-rc.d"
     if image.with_policy:
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
-    steps = [_update_lists()] if deb or image.packages else []
-    if deb:
+    steps = [_update_lists()] if debs or image.packages else []
+    for deb in debs:
         shutil.copy(deb, root / "tmp")
-        steps.append(_apt("install", f"/tmp/{deb.name}"))
+    if debs:
+        steps.append(_apt("install", *(f"/tmp/{deb.name}" for deb in debs)))
     if image.packages:
         steps.append(_apt("install", *image.packages))
     if steps:
