@@ -193,6 +193,10 @@ class Bus:
             found += [message] * (message.type == dbus.SIGNAL)
         return found
 
+    def forget_signals(self) -> None:
+        """Those that came before the last reply."""
+        self._signals.clear()
+
     def wait_for_signal(self, is_wanted: Callable[[dbus.Message], bool]) -> dbus.Message:
         """The next signal that is wanted, among those kept first; waits for as long as it takes."""
         while True:

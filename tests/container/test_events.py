@@ -1,0 +1,70 @@
+"""What happens to units is told as it happens, over a re-execution of the manager."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from harness import PLAIN, Container
+
+
+@pytest.fixture(scope="module")
+def box():
+    container = Container(PLAIN)
+    container.put("/etc/systemd/system/web.service", "[Service]\nExecStart=/bin/sleep 1000\n")
+    container.put("/etc/systemd/system/bad.service", "[Service]\nExecStart=/bin/sh -c 'exit 3'\n")
+    try:
+        container.start().wait_until_booted()
+        yield container
+    finally:
+        container.remove()
+
+
+class Events:
+    """`pyinit events` in the container, connected."""
+
+    def __init__(self, box: Container, *words: str) -> None:
+        argv = [*box._enter(False), "/sbin/pyinit", "events", *words]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.first = self.process.stdout.readline()
+
+    def rest(self) -> list[str]:
+        return self.process.communicate(timeout=60)[0].split("\n")[:-1]
+
+
+def lines_of(words: list[str]) -> list[str]:
+    """Without the time in front, and the numbers of jobs and processes."""
+    return [" ".join("N" if word.rstrip(",").isdigit() else word for word in line.split()[2:]) for line in words if line]
+
+
+def test_a_start_and_a_failure(box):
+    events = Events(box, "bad", "--count=4")
+    box.systemctl("start", "bad")
+    assert lines_of([events.first])[0].startswith("manager: connected, units")
+    assert lines_of(events.rest()) == [
+        "bad.service: job N start added", "bad.service: inactive (dead) → active (running), main process N",
+        "bad.service: job N start done",
+        "bad.service: active (running) → failed (failed), result exit-code, main process exited, status N"]
+    assert events.process.returncode == 0
+
+
+def test_it_goes_on_over_a_re_execution_and_ends_by_a_signal(box):
+    events = Events(box, "--json")
+    assert json.loads(events.first)["event"] == "connected"
+    box.systemctl("daemon-reexec")
+    box.systemctl("start", "web")
+    box.systemctl("stop", "web")
+    box.wait_until("it ends", lambda: box.exec("pkill", "-INT", "-xf", ".*python.* events --json", check=False).returncode == 0)
+    heard = [json.loads(line) for line in events.rest()]
+    assert events.process.returncode == 130
+    assert [each["event"] for each in heard[:2]] == ["reloading", "reloaded"]
+    assert [(each["old_sub"], each["sub"], each.get("exit_code")) for each in heard if each["event"] == "state"] == [
+        ("dead", "running", None), ("running", "stop-sigterm", None), ("stop-sigterm", "dead", "killed")]
+    jobs = [(each["type"], each["result"]) for each in heard if each["event"] == "job-removed"]
+    assert jobs == [("start", "done"), ("stop", "done")]
+
+
+def test_it_ends_without_a_word_when_nobody_reads_any_more(box):
+    done = box.exec("sh", "-c", "{ /sbin/pyinit events; echo $? >&2; } | head -n 1")
+    assert "connected" in done.stdout and done.stderr == "0\n"
