@@ -12,6 +12,7 @@ pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 pyinit health [--live] [--user] [UNIT…]
 pyinit events [--json] [--state=STATE] [--event=EVENT] [PATTERN…]
+pyinit eventlistener --events=EVENTS [--run-as=USER] -- COMMAND…
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
 pyinit import [--dry-run] [--enable] [--output=DIR] FILE|DIRECTORY
 
@@ -37,6 +38,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 "pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
 "pyinit events" prints what happens to units and jobs, as it happens.
+"pyinit eventlistener" runs an event listener of supervisor's, unchanged.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
 "pyinit import" writes unit files for what another supervisor is told to start: a supervisord.conf, a crontab, …
 

@@ -193,6 +193,11 @@ class Bus:
             found += [message] * (message.type == dbus.SIGNAL)
         return found
 
+    @property
+    def has_signals(self) -> bool:
+        """Whether some came while a reply was waited for, and were not asked for yet."""
+        return bool(self._signals)
+
     def forget_signals(self) -> None:
         """Those that came before the last reply."""
         self._signals.clear()

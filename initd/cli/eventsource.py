@@ -27,6 +27,11 @@ class Source:
         self.bus = Bus(places)
         self.first = self._begin()
 
+    @property
+    def states(self) -> dict[str, tuple[str, str]]:
+        """Unit → its active and sub state, as far as was read."""
+        return self._watch.states
+
     def fileno(self) -> int:
         """Readable when there is something to read; another one after a reconnection."""
         return self.bus.fileno()

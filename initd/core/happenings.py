@@ -43,7 +43,8 @@ class Watch:
 
     def __init__(self, since_usec: int) -> None:
         self._since = since_usec
-        self._states: dict[str, tuple[str, str]] = {}
+        #: Unit → its active and sub state.
+        self.states: dict[str, tuple[str, str]] = {}
         self._jobs: dict[int, str] = {}
         self._own: dict[str, dict[str, Any]] = {}
         self._ended: dict[str, int] = {}
@@ -51,13 +52,13 @@ class Watch:
 
     def begin(self, rows: Iterable[tuple[Any, ...]], time_usec: int) -> list[Happening]:
         """ListUnits(): where it begins; once it has, what has changed meanwhile."""
-        before, self._states = self._states, {row[0]: (row[3], row[4]) for row in rows}
+        before, self.states = self.states, {row[0]: (row[3], row[4]) for row in rows}
         self._jobs = {row[7]: row[8] for row in rows if row[7]}
         if self._is_first:
             self._is_first = False
             return []
-        names = sorted(before.keys() | self._states.keys())
-        changes = [(name, before.get(name, _NOTHING), self._states.get(name, _NOTHING)) for name in names]
+        names = sorted(before.keys() | self.states.keys())
+        changes = [(name, before.get(name, _NOTHING), self.states.get(name, _NOTHING)) for name in names]
         return [_change(name, old, new, time_usec) for name, old, new in changes if old != new]
 
     def heard(self, path: str, interface: str, member: str, body: tuple[Any, ...], now_usec: int) -> Happening | None:
@@ -84,7 +85,7 @@ class Watch:
         return Happening("unit-files-changed", now_usec) if member == "UnitFilesChanged" else None
 
     def _forget(self, name: str) -> None:
-        for kept in (self._states, self._own, self._ended):
+        for kept in (self.states, self._own, self._ended):
             kept.pop(name, None)
 
     def _on_changed(self, path: str, interface: str, changed: dict[str, tuple[str, Any]], now_usec: int) -> Happening | None:
@@ -97,10 +98,10 @@ class Watch:
             return None
         if "ActiveState" not in values:
             return None
-        old, new = self._states.get(name, _NOTHING), (values["ActiveState"], values["SubState"])
+        old, new = self.states.get(name, _NOTHING), (values["ActiveState"], values["SubState"])
         if old == new:
             return None
-        self._states[name] = new
+        self.states[name] = new
         return _change(name, old, new, values.get("StateChangeTimestamp") or now_usec, self._processes(name))
 
     def _processes(self, name: str) -> dict[str, str | int]:
