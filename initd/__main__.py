@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
-COMMANDS = {"check": "check", "eventlistener": "eventlistener", "events": "events", "health": "health", "import": "importing"}
+COMMANDS = {
+    "check": "check", "eventlistener": "eventlistener", "events": "events", "health": "health", "import": "importing",
+    "scale": "scale",
+}
 
 
 def main(arguments: list[str]) -> int:

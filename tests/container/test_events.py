@@ -1,4 +1,5 @@
-"""What happens to units is told as it happens, over a re-execution of the manager."""
+"""What happens to units is told as it happens, over a re-execution of the manager; as many run as one wants, and are restarted
+one after the other."""
 
 from __future__ import annotations
 
@@ -8,12 +9,22 @@ import subprocess
 import pytest
 from harness import PLAIN, Container
 
+WORKER = """\
+[Service]
+Type=exec
+Slice=app.slice
+ExecStart=/bin/sh -c 'test ! -e /run/bad-%i && exec sleep 1000'
+[Install]
+WantedBy=multi-user.target
+"""
+
 
 @pytest.fixture(scope="module")
 def box():
     container = Container(PLAIN)
     container.put("/etc/systemd/system/web.service", "[Service]\nExecStart=/bin/sleep 1000\n")
     container.put("/etc/systemd/system/bad.service", "[Service]\nExecStart=/bin/sh -c 'exit 3'\n")
+    container.put("/etc/systemd/system/worker@.service", WORKER)
     try:
         container.start().wait_until_booted()
         yield container
@@ -68,3 +79,40 @@ def test_it_goes_on_over_a_re_execution_and_ends_by_a_signal(box):
 def test_it_ends_without_a_word_when_nobody_reads_any_more(box):
     done = box.exec("sh", "-c", "{ /sbin/pyinit events; echo $? >&2; } | head -n 1")
     assert "connected" in done.stdout and done.stderr == "0\n"
+
+
+def workers(box: Container) -> tuple[list[str], list[str]]:
+    """Those that run, and those that are enabled."""
+    rows = box.systemctl("list-units", "--plain", "--no-legend", "--state=running", "worker@*").splitlines()
+    enabled = box.exec("find", "/etc/systemd/system/multi-user.target.wants", "-name", "worker@*", "-printf", "%f\\n").stdout
+    return sorted(row.split()[0] for row in rows), sorted(enabled.split())
+
+
+def test_as_many_run_and_are_enabled_as_one_wants(box):
+    def scale(*words: str) -> str:
+        return box.exec("/sbin/pyinit", "scale", *words).stdout.splitlines()[-1]
+
+    names = [f"worker@{number}.service" for number in range(1, 6)]
+    assert scale("worker@", "4") == "worker@.service: 4 of 4 run, 0 before."
+    assert workers(box) == (names[:4], names[:4])
+    assert scale("worker@", "2") == "worker@.service: 2 of 2 run, 4 before."
+    assert workers(box) == (names[:2], names[:2])
+    assert scale("--runtime", "worker@", "3") == "worker@.service: 3 of 3 run, 2 before."
+    assert workers(box) == (names[:3], names[:2])
+
+
+def test_they_are_restarted_one_after_the_other_and_no_further_than_one_that_fails(box):
+    box.exec("/sbin/pyinit", "scale", "worker@", "3")
+    pids = [box.main_pid(f"worker@{number}") for number in (1, 2, 3)]
+    assert box.systemctl("restart", "--rolling", "app.slice") == "".join(
+        f"worker@{number}.service: active (running)\n" for number in (1, 2, 3))
+    again = [box.main_pid(f"worker@{number}") for number in (1, 2, 3)]
+    assert sorted(again) == again and not set(again) & set(pids)
+    box.exec("touch", "/run/bad-2")
+    done = box.exec("systemctl", "restart", "--rolling", "worker@*", check=False)
+    assert done.returncode == 1 and done.stderr.splitlines()[-2:] == [
+        "worker@2.service is failed (failed) after restart.", "Left alone: worker@3.service"]
+    assert box.main_pid("worker@1") != again[0] and box.main_pid("worker@3") == again[2]
+    box.exec("rm", "/run/bad-2")
+    box.systemctl("restart", "worker@*")
+    assert workers(box)[0] == [f"worker@{number}.service" for number in (1, 2, 3)]
