@@ -14,6 +14,7 @@ import time
 from initd.cli.bus import UNIT, BusError, NotRunning
 from initd.cli.eventsource import Source
 from initd.cli.getopt import parse as parse_words
+from initd.cli.getopt import understood
 from initd.cli.notify import main as notify
 from initd.cli.options import UsageError
 from initd.cli.output import complain
@@ -87,14 +88,9 @@ def parse(arguments: list[str]) -> Wanted | None:
 
 def main(arguments: list[str]) -> int:
     """The exit status."""
-    try:
-        wanted = parse(arguments)
-    except UsageError as problem:
-        complain(str(problem))
-        return 2
-    if wanted is None:
-        print(USAGE, end="")
-        return 0
+    wanted = understood(parse, arguments, USAGE)
+    if isinstance(wanted, int):
+        return wanted
     try:
         ids = _ids_of(wanted.user)
         adapter = _Adapter(wanted, Source(None), ids)

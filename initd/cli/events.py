@@ -10,6 +10,7 @@ import time
 from initd.cli.bus import BusError, NotRunning
 from initd.cli.eventsource import Source
 from initd.cli.getopt import parse as parse_words
+from initd.cli.getopt import understood
 from initd.cli.managers import chosen
 from initd.cli.names import mangle_glob
 from initd.cli.options import UNIT_TYPES, UsageError
@@ -56,15 +57,14 @@ class Wanted(Record):
     count: int = 0
     is_json: bool = False
     places: Places | None = None
-    is_help: bool = False
 
 
-def parse(arguments: list[str]) -> Wanted:
-    """UsageError for what makes no sense."""
+def parse(arguments: list[str]) -> Wanted | None:
+    """None: help is wanted. UsageError for what makes no sense."""
     given, words = parse_words(arguments, "pyinit events", _LONG, {"h": "help"})
     values = dict(given)
     if "help" in values:
-        return Wanted(is_help=True)
+        return None
 
     def listed(name: str) -> tuple[str, ...]:
         return tuple(word for each, value in given if each == name for word in value.split(",") if word)
@@ -89,14 +89,9 @@ def main(arguments: list[str]) -> int:
     """The exit status."""
     import _signal
 
-    try:
-        wanted = parse(arguments)
-    except UsageError as problem:
-        complain(str(problem))
-        return 2
-    if wanted.is_help:
-        print(USAGE, end="")
-        return 0
+    wanted = understood(parse, arguments, USAGE)
+    if isinstance(wanted, int):
+        return wanted
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     try:
         return _follow(Source(wanted.places), wanted)

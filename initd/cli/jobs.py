@@ -94,7 +94,7 @@ def queue(arguments: list[str], options: Options) -> int:
         from initd.cli.rolling import in_order, roll
 
         globbed = sorted(names[len(words := [word for word in arguments if not is_glob(word)]):], key=in_order)
-        return roll(bus, verb, names[:len(words)] + globbed, options)
+        return roll(bus, verb, names[:len(words)] + globbed, options, queue_units)
     return queue_units(bus, verb, names, options)
 
 

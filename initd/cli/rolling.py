@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 
 from initd.cli.bus import PROPERTIES, SYSTEMD, UNIT, Bus, BusError
-from initd.cli.jobs import queue_units
 from initd.cli.options import Options, UsageError
 from initd.cli.output import complain
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    #: Queues the verb's jobs for these units, and waits for them: the exit status.
+    Queue = Callable[[Bus, str, list[str], Options], int]
 
 _GROUPS = (".slice", ".target")
 #: How a target tells who is in it.
@@ -27,7 +29,7 @@ _UP = ("active", "reloading")
 _VERBS = ("start", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart", "stop")
 
 
-def roll(bus: Bus, verb: str, names: list[str], options: Options) -> int:
+def roll(bus: Bus, verb: str, names: list[str], options: Options, queue: Queue) -> int:
     """The exit status: 1 where one was not ready, and the rest was left alone."""
     if verb not in _VERBS:
         raise UsageError(f"--rolling may not be used with '{verb}'.")
@@ -37,7 +39,7 @@ def roll(bus: Bus, verb: str, names: list[str], options: Options) -> int:
     done: list[str] = []
     for first in range(0, len(members), options.parallel):
         batch = members[first:first + options.parallel]
-        status = queue_units(bus, verb, batch, options)
+        status = queue(bus, verb, batch, options)
         bad = [name for name in batch if not _is_as_wanted(bus, verb, name)]
         # One that has been ready before, and is not any more, is a reason to stop as well.
         bad += [name for name in done if not _is_as_wanted(bus, verb, name)]

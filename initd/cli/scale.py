@@ -10,6 +10,7 @@ import sys
 
 from initd.cli.bus import Bus, BusError, NotRunning
 from initd.cli.getopt import parse as parse_words
+from initd.cli.getopt import understood
 from initd.cli.managers import chosen
 from initd.cli.options import UsageError
 from initd.cli.output import complain
@@ -58,7 +59,7 @@ def parse(arguments: list[str]) -> Wanted | None:
     template, number = words
     if not template.endswith(".service"):
         template += ".service" if template.endswith("@") else "@.service"
-    if not unitname.is_valid(template) or not template.endswith("@.service"):
+    if not unitname.is_valid(template) or template.find("@") != len(template) - len("@.service"):
         raise UsageError(f"pyinit scale: {words[0]} is no template of services, like worker@.")
     if not (number.isascii() and number.isdigit() and int(number) <= _MOST):
         raise UsageError(f"pyinit scale: {number} is no number from 0 to {_MOST}.")
@@ -69,14 +70,9 @@ def parse(arguments: list[str]) -> Wanted | None:
 
 def main(arguments: list[str]) -> int:
     """The exit status."""
-    try:
-        wanted = parse(arguments)
-    except UsageError as problem:
-        complain(str(problem))
-        return 2
-    if wanted is None:
-        print(USAGE, end="")
-        return 0
+    wanted = understood(parse, arguments, USAGE)
+    if isinstance(wanted, int):
+        return wanted
     try:
         return _scale(Bus(wanted.places), wanted)
     except NotRunning as problem:
