@@ -21,7 +21,7 @@ WantedBy=multi-user.target
 
 @pytest.fixture(scope="module")
 def box():
-    container = Container(PLAIN)
+    container = Container(PLAIN, "/sbin/pyinit", "--pass-environment=SHOP_*", options=("--env=SHOP_A=1 2", "--env=OTHER=3"))
     container.put("/etc/systemd/system/web.service", "[Service]\nExecStart=/bin/sleep 1000\n")
     container.put("/etc/systemd/system/bad.service", "[Service]\nExecStart=/bin/sh -c 'exit 3'\n")
     container.put("/etc/systemd/system/worker@.service", WORKER)
@@ -79,6 +79,11 @@ def test_it_goes_on_over_a_re_execution_and_ends_by_a_signal(box):
 def test_it_ends_without_a_word_when_nobody_reads_any_more(box):
     done = box.exec("sh", "-c", "{ /sbin/pyinit events; echo $? >&2; } | head -n 1")
     assert "connected" in done.stdout and done.stderr == "0\n"
+
+
+def test_services_get_the_variables_that_are_passed(box):
+    told = box.exec("systemd-run", "--wait", "--pipe", "--quiet", "/usr/bin/env").stdout.splitlines()
+    assert "SHOP_A=1 2" in told and not [line for line in told if line.startswith("OTHER")]
 
 
 def workers(box: Container) -> tuple[list[str], list[str]]:
