@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ import pytest
 from initd.core.importing.supervisor import CARRIED, OTHERS, SUPERVISORD
 from initd.core.importing.supervisor_program import FCGI_OPTIONS, LISTENER_OPTIONS
 from initd.core.supervisor_events import KINDS, NOT_SENT, SENT
+
+sys.path.insert(0, str(Path(__file__).parent / "container"))
+
+from groups_page import FILES, PAGE, SESSION  # noqa: E402  (the path comes first)
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "debian/doc/moving-in.md").read_text()
@@ -36,6 +41,12 @@ def test_a_row_has_a_test_that_exists(row):
     for path, name in tests:
         tree = ast.parse((ROOT / path).read_text())
         assert name in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}, f"{path} has no {name}"
+
+
+def test_the_page_of_events_and_groups_is_of_the_commands_that_print_it():
+    text = PAGE.read_text()
+    assert re.findall(r"(?m)^    \$ (.*)", text) == [line for lines in SESSION.values() for line in lines]
+    assert all(line in text for file in FILES.values() for line in file.splitlines())
 
 
 def test_there_is_a_table_for_each():

@@ -15,6 +15,7 @@ from initd.cli.bus import UNIT, BusError, NotRunning
 from initd.cli.eventsource import Source
 from initd.cli.getopt import parse as parse_words
 from initd.cli.getopt import understood
+from initd.cli.managers import chosen
 from initd.cli.notify import main as notify
 from initd.cli.options import UsageError
 from initd.cli.output import complain
@@ -93,7 +94,7 @@ def main(arguments: list[str]) -> int:
         return wanted
     try:
         ids = _ids_of(wanted.user)
-        adapter = _Adapter(wanted, Source(None), ids)
+        adapter = _Adapter(wanted, Source(chosen("system")), ids)
         if os.environ.get("NOTIFY_SOCKET"):
             notify(["--ready", "--no-block"])  # from now on nothing is missed
         return adapter.run()
