@@ -15,7 +15,7 @@ from initd.core.supervisor_events import KINDS, NOT_SENT, SENT
 
 sys.path.insert(0, str(Path(__file__).parent / "container"))
 
-from groups_page import FILES, PAGE, SESSION  # noqa: E402  (the path comes first)
+from groups_page import FILES, PAGE, SESSION
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "debian/doc/moving-in.md").read_text()

@@ -1,4 +1,4 @@
-"""Prints debian/doc/events-and-groups.md: what these commands say in a container, as they said it. `make groups-page` writes it.
+"""Prints debian/doc/events-and-groups.md: what these commands say in a container. `make groups-page` writes it.
 
     python3 tests/container/groups_page.py [--write]
 """
@@ -55,14 +55,15 @@ SESSION = {
         "pyinit events --count=5 'worker@*' & sleep 1; systemctl restart worker@1; wait",
         "pyinit events --json --state=failed --count=1 & sleep 1; touch /run/bad-3; systemctl restart worker@3; wait"),
     "Moving in from supervisor, event listeners included": (
-        "cat /etc/supervisord.conf", "cat /usr/local/bin/ear", "pyinit import --enable --from=supervisord /etc/supervisord.conf",
+        "cat /etc/supervisord.conf", "cat /usr/local/bin/ear",
+        "pyinit import --enable --from=supervisord /etc/supervisord.conf",
         "systemctl start ear; systemctl start web crashes; sleep 4; journalctl --identifier=ear --output=cat"),
 }
 HEAD = """\
 # Events and groups
 
-Printed by `tests/container/groups_page.py`: what the commands said in a container of Debian 12, not edited. Two files are there:
-`/etc/systemd/system/worker@.service`
+Printed by `tests/container/groups_page.py`: what the commands said in a container of Debian 12, not edited. Two files are
+there: `/etc/systemd/system/worker@.service`
 
 """
 
