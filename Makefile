@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images web figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
-	journal-kills chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
+	journal-kills groups-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -85,6 +85,10 @@ fuzz: $(VENV)/ready-fuzz
 # The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
 fuzz-socket: tools
 	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
+
+# What events, scale, rolling restarts and event listeners say in a container; goes into debian/doc/events-and-groups.md.
+groups-page: tools
+	$(PYTHON) tests/container/groups_page.py --write
 
 # A thousand timers, sockets and watched paths at once, with nothing to do; goes into tests/bench/triggers.tsv.
 triggers: tools

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: `pyinit NAME …` → the module whose `main` it is. All that is no manager, but for `run`, which starts one.
 COMMANDS = {
-    "check": "initd.checkcommand", "health": "initd.cli.health", "import": "initd.cli.importing", "top": "initd.cli.top",
+    "check": "initd.checkcommand", "eventlistener": "initd.cli.eventlistener", "events": "initd.cli.events",
+    "health": "initd.cli.health", "import": "initd.cli.importing", "scale": "initd.cli.scale", "top": "initd.cli.top",
 }
 
 

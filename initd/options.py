@@ -12,7 +12,10 @@ pyinit --daemon [OPTIONS…]
 pyinit check [--strict] [--json] UNIT…|FILE…
 pyinit health [--live] [--user] [UNIT…]
 pyinit top [--once] [PATTERN…]
+pyinit events [--json] [--state=STATE] [--event=EVENT] [PATTERN…]
+pyinit eventlistener --events=EVENTS [--run-as=USER] -- COMMAND…
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
+pyinit scale [--runtime] TEMPLATE@ N
 pyinit import [--dry-run] [--enable] [--output=DIR] FILE|DIRECTORY
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
@@ -38,7 +41,10 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit check" says what becomes of each directive of a unit on this machine; "pyinit check --help" tells more.
 "pyinit health" says whether what runs is ready, or alive, for HEALTHCHECK and probes.
 "pyinit top" shows services as they are now, with keys to start, stop and restart them.
+"pyinit events" prints what happens to units and jobs, as it happens.
+"pyinit eventlistener" runs an event listener of supervisor's, unchanged.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
+"pyinit scale" has N instances of a template run, and no more.
 "pyinit import" writes unit files for what another supervisor is told to start: a supervisord.conf, a crontab, …
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code

@@ -6,7 +6,7 @@ import pytest
 
 from initd.clients import Caller, Clients
 from initd.core import events as ev
-from initd.core.objectpath import ROOT, unit_path
+from initd.core.objectpath import OWN_MANAGER, ROOT, unit_path
 from initd.core.values import ProcessEnd
 from initd.wire import dbus
 from tests.api_manager import FakeManager
@@ -32,7 +32,8 @@ class Channel:
         self.answers.append((client, serial, name.rpartition(".")[2]))
 
     def signal(self, path, interface, member, signature, values):
-        self.signals.append(member)
+        if interface != OWN_MANAGER:
+            self.signals.append(member)
 
     def news(self, subject, make, make_later):
         for signal in make():

@@ -80,4 +80,6 @@ complete -c systemctl -l timestamp -x -a 'pretty unix us utc us+utc'
 complete -c systemctl -l mkdir
 complete -c systemctl -l read-only
 complete -c systemctl -l marked
+complete -c systemctl -l rolling
+complete -c systemctl -l parallel -x
 complete -c systemctl -l when -x

@@ -200,6 +200,15 @@ class Bus:
             found += [message] * (message.type == dbus.SIGNAL)
         return found
 
+    @property
+    def has_signals(self) -> bool:
+        """Whether some came while a reply was waited for, and were not asked for yet."""
+        return bool(self._signals)
+
+    def forget_signals(self) -> None:
+        """Those that came before the last reply."""
+        self._signals.clear()
+
     def wait_for_signal(self, is_wanted: Callable[[dbus.Message], bool]) -> dbus.Message:
         """The next signal that is wanted, among those kept first; waits for as long as it takes."""
         while True:

@@ -5,7 +5,16 @@ For the commands whose options are few; `systemctl` has `cli.options`.
 
 from __future__ import annotations
 
+import sys
+
 from initd.cli.options import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 
 def parse(
@@ -40,6 +49,19 @@ def split(arguments: list[str], known: tuple[str, ...]) -> tuple[list[str], list
     words = [word for word in arguments if not word.startswith("-")]
     options = [word for word in arguments if word.startswith("-")]
     return words, options, [option for option in options if option not in known]
+
+
+def understood(parse: Callable[[list[str]], _T | None], arguments: list[str], usage: str) -> _T | int:
+    """What `parse` makes of them, or, where help was wanted (None) or they make no sense, the exit status: 0 or 2."""
+    try:
+        found = parse(arguments)
+    except UsageError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    if found is None:
+        print(usage, end="")
+        return 0
+    return found
 
 
 def boolean(word: str) -> bool | None:

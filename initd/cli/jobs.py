@@ -90,6 +90,11 @@ def queue(arguments: list[str], options: Options) -> int:
             "      See systemctl(1) for more details."
         )
     names = expand(arguments, bus, ".target" if verb == "isolate" else ".service", _states_for(verb, options))
+    if options.parallel:
+        from initd.cli.rolling import in_order, roll
+
+        globbed = sorted(names[len(words := [word for word in arguments if not is_glob(word)]):], key=in_order)
+        return roll(bus, verb, names[:len(words)] + globbed, options, queue_units)
     return queue_units(bus, verb, names, options)
 
 

@@ -45,6 +45,8 @@ class Options:
     mkdir = False
     read_only = False
     marked = False
+    #: How many units at a time (--rolling); 0: all at once.
+    parallel = 0
     no_legend: bool | None = None
     scope = "system"
     #: Of a manager beside another init; None: as the environment says.
@@ -152,6 +154,16 @@ def _boolean(value: str) -> bool:
     raise UsageError(f"Failed to parse boolean: {value}")
 
 
+def _rolling(options: Options, _: str) -> None:
+    options.parallel = options.parallel or 1
+
+
+def _parallel(options: Options, value: str) -> None:
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise UsageError(f"Failed to parse --parallel={value}: not a number above 0.")
+    options.parallel = int(value)
+
+
 def _legend(options: Options, value: str) -> None:
     try:
         options.no_legend = not _boolean(value)
@@ -242,6 +254,8 @@ LONG: dict[str, tuple[Callable[[Options, str], None], bool]] = {
     "mkdir": (_flag("mkdir"), False),
     "read-only": (_flag("read_only"), False),
     "marked": (_flag("marked"), False),
+    "rolling": (_rolling, False),
+    "parallel": (_parallel, True),
     "when": (_text("when"), True),
 }
 #: Letter → its long option.

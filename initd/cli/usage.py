@@ -128,6 +128,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "ignore-dependencies": ("", "The same as --job-mode=ignore-dependencies"),
     "show-transaction": ("", "With jobs: tell all that are queued"),
     "marked": ("", "Restart or reload units that are marked for it"),
+    "rolling": ("", "Start, restart, ... one after the other, each when the one before is ready"),
+    "parallel": ("COUNT", "The same, so many at a time"),
     "wait": ("", "Wait until started units have ended, or the boot"),
     "no-block": ("", "Do not wait for jobs to end"),
     "kill-whom": ("WHOM", "With kill: main, control or all processes"),

@@ -13,7 +13,7 @@ from initd.core.effects import (
     UnitPassed,
     UnitRemoved,
 )
-from initd.core.objectpath import ROOT, job_path, unit_path
+from initd.core.objectpath import OWN_MANAGER, ROOT, job_path, unit_path
 from initd.core.properties import CHANGES, INVALIDATES, PREFIX, tables_of, values
 from initd.core.unit import Unit
 
@@ -43,6 +43,7 @@ SIGNALS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     PREFIX + "Scope": (("RequestStop", ""),),
     _PROPERTIES: (("PropertiesChanged", "sa{sv}as"),),
+    OWN_MANAGER: (("JobQueued", "us"),),
 }
 _SIGNATURES = dict(SIGNALS[_MANAGER])
 
@@ -110,7 +111,11 @@ _MAKERS: dict[type[Effect], Callable[[Any, View], list[Signal]]] = {
     UnitRemoved: lambda effect, view: [_manager_signal("UnitRemoved", effect.unit, unit_path(effect.unit))],
     UnitChanged: _on_changed,
     UnitPassed: _on_passed,
-    JobAdded: lambda effect, view: [_manager_signal("JobNew", effect.job_id, job_path(effect.job_id), effect.unit)],
+    JobAdded: lambda effect, view: [
+        # Of which type it is nobody can ask in time: most jobs are over before an answer is.
+        (ROOT, OWN_MANAGER, "JobQueued", "us", (effect.job_id, effect.type)),
+        _manager_signal("JobNew", effect.job_id, job_path(effect.job_id), effect.unit),
+    ],
     JobRemoved: lambda effect, view: [
         _manager_signal("JobRemoved", effect.job_id, job_path(effect.job_id), effect.unit, effect.result.value)
     ],

@@ -315,10 +315,11 @@ class ReleaseIdle(Effect):
 
 
 class JobAdded(Effect):
-    """The JobNew signal."""
+    """The JobNew signal. `type` as systemctl prints it."""
 
     job_id: int
     unit: str
+    type: str = ""
 
 
 class JobRemoved(Effect):

@@ -76,7 +76,7 @@ class JobQueue:
         job.ignores_order = plan.ignores_order
         self.jobs[job.id] = unit.job = job
         self.runnable[unit.name] = None
-        turn.ask(JobAdded(job.id, unit.name))
+        turn.ask(JobAdded(job.id, unit.name, planned.type.value))
         turn.ask(UnitChanged(unit.name))
         turn.touched.add(unit.name)
 
@@ -92,7 +92,7 @@ class JobQueue:
 
     def pass_anchor(self, unit: Unit, turn: Turn) -> None:
         """The anchor of jobs that a unit gives to others (a nop job, for systemd): clients see it come and go."""
-        turn.ask(JobAdded(self.next_id, unit.name))
+        turn.ask(JobAdded(self.next_id, unit.name, "nop"))
         turn.ask(JobRemoved(self.next_id, unit.name, JobResult.DONE))
         self.next_id += 1
 

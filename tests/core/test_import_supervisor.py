@@ -10,7 +10,7 @@ from initd.core.importing import shellwords
 from initd.core.importing.made import BadImport, Imported
 from initd.core.importing.supervisor import CARRIED, OTHERS, SUPERVISORD, Facts, convert, include_patterns
 from initd.core.importing.supervisor_file import read
-from initd.core.importing.supervisor_program import FCGI_OPTIONS, PROGRAM_OPTIONS
+from initd.core.importing.supervisor_program import FCGI_OPTIONS, LISTENER_OPTIONS, PROGRAM_OPTIONS
 from initd.core.load import load_unit
 from initd.core.sources import LoadFacts, UnitFiles, UnitText
 from initd.core.states import LoadState
@@ -231,21 +231,63 @@ def test_the_sample_configuration():
     options = SAMPLE.replace("|", "\n")
     assert {line.partition("=")[0] for line in options.split("\n")} | {"numprocs_start"} == PROGRAM_OPTIONS
     assert FCGI_OPTIONS - PROGRAM_OPTIONS == {"socket", "socket_backlog", "socket_owner", "socket_mode"}
-    text = f"{HEAD}[program:theprogramname]\n{options}\n[eventlistener:l]\ncommand=/bin/l\nevents=TICK_5\nbuffer_size=10\n"
+    assert LISTENER_OPTIONS - PROGRAM_OPTIONS == {"events", "buffer_size", "result_handler"}
+    text = f"{HEAD}[program:theprogramname]\n{options}\n"
     assert units(text) == {"theprogramname.service": PLAIN | {
         "Description": "theprogramname", "ExecStart": "/bin/cat", "Environment": "A=1\nB=2", "WorkingDirectory": "/tmp",
         "UMask": "0022", "KillSignal": "SIGQUIT", "SuccessExitStatus": "SIGQUIT", "User": "chrism",
         "StandardOutput": "append:/a/path", "StandardError": "inherit"}}
-    assert [told.split(": ")[1] for told in remarks(text)] == ["[eventlistener:l] command, events, buffer_size"] + [
+    assert [told.split(": ")[1] for told in remarks(text)] == [
         f"[program:theprogramname] {name}" for name in (
             "startretries", "killasgroup", "stdout_capture_maxbytes", "stdout_logfile_maxbytes", "stderr_logfile",
             "stderr_logfile_maxbytes", "stderr_logfile_backups", "stderr_capture_maxbytes", "stderr_events_enabled",
             "stderr_syslog")]
 
 
-# --- several processes --------------------------------------------------------------------------------------------------
+# --- event listeners ----------------------------------------------------------------------------------------------------
 
 MANY = "process_name=%(program_name)s_%(process_num)02d\nnumprocs=3\n"
+LISTENER = "[eventlistener:l]\ncommand=/bin/l 'a b' %(ENV_X)s\nevents=tick_5, PROCESS_STATE\n"
+
+
+def test_an_event_listener_is_an_argument_of_the_adapter_and_is_started_before_programs():
+    text = f"[supervisord]\nidentifier=box\n[unix_http_server]\nfile=/run/s.sock\n{LISTENER}user=nobody\nbuffer_size=99\n"
+    found = units(text + "[program:x]\ncommand=/bin/x\n")
+    assert found["l.service"] == {key: value for key, value in PLAIN.items() if key != "StandardOutput"} | {
+        "Description": "l", "Type": "notify", "SyslogIdentifier": "l", "PassEnvironment": "X", "ExecStart":
+        "/sbin/pyinit eventlistener --events=TICK_5,PROCESS_STATE --pool=l --buffer-size=99 --run-as=nobody --server=box "
+        "--serverurl=unix:///run/s.sock -- /bin/l \"a b\" $X"}
+    assert found["x.service"] == PLAIN | {"After": "l.service"}
+
+
+def test_a_pool_is_one_unit():
+    (listener,) = units(f"{HEAD}{LISTENER}serverurl=http://x\n{MANY}").values()
+    assert listener["ExecStart"].startswith(
+        "/sbin/pyinit eventlistener --events=TICK_5,PROCESS_STATE --pool=l --processes=3 --serverurl=http://x -- /bin/l ")
+    assert "[eventlistener:l] numprocs: they run in one unit" in "".join(remarks(f"{HEAD}{LISTENER}{MANY}"))
+
+
+@pytest.mark.parametrize("option, reason", [
+    ("events=TICK_5,PROCESS_LOG", "PROCESS_LOG is never told: what programs write goes to the journal alone"),
+    ("result_handler=a:b", "by supervisor's own handler"), ("stdout_logfile=/l", "goes to the adapter alone"),
+    ("serverurl=http://x", "no server answers there.")])
+def test_what_a_listener_does_not_get_is_told(option, reason):
+    told = [each for each in remarks(f"{HEAD}{LISTENER}{option}\n") if option.partition("=")[0] in each]
+    assert len(told) == 1 and reason in told[0]
+
+
+@pytest.mark.parametrize("options, reason", [
+    ("events=", "there is no events="), ("events=TICK_7", "there is no event TICK_7"),
+    ("buffer_size=0", "not a number above 0"),
+    ("redirect_stderr=true", "stdout is what it answers"), ("command=", "there is no program to run")])
+def test_what_supervisord_refuses_of_a_listener_is_refused(options, reason):
+    with pytest.raises(BadImport, match=reason):
+        convert_text(f"{HEAD}{LISTENER}{options}\n")
+
+
+# --- several processes --------------------------------------------------------------------------------------------------
+
+
 
 
 def test_processes_of_one_program_are_instances_of_a_template_below_a_target():

@@ -24,7 +24,7 @@ SUPERVISORD = {
     "logfile_backups": _OWN_LOG + " Its limits are in journald.conf(5).",
     "loglevel": "say systemd.log_level= on pyinit's command line.",
     "silent": "PYINIT_LOG=none in the container's environment does that.",
-    "pidfile": _IS_PID_1, "nodaemon": _IS_PID_1, "identifier": "there is one manager.",
+    "pidfile": _IS_PID_1, "nodaemon": _IS_PID_1, "identifier": "there is one manager; event listeners are told it.",
     "minprocs": "units have no limit of processes but the container's.",
     "nocleanup": "there are no log files with names of their own making.",
     "childlogdir": "what went to log files there goes to the journal.",
@@ -40,8 +40,7 @@ OTHERS = {
     "rpcinterface": (("supervisor.rpcinterface_factory",), "there is no XML-RPC server to extend; the interface is D-Bus."),
     "ctlplugin": (("supervisor.ctl_factory",), "pyinitctl takes supervisorctl's place."),
 }
-_NO_LISTENERS = ("no unit is written: nobody speaks supervisor's event protocol to it. OnFailure= and OnSuccess= of a unit "
-                 "start another one.")
+_PROGRAMS = ("program", "fcgi-program", "eventlistener")
 _MAIN_TARGET = "multi-user.target"
 
 
@@ -85,6 +84,7 @@ def convert(sections: Mapping[str, Section], path: str, facts: Facts) -> Importe
     remarks: list[Remark] = []
     names = Names({"here": directory_of(path)})
     shared = _shared(Values(sections["supervisord"], names, facts.environ, remarks))
+    shared = shared.replace(serverurl=_server_url(sections, names, facts))
     names.update({f"ENV_{key}": value for key, value in shared.environment.items()})
     groups = _groups(sections, names, shared)
     remarks += _others(sections)
@@ -120,17 +120,23 @@ def _shared(values: Values) -> Shared:
     minfds = values.read("minfds", supervisor_file.integer, 1024)
     return Shared(environment, tuple(passed), directory if directory.startswith("/") else "",
                   f"{supervisor_file.octal(umask):04o}" if umask else "", "" if user in ("root", "0") else user,
-                  minfds if minfds > 1024 else 0, dict(values.environ))
+                  minfds if minfds > 1024 else 0, values.text("identifier"), "", dict(values.environ))
+
+
+def _server_url(sections: Mapping[str, Section], names: Names, facts: Facts) -> str:
+    """What programs are told of supervisord's own server."""
+    for kind, option, url in (("unix_http_server", "file", "unix://{}"), ("inet_http_server", "port", "http://{}")):
+        if kind in sections and option in sections[kind].options:
+            return url.format(Values(sections[kind], names, facts.environ, []).text(option))
+    return ""
 
 
 def _others(sections: Mapping[str, Section]) -> list[Remark]:
     found = []
     for section in sections.values():
         known, reason = OTHERS.get(section.kind, ((), ""))
-        if section.kind == "eventlistener":
-            reason = _NO_LISTENERS
-        elif not known:
-            if section.kind not in ("supervisord", "include", "program", "fcgi-program", "group"):
+        if not known:
+            if section.kind not in ("supervisord", "include", "group", *_PROGRAMS):
                 found.append(Remark(section.file, section.line, f"[{section.name}]", "supervisor has no such section."))
             continue
         options = ", ".join(section.options)
@@ -161,7 +167,7 @@ def _groups(sections: Mapping[str, Section], names: Names, shared: Shared) -> li
         groups.append(Group(section.own_name, values.read("priority", supervisor_file.integer, 999), tuple(programs),
                             f"{stem(section.own_name)}.target", section))
     for section in sections.values():
-        if section.kind in ("program", "fcgi-program") and ":" in section.name and section.name not in taken:
+        if section.kind in _PROGRAMS and ":" in section.name and section.name not in taken:
             program = Program(section, section.own_name, names, shared)
             target = f"{stem(program.name)}.target" if len(program.services) > 1 else ""
             groups.append(Group(program.name, program.priority, (program,), target, section))

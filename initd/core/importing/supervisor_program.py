@@ -26,6 +26,7 @@ from initd.core.importing.made import (
 )
 from initd.core.importing.supervisor_file import Names, Option, Section, bad, expand
 from initd.core.record import Record
+from initd.core.supervisor_events import KINDS, NOT_SENT, SENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ PROGRAM_OPTIONS = {
     "environment", "directory", "umask", "serverurl",
     *(f"{stream}_{option}" for stream in ("stdout", "stderr") for option in _STREAM_OPTIONS),
 }
+LISTENER_OPTIONS = PROGRAM_OPTIONS | {"events", "buffer_size", "result_handler"}
 FCGI_OPTIONS = PROGRAM_OPTIONS | {"socket", "socket_backlog", "socket_owner", "socket_mode"}
+_RESULT_HANDLER = "supervisor.dispatchers:default_handler"
 _TCP = re.compile(r"tcp://([^\s:]+):(\d+)")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
@@ -64,6 +67,9 @@ class Shared(Record):
     umask: str = ""
     user: str = ""
     nofile: int = 0
+    #: What event listeners are told.
+    identifier: str = ""
+    serverurl: str = ""
     environ: dict[str, str] = {}
 
 
@@ -147,10 +153,13 @@ class Program:
         probe = Values(section, Names(self._names | {"process_num": 0, "numprocs": 1}), shared.environ, [])
         self._count = probe.read("numprocs", supervisor_file.integer, 1)
         first = probe.read("numprocs_start", supervisor_file.integer, 0)
-        self.priority = probe.read("priority", supervisor_file.integer, 999)
+        self._is_listener = section.kind == "eventlistener"
+        self.priority = probe.read("priority", supervisor_file.integer, -1 if self._is_listener else 999)
         self.is_autostart = probe.read("autostart", supervisor_file.boolean, True)
         process_name = section.options.get("process_name")
-        if self._count > 1 and (process_name is None or "%(process_num)" not in process_name.value):
+        #: Of listeners one unit runs all.
+        self._listeners, self._count = (self._count, 1) if self._is_listener else (1, self._count)
+        if max(self._count, self._listeners) > 1 and (process_name is None or "%(process_num)" not in process_name.value):
             raise section.bad("process_name needs %(process_num) where there are more processes than one.")
         self.drafts: list[Draft] = []
         self.services: list[str] = []
@@ -187,17 +196,23 @@ class Program:
         names.update({f"ENV_{key}": value for key, value in environment.items()})
         self._name_processes(values, is_instance)
         self._limit_starts(draft, values)
-        self._command(draft, values, self._shared.environment | environment, [*self._shared.passed, *passed])
+        front: list[str] = []
+        if self._is_listener:
+            draft.set("Service", "Type", "notify")  # what is started behind it is told
+            draft.set("Service", "SyslogIdentifier", stem(self.name))
+            front = self._adapter(values)
+        self._command(draft, values, self._shared.environment | environment, [*self._shared.passed, *passed], front)
         self._restart(draft, values)
         self._stop(draft, values)
         self._context(draft, values)
-        _streams(draft, values, self._shared.directory)
+        _streams(draft, values, self._shared.directory, self._is_listener)
         if section.kind == "fcgi-program":
             draft.set("Service", "Sockets", f"{stem(self.name)}.socket")
             draft.set("Service", "StandardInput", "socket")
         if values.text("serverurl", "AUTO").strip().upper() != "AUTO":
-            values.remark("serverurl", "no server answers there; $SUPERVISOR_SERVER_URL is not set.")
-        known = FCGI_OPTIONS if section.kind == "fcgi-program" else PROGRAM_OPTIONS
+            values.remark("serverurl", "no server answers there" + (
+                "." if self._is_listener else "; $SUPERVISOR_SERVER_URL is not set."))
+        known = {"fcgi-program": FCGI_OPTIONS, "eventlistener": LISTENER_OPTIONS}.get(section.kind, PROGRAM_OPTIONS)
         for option in section.options:
             if option not in known:
                 values.remark(option, "supervisor has no such option.")
@@ -230,7 +245,33 @@ class Program:
             values.remark("startretries", f"supervisor waits a second more before each retry; RestartSec={_RESTART_SEC} is the "
                                           "same for all of them.")
 
-    def _command(self, draft: Draft, values: Values, environment: dict[str, str], passed: list[str]) -> None:
+    def _adapter(self, values: Values) -> list[str]:
+        """What the command is an argument of: what speaks supervisor's protocol with it."""
+        names = [name.upper() for name in supervisor_file.strings(values.text("events"))]
+        if not names:
+            raise self.section.bad("there is no events=.")
+        for name in names:
+            if name not in (*KINDS, *SENT, *NOT_SENT):
+                raise bad(self.section.options["events"], f"there is no event {name}.")
+            if name in NOT_SENT:
+                values.remark("events", f"{name} is never told: {NOT_SENT[name]}")
+        size = values.read("buffer_size", supervisor_file.integer, 10)
+        if size < 1:
+            raise bad(self.section.options["buffer_size"], "not a number above 0.")
+        if values.text("result_handler", _RESULT_HANDLER) != _RESULT_HANDLER:
+            values.remark("result_handler", "a result is OK, or the event is told again, as by supervisor's own handler.")
+        if values.read("redirect_stderr", supervisor_file.boolean, False):
+            raise bad(self.section.options["redirect_stderr"], "of an event listener stdout is what it answers.")
+        url = values.text("serverurl", "AUTO").strip()
+        words = {"events": ",".join(dict.fromkeys(names)), "pool": self.name, "buffer-size": size if size != 10 else "",
+                 "processes": self._listeners if self._listeners > 1 else "",
+                 "run-as": values.text("user") or self._shared.user, "server": self._shared.identifier,
+                 "serverurl": self._shared.serverurl if url.upper() == "AUTO" else url}
+        if self._listeners > 1:
+            values.remark("numprocs", "they run in one unit, and end together; %(process_num) is that of the first.")
+        return ["/sbin/pyinit", "eventlistener", *(f"--{key}={value}" for key, value in words.items() if value), "--"]
+
+    def _command(self, draft: Draft, values: Values, environment: dict[str, str], passed: list[str], front: list[str]) -> None:
         command = values.late("command")
         if command is None:
             raise self.section.bad("there is no command.")
@@ -258,7 +299,7 @@ class Program:
                 values.remark("environment", f"systemd takes no variable with the name {key!r}.")
             else:
                 draft.set("Service", "Environment", setting)
-        draft.set("Service", "ExecStart", command_line(argv))
+        draft.set("Service", "ExecStart", command_line([*front, *argv]))
 
     def _restarts(self, values: Values) -> bool:
         option = values.get("autorestart")
@@ -296,7 +337,7 @@ class Program:
 
     def _context(self, draft: Draft, values: Values) -> None:
         shared = self._shared
-        if user := values.text("user") or shared.user:
+        if (user := values.text("user") or shared.user) and not self._is_listener:  # whose adapter runs as root
             draft.set("Service", "User", plain(user))
         if directory := values.text("directory"):
             if directory.startswith("/"):
@@ -366,7 +407,13 @@ def _some(names: list[str]) -> list[str]:
 # --- what it writes -----------------------------------------------------------------------------------------------------
 
 
-def _streams(draft: Draft, values: Values, directory: str) -> None:
+def _streams(draft: Draft, values: Values, directory: str, is_listener: bool) -> None:
+    if is_listener:
+        for option in _STREAM_OPTIONS:
+            if f"stdout_{option}" in values.section.options:
+                values.remark(f"stdout_{option}", "what it answers goes to the adapter alone.")
+        draft.set("Service", "StandardError", _stream(values, "stderr", directory))
+        return
     is_redirected = values.read("redirect_stderr", supervisor_file.boolean, False)
     out = _stream(values, "stdout", directory)
     draft.set("Service", "StandardOutput", out)

@@ -165,6 +165,8 @@ class Listener:
     def spell(self, message: dbus.Message) -> str:
         """One line, "" where it is none of our business."""
         body = message.body
+        if message.interface == "org.pyinit.Manager":
+            return ""  # systemd has no word for it
         if message.member == "PropertiesChanged":
             return self._spell_changes(message.path or "", *body)
         if message.member in ("UnitNew", "UnitRemoved"):
