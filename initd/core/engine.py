@@ -25,7 +25,7 @@ from initd.core.effects import (
     UnitRemoved,
 )
 from initd.core.graph import Graph
-from initd.core.job import Job
+from initd.core.job import Cause, Job
 from initd.core.machines import make_machine
 from initd.core.messages import title
 from initd.core.settings import UnitDefinition
@@ -264,7 +264,7 @@ class Engine:
             unit = self.graph.get(name)
             outcome = Refusal("", f"Unit {name} not found.") if unit is None else None
             if unit is not None and outcome is None:
-                result = self.world.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
+                result = self.world.enqueue(unit, JobType.START, JobMode.REPLACE, turn, Cause("boot"))
                 outcome = result if isinstance(result, Refusal) else None
             if outcome is None:
                 turn.log(None, LOG_INFO, f"Queued start job for default target {title(unit) if unit else name}.")
@@ -282,7 +282,7 @@ class Engine:
                 return
             turn.log(None, LOG_INFO, f"Received SIG{name}.")
             shutdown.start_budget(turn.now.monotonic_usec)
-            self.world.request_exit(*asked, None, turn)
+            self.world.request_exit(*asked, None, turn, f"SIG{name} has come")
         elif foreground is not None and name in _FORWARDED:
             main = getattr(foreground.machine, "main_pid", 0)
             if main:
@@ -292,11 +292,12 @@ class Engine:
         elif name == "RTMIN+25":
             turn.ask(Reexecute())
         elif name in _TARGET_OF_SIGNAL:
-            self._start_by_signal(*_TARGET_OF_SIGNAL[name], turn)
+            self._start_by_signal(f"SIG{name}", *_TARGET_OF_SIGNAL[name], turn)
 
-    def _start_by_signal(self, name: str, mode: JobMode, turn: Turn) -> None:
+    def _start_by_signal(self, signal: str, name: str, mode: JobMode, turn: Turn) -> None:
         unit = self.graph.get(name)
-        outcome = self.world.enqueue(unit, JobType.START, mode, turn) if unit is not None else None
+        cause = Cause("signal", signal)
+        outcome = self.world.enqueue(unit, JobType.START, mode, turn, cause) if unit is not None else None
         if unit is None or isinstance(outcome, Refusal):
             why = outcome.text if isinstance(outcome, Refusal) else "not loaded"
             turn.log(None, LOG_WARNING, f"Cannot start {name}: {why}")

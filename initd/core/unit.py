@@ -93,6 +93,7 @@ class Unit:
         "dependencies",
         "machine",
         "job",
+        "last_job",
         "invocation_id",
         "start_limit",
         "wish_limit",
@@ -129,6 +130,8 @@ class Unit:
         self.dependencies: dict[Dependency, dict[str, str]] = {}
         self.machine = machine
         self.job: Job | None = None
+        #: The last one that has started or stopped it, or has failed to.
+        self.last_job: Job | None = None
         self.invocation_id = ""
         #: Variables that tell by which timer or path it was started last.
         self.trigger: tuple[str, ...] = ()
