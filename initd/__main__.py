@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
-COMMANDS = {"check": "check", "health": "health", "import": "importing"}
+COMMANDS = {"check": "check", "health": "health", "import": "importing", "plan": "plan"}
 
 
 def main(arguments: list[str]) -> int:
     if arguments and arguments[0] in COMMANDS:
         return run_command(*arguments)
+    if arguments[:1] == ["--test"]:
+        return run_command("plan", *arguments[1:])
     if arguments[:1] == ["run"]:
         from initd.buildstep import run
 
