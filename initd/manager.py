@@ -126,6 +126,7 @@ class Manager:
             self.units.fates_of,
             self.spawner.dynamic_users,
             places,
+            self.units.whence,
         )
         self._share_own_environment(self._own_environment())
         self.configuration.tune(self.engine.world.tuning, config.tuning)

@@ -84,6 +84,13 @@ class UnitReader:
 
         return unitfates.judge_unit(self.dirs.read(unit.name), unit.definition, self._probed())
 
+    def whence(self) -> object:
+        """Where files say what (`core.whence.Whence`); as they are now."""
+        from initd.core.whence import Whence
+
+        dirs = UnitDirs(self.dirs.root or "/", self.dirs.search_path)
+        return Whence(dirs.read, dirs.link_to)
+
     def _probed(self) -> Allowed:
         if self._allowed is None:
             self._allowed = allowed.probe(self._container, self._helper, self._directories)

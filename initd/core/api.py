@@ -12,6 +12,7 @@ from initd.core.api_manager_properties import LOG_CONTROL_PROPERTIES, PROPERTIES
 from initd.core.api_unit import (
     JOB_OBJECT_METHODS,
     JOB_PROPERTIES,
+    OWN_METHODS,
     PROCESS_METHODS,
     SCOPE_METHODS,
     SERVICE_METHODS,
@@ -231,5 +232,5 @@ LOG_CONTROL = "/org/freedesktop/LogControl1"
 _LOG_CONTROL = Object((Interface("org.freedesktop.LogControl1", (), LOG_CONTROL_PROPERTIES),))
 _MANAGER = Object((Interface(PREFIX + "Manager", api_manager.METHODS, PROPERTIES),))
 #: What only we tell, and what takes a look at the unit's files: clients of systemd's never ask for it.
-_OWN = Interface(OWN_INTERFACE, (), OWN_PROPERTIES, is_apart=True)
+_OWN = Interface(OWN_INTERFACE, OWN_METHODS, OWN_PROPERTIES, is_apart=True)
 _JOB = Interface(PREFIX + "Job", JOB_OBJECT_METHODS, JOB_PROPERTIES)

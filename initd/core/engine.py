@@ -208,6 +208,7 @@ class Engine:
             return  # all goes soon
         self.world.may_hold_garbage = False
         for unit in self.graph.unreferenced(self._is_in_use):
+            self.world.queue.remember(unit)
             self.graph.drop(unit)
             self.world.bus_names.release(unit, turn)
             self.world.deadlines.drop(unit.name)

@@ -107,7 +107,7 @@ class Job:
     """An installed job. Plain fields; `core.queue` runs and ends it."""
 
     __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec", "waits_for",
-                 "asked", "by", "result", "ended")
+                 "asked", "by", "result", "ended", "failed_by")
 
     def __init__(self, job_id: int = 0, unit: str = "", job_type: JobType = JobType.START, added_usec: int = 0,
                  asked: int = 0, by: str = "") -> None:
@@ -128,6 +128,8 @@ class Job:
         self.by = by
         self.result: JobResult | None = None
         self.ended: Now | None = None
+        #: The unit without which it could not be done.
+        self.failed_by = ""
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.unit}/{self.type.value}, {self.state.value})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from initd.core.conditions import blamed
 from initd.core.dependency import Facet
 from initd.core.effects import JobAdded, JobRemoved, UnitChanged
 from initd.core.graph import Graph
@@ -49,6 +50,9 @@ class JobQueue:
         self.failed_starts: list[str] = []
         #: What jobs were queued for, by number: as long as a unit is there that has or had such a job.
         self.asked: dict[int, Asked] = {}
+        #: What is known of the last units that were unloaded: unit → its last job, how its main process had ended, and the
+        #: condition that was not met.
+        self.departed: dict[str, tuple[Job, object, str]] = {}
         self._is_many = _MANY
 
     # --- installing --------------------------------------------------------------------------------------------
@@ -71,12 +75,21 @@ class JobQueue:
     def _forget_asked(self, *kept: int) -> None:
         """What no unit is left to tell of. Often enough to stay small, and too seldom to cost something."""
         known = {0, *kept}
-        for unit in self.graph.units.values():
-            for job in (unit.job, unit.last_job):
-                if job is not None and job.asked in self.asked:
-                    known |= {job.asked, self.asked[job.asked].before}
+        jobs = [job for unit in self.graph.units.values() for job in (unit.job, unit.last_job)]
+        for job in (*jobs, *[job for job, _, _ in self.departed.values()]):
+            if job is not None and job.asked in self.asked:
+                known |= {job.asked, self.asked[job.asked].before}
         self.asked = {number: each for number, each in self.asked.items() if number in known}
         self._is_many = 2 * len(self.asked) + _MANY
+
+    def remember(self, unit: Unit) -> None:
+        """The unit is unloaded: whoever asks what became of it is to hear."""
+        if unit.last_job is not None:
+            self.departed.pop(unit.name, None)
+            unmet = blamed(unit.settings.conditions, unit.condition_outcomes)
+            self.departed[unit.name] = (unit.last_job, getattr(unit.machine, "last_main", None), unmet)
+            if len(self.departed) > _MANY:
+                del self.departed[next(iter(self.departed))]
 
     def _install_one(self, planned: PlannedJob, plan: Plan, asked: int, turn: Turn) -> None:
         unit = self.graph.units[planned.unit]
@@ -186,7 +199,9 @@ class JobQueue:
                 continue
             self._remove(unit, current, current_result, turn)
             if recursive:
-                pending += [(failed, JobResult.DEPENDENCY) for failed in self._jobs_to_fail(unit, current, current_result)]
+                for failed in self._jobs_to_fail(unit, current, current_result):
+                    failed.failed_by = unit.name
+                    pending.append((failed, JobResult.DEPENDENCY))
             if current_result in (JobResult.TIMEOUT, JobResult.DEPENDENCY) and current.type is JobType.START:
                 self.failed_starts.append(unit.name)
             self._wake_ordered(unit)

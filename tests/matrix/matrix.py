@@ -3,9 +3,9 @@
     python3 tests/matrix/matrix.py [--init pyinit|systemd|both] [--write] [PACKAGE…]
 
 For each package: an image of minbase, the init and the package; a boot in an unprivileged container; its units' states; does
-it answer; is that so after a restart; how long does a stop take, and what is its exit code; did the boot go as `pyinit plan` had
-said. A line per package goes to
-results-INIT.tsv with `--write`, in the place of an older one. `make matrix` runs all of packages.txt.
+it answer; is that so after a restart; how long does a stop take, and what is its exit code; did the boot go as `pyinit
+plan` had said. A line per package goes to results-INIT.tsv with `--write`, in the place of an older
+one. `make matrix` runs all of packages.txt.
 """
 
 from __future__ import annotations
