@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
-COMMANDS = {"check": "check", "health": "health", "import": "importing", "plan": "plan", "why": "why"}
+COMMANDS = {"check": "check", "health": "health", "import": "importing", "plan": "plan", "why": "why", "diff": "diff"}
 
 
 def main(arguments: list[str]) -> int:

@@ -24,7 +24,7 @@ from initd.configuration import Configuration, variables
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core import foreground
-from initd.core.answers import FREEZE, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
+from initd.core.answers import FREEZE, GET_LOADED, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
 from initd.core.engine import Engine
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
@@ -335,6 +335,8 @@ class Manager:
             caller.channel.reply_file(caller.client, caller.serial, order.args[0])
         elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
+        elif order.kind == GET_LOADED:
+            caller.answer(Return("ay", (self.units.pack(self.engine.graph, self.options.words),)))
         elif order.kind == START_TRANSIENT:
             self.made_units.start(caller, *order.args)
         elif order.kind == SET_PROPERTIES:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from initd.options import Options
+    from initd.shell.limits import ContainerLimits
 
 HELPER = os.path.dirname(os.path.abspath(__file__)) + "/exec/pyinit-exec"
 _PAUSE_SEC = 0.005
@@ -39,14 +40,15 @@ _PAUSE_SEC = 0.005
 
 class Reading:
     """`root`: another tree than this machine's. Generators are programs of the tree's own, and are run in this one only.
-    `say` hears of what goes wrong."""
+    `say` hears of what goes wrong; `container`: as the manager has found it."""
 
-    def __init__(self, options: Options, say: Callable[[int, str], None], root: str = "") -> None:
+    def __init__(self, options: Options, say: Callable[[int, str], None], root: str = "",
+                 container: ContainerLimits | None = None) -> None:
         from initd.shell import machine
 
         self._say = say
         self.root = root.rstrip("/")
-        self.container = limits.probe()
+        self.container = container or limits.probe()
         self._configuration = Configuration(options, self.container, SYSTEM)
         self.target = self._configuration.target
         if self.root:

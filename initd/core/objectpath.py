@@ -8,6 +8,7 @@ from __future__ import annotations
 
 #: An interface of pyinit's own, beside those that systemd has.
 OWN_INTERFACE = "org.pyinit.Unit"
+OWN_MANAGER = "org.pyinit.Manager"
 ROOT = "/org/freedesktop/systemd1"
 _UNIT = ROOT + "/unit/"
 _JOB = ROOT + "/job/"

@@ -9,11 +9,19 @@ from __future__ import annotations
 from initd.core import syntax
 from initd.core.dependency import INVERSE, Dependency
 from initd.core.sources import UnitFiles, UnitText
-from initd.core.unit import Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from typing import Protocol
+
+    class Named(Protocol):
+        """A unit, or its definition."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def names(self) -> Collection[str]: ...
 
 #: Kinds that a file writes by other keys too.
 _KEYS = {Dependency.TRIGGERS: ("Unit", "Service"), Dependency.IN_SLICE: ("Slice",)}
@@ -30,13 +38,13 @@ class Whence:
         self._link = link
         self._files: dict[str, UnitFiles] = {}
 
-    def of_directive(self, unit: Unit, *keys: str, value: str = "") -> str:
+    def of_directive(self, unit: Named, *keys: str, value: str = "") -> str:
         """The last assignment of one of these keys, that with the value where there is one."""
         found = list(self._assignments(unit.name, keys))
         same = [place for place, text in found if value and "".join(text.split()) == "".join(value.split())]
         return same[-1] if same else found[-1][0] if found else ""
 
-    def of_dependency(self, unit: Unit, kind: Dependency, other: Unit | str) -> str:
+    def of_dependency(self, unit: Named, kind: Dependency, other: Named | str) -> str:
         """Where it says that `unit` depends on `other` like this: its files, or those of the other."""
         names = frozenset((other,)) if isinstance(other, str) else frozenset(other.names)
         own = frozenset(unit.names)
