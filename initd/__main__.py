@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from initd.manager import Manager
+
 #: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
 COMMANDS = {"check": "check", "health": "health", "import": "importing", "plan": "plan", "why": "why", "diff": "diff"}
 
@@ -40,9 +42,7 @@ def main(arguments: list[str]) -> int:
         os.write(1, options.encode())
         return 0
     if options.mode == "system":
-        from initd.manager import Manager
-
-        return Manager(options, LIBRARY).run()
+        return manager_class()(options, LIBRARY).run()
     return run_beside(options)
 
 
@@ -64,9 +64,19 @@ def run_beside(options: Options) -> int:
         from initd.detach import detach
 
         return detach(options, places, LIBRARY + "/initd/exec/pyinit-exec")
+    return manager_class()(options, LIBRARY, places).run()
+
+
+def manager_class() -> type[Manager]:
+    """Imported here. All of it stays: looking for garbage in it takes a twelfth of the time, and is not repeated later."""
+    import gc
+
+    gc.disable()
     from initd.manager import Manager
 
-    return Manager(options, LIBRARY, places).run()
+    gc.freeze()
+    gc.enable()
+    return Manager
 
 
 def complain(text: str) -> int:

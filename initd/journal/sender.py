@@ -3,8 +3,8 @@
 The trusted fields of systemd.journal-fields(7) are made once for a process, encoded, and used for all its entries. They are
 looked up again after a second: by then it may have become another program, or the number another process.
 
-Which unit a process belongs to is known by its cgroup, where units have some, and else by its tag (DESIGN.md). The manager
-keeps what only it knows as links in /run/systemd/units, most of them under the names that systemd 252 gives them.
+Which unit a process belongs to is known by its cgroup, where units have some, and else by its tag (DESIGN.md). What only the
+manager knows of units stands in `units`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from struct import Struct
 
 from initd.journal.segment import encode_field, encode_fields
+from initd.journal.units import Units
 from initd.wire.proc import parse_cgroups, parse_tag
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ class Senders:
     def __init__(self, machine_id: str, run: str = "/run", proc: str = "/proc", is_user: bool = False) -> None:
         self._unit_field = b"_SYSTEMD_USER_UNIT" if is_user else b"_SYSTEMD_UNIT"
         self._slice_field = b"_SYSTEMD_USER_SLICE" if is_user else b"_SYSTEMD_SLICE"
-        self._links = run + "/systemd/units/"
+        self.units = Units(run)
         self._proc = proc
         self._machine_id = machine_id.encode()
         self._known: dict[tuple[int, int, int, str], Sender] = {}
@@ -118,6 +119,7 @@ class Senders:
 
     def _describe(self, pid: int, uid: int, gid: int, unit: str) -> tuple[str, bytes, list[tuple[bytes, bytes]]]:
         """The unit, the command, and the fields; those that are empty are not there."""
+        self.units.look()
         base = f"{self._proc}/{pid}/"
         fields = [(b"_UID", b"%d" % uid), (b"_GID", b"%d" % gid)]
         command = b""
@@ -129,7 +131,7 @@ class Senders:
                        (b"_CAP_EFFECTIVE", _effective_capabilities(_read(base + "status", 4096)))]
             path, cgroup = self._place(pid)
         if unit and unit != path.rsplit("/", 1)[-1]:
-            path, cgroup = os.fsdecode(_link(f"{self._links}cgroup:{unit}")) or unit, ""
+            path, cgroup = self._slices_of(unit), ""
         names = path.split("/")
         unit = unit or (names[-1] if names[-1].endswith(_UNIT_SUFFIXES) else "")
         if unit:
@@ -137,7 +139,7 @@ class Senders:
             fields += [(self._unit_field, os.fsencode(unit)),
                        (self._slice_field, os.fsencode(above[-1] if above else _MANAGER_SLICE)),
                        (b"_SYSTEMD_CGROUP", os.fsencode(cgroup)),
-                       (b"_SYSTEMD_INVOCATION_ID", _link(f"{self._links}invocation:{unit}"))]
+                       (b"_SYSTEMD_INVOCATION_ID", self.units.of(unit).invocation)]
         return unit, command, fields
 
     def _place(self, pid: int) -> tuple[str, str]:
@@ -153,21 +155,19 @@ class Senders:
                     return "/".join(names[:end]), below
                 break
         tag = parse_tag(_read(f"{self._proc}/{pid}/limits", 4096))
-        unit = os.fsdecode(_link(f"{self._links}tag:{tag:x}")) if tag is not None else ""
-        return (os.fsdecode(_link(f"{self._links}cgroup:{unit}")) or unit, "") if unit else ("", "")
+        unit = self.units.with_tag(tag) if tag is not None else ""
+        return (self._slices_of(unit), "") if unit else ("", "")
+
+    def _slices_of(self, unit: str) -> str:
+        return os.fsdecode(self.units.of(unit).cgroup) or unit
 
     def _rules(self, unit: str) -> Rules:
         if not unit:
             return Rules()
-        level = _link(f"{self._links}log-level-max:{unit}")
-        interval = _link(f"{self._links}log-rate-limit-interval:{unit}")
-        burst = _link(f"{self._links}log-rate-limit-burst:{unit}")
+        facts = self.units.of(unit)
         return Rules(
-            int(level) if level.isdigit() else 7,
-            _encode_extra(_read(f"{self._links}log-extra-fields:{unit}", 1 << 20)),
-            int(interval) if interval.isdigit() else -1,
-            int(burst) if burst.isdigit() else -1,
-            _filter(_read(f"{self._links}log-filter-patterns:{unit}", 1 << 20)),
+            int(facts.level_max or 7), _encode_extra(facts.extra), int(facts.interval_usec or -1), int(facts.burst or -1),
+            _filter(facts.patterns),
         )
 
 

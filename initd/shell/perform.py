@@ -126,7 +126,7 @@ class Performer:
         fds += connections.values()
         return {
             "connections": connections, "setting_up": self.launcher.save(fds), "frozen": sorted(self._frozen),
-            "oom": self.oom.save(fds), "unit_state": self.unit_state.save(),
+            "oom": self.oom.save(fds), "unit_state": self.unit_state.save(fds),
             "attached": self.attacher.save(fds), "clock": self.clock.save(fds),
         }
 
@@ -225,7 +225,7 @@ class Performer:
         try:
             self.unit_state.publish(effect)
         except OSError as error:
-            text = f"{effect.unit}: Cannot write to /run/systemd/units: {error.strerror}"
+            text = f"{effect.unit}: Cannot tell the journal about it: {error.strerror}"
             self._log(ef.Log(LOG_DEBUG, effect.unit, text))
         try:
             self._tracker.prepare(effect.unit, effect.cgroup)

@@ -44,7 +44,7 @@ def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tu
             return
         pid = dead.si_pid
         before()
-        units = tracker.units_of(pid)
+        units = tracker.units_of(pid, is_our_child=True)
         tracker.account(pid, units)
         os.waitpid(pid, os.WNOHANG)
         tracker.remove(pid)

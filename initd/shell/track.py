@@ -173,10 +173,10 @@ class Tracker:
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
-    def units_of(self, pid: int) -> tuple[str, ...]:
+    def units_of(self, pid: int, is_our_child: bool = False) -> tuple[str, ...]:
         """Every unit that wants to hear of this process: who watches it, and whom it belongs to."""
         watching = self._watching(pid)
-        owner = self._owner(pid)
+        owner = self._owner(pid, is_our_child)
         if watching is None:
             return () if owner is None else (owner,)
         return (watching,) if owner in (None, watching) else (watching, owner)
@@ -292,12 +292,12 @@ class Tracker:
                 return None
         return unit
 
-    def _owner(self, pid: int) -> str | None:
+    def _owner(self, pid: int, is_our_child: bool = False) -> str | None:
         unit = self._children.get(pid)
         if unit is None:
             unit = self._by_cgroup(pid) or self._by_tag(pid)
         if unit is None and self._has_untagged_units():
-            unit = self._by_tree(pid)
+            unit = self._by_session(pid) if is_our_child else self._by_tree(pid)
         return unit
 
     def _has_untagged_units(self) -> bool:
@@ -334,6 +334,13 @@ class Tracker:
                 return False
             pid = stat.parent_pid
         return False
+
+    def _by_session(self, pid: int) -> str | None:
+        """`_by_tree` of a child of ours, above which there is nobody."""
+        try:
+            return self._sessions.get(os.getsid(pid))
+        except OSError:
+            return None
 
     def _by_tree(self, pid: int) -> str | None:
         """The nearest ancestor that is known, else whoever started the session."""

@@ -1,11 +1,8 @@
-"""What others may know of units that run: links and files in /run/systemd/units, for the journal above all.
+"""What the journal is to know of units that run, written where it reads it (wire/unitstate.py).
 
-Most have the names that systemd 252 gives them: `invocation:UNIT`, `log-level-max:UNIT`, `log-extra-fields:UNIT`,
-`log-rate-limit-interval:UNIT`, `log-rate-limit-burst:UNIT`. Three are our own: `tag:HEX` leads from the tag of a process
-(DESIGN.md) to the unit, `cgroup:UNIT` to its place among the slices, and `log-filter-patterns:UNIT` is what later versions
-of systemd put on the unit's cgroup.
-
-They outlive the unit's run for a while: who reads its last words asks whose they are.
+One file for all units: a link or a file for each, as systemd has them in /run/systemd/units, costs an inode at every start,
+for which ext4 may search for a millisecond. A unit's entry outlives its run for a while: who reads its last words asks whose
+they are.
 """
 
 from __future__ import annotations
@@ -15,54 +12,58 @@ from struct import Struct
 
 from initd.core.effects import PrepareUnit
 from initd.core.settings import ExecSettings
+from initd.wire import unitstate as wire
+from initd.wire.unitstate import UnitFacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _LENGTH = Struct("<Q")
-#: So many units that are down keep their links.
+#: So many units that are down keep their entries.
 _KEPT = 64
-_NAMES = ("invocation", "cgroup", "log-level-max", "log-extra-fields", "log-rate-limit-interval", "log-rate-limit-burst",
-          "log-filter-patterns")
-_NO_EXEC = ("", b"", "", "", b"")
-#: What links say of a unit: none is there; and, of a manager before us, nobody knows which are.
-_NOTHING, _ANYTHING = ("",) * len(_NAMES), ("?",) * len(_NAMES)
+#: The file may be so many bytes longer than twice what is still true of it.
+_SPARE = 64 * 1024
 
 
 class UnitState:
     """`run` stands for /run; without a `tag_base` there are no tags."""
 
     def __init__(self, run: str, tag_base: int | None) -> None:
-        self._directory = run + "/systemd/units/"
+        self._path = run + wire.FILE
         self._tag_base = tag_base
-        #: Of every unit that has links: the name of that of its tag, and what the others say, in the order of `_NAMES`.
-        self._told: dict[str, tuple[str, tuple[str | bytes, ...]]] = {}
+        #: Of every unit whose entry is in the file, in the file's order.
+        self._told: dict[str, bytes] = {}
         self._released: dict[str, None] = {}
+        #: None: there is no file yet that can be added to.
+        self._fd: int | None = None
+        self._size = 0
+        self._true_size = 0
 
-    def save(self) -> dict[str, object]:
-        return {"tags": {unit: tag for unit, (tag, _) in self._told.items()}, "released": list(self._released)}
+    def save(self, fds: list[int]) -> dict[str, Any]:
+        if self._fd is not None:
+            fds.append(self._fd)
+        return {"told": self._told, "released": list(self._released), "fd": self._fd, "size": self._size}
 
-    def restore(self, saved: dict[str, dict[str, str]]) -> None:
-        """What links say besides is written anew with the unit's next start."""
-        self._told = {unit: (tag, _ANYTHING) for unit, tag in saved["tags"].items()}
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._told = saved["told"]
         self._released = dict.fromkeys(saved["released"])
+        self._fd, self._size = saved["fd"], saved["size"]
+        self._true_size = sum(map(len, self._told.values()))
 
     def publish(self, effect: PrepareUnit) -> None:
         """The unit starts. OSError where it cannot be told."""
         if not effect.invocation_id:
             return
-        unit = effect.unit
-        tag = f"tag:{self._tag_base + effect.number:x}" if self._tag_base is not None else ""
-        texts = (effect.invocation_id, effect.cgroup, *_of_exec(effect.exec))
-        self._released.pop(unit, None)
-        if unit not in self._told:
-            os.makedirs(self._directory, exist_ok=True)
-        old_tag, old_texts = self._told.get(unit, ("", _NOTHING))
-        self._told[unit] = tag, texts
-        if tag and tag != old_tag:
-            self._put(tag, unit)
-        for name, text, old_text in zip(_NAMES, texts, old_texts, strict=True):
-            if text and text != old_text:
-                self._put(f"{name}:{unit}", text)
-            elif old_text and not text:
-                _unlink(f"{self._directory}{name}:{unit}")
+        tag = f"{self._tag_base + effect.number:x}" if self._tag_base is not None else ""
+        entry = wire.encode(_facts(effect, tag))
+        self._released.pop(effect.unit, None)
+        if self._told.get(effect.unit) == entry:
+            return
+        self._forget(effect.unit)
+        self._told[effect.unit] = entry
+        self._true_size += len(entry)
+        self._write(entry)
 
     def release(self, unit: str) -> None:
         """The unit is down."""
@@ -72,52 +73,48 @@ class UnitState:
         if len(self._released) > _KEPT:
             oldest = next(iter(self._released))
             del self._released[oldest]
-            tag, texts = self._told.pop(oldest)
-            if tag and self._owner(tag) == oldest:  # the number may be another unit's by now
-                _unlink(self._directory + tag)
-            for name, text in zip(_NAMES, texts, strict=True):
-                if text:
-                    _unlink(f"{self._directory}{name}:{oldest}")
+            self._forget(oldest)
 
-    def _owner(self, tag: str) -> str:
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _forget(self, unit: str) -> None:
+        self._true_size -= len(self._told.pop(unit, b""))
+
+    def _write(self, entry: bytes) -> None:
+        """Add it, or begin anew with what is still true. Half an entry is never added to."""
+        if self._fd is not None and self._size + len(entry) <= 2 * self._true_size + _SPARE:
+            try:
+                if os.write(self._fd, entry) == len(entry):
+                    self._size += len(entry)
+                    return
+            except OSError:
+                pass  # a new file may fare better
+        self.close()
+        everything = b"".join(self._told.values())
+        temporary = self._path + ".new"
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            return os.readlink(self._directory + tag)
+            if os.write(fd, everything) != len(everything):
+                raise OSError(28, "No space left on device")
+            os.rename(temporary, self._path)
         except OSError:
-            return ""
-
-    def _put(self, name: str, content: str | bytes) -> None:
-        """A link to a text, or a file of bytes. Replaced in one step: nobody sees it missing."""
-        path = self._directory + name
-        if isinstance(content, bytes):
-            with open(self._directory + ".new", "wb") as file:
-                file.write(content)
-            os.rename(self._directory + ".new", path)
-            return
-        try:
-            os.symlink(content, path)
-        except FileExistsError:
-            temporary = self._directory + ".new"
-            _unlink(temporary)
-            os.symlink(content, temporary)
-            os.rename(temporary, path)
+            os.close(fd)
+            raise
+        self._fd, self._size = fd, len(everything)
 
 
-def _of_exec(settings: object) -> tuple[str | bytes, ...]:
-    """In the order of `_NAMES`; empty is not there."""
-    if not isinstance(settings, ExecSettings):
-        return _NO_EXEC
-    interval_usec, burst = settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst
-    return (
-        str(settings.log_level_max) if settings.log_level_max >= 0 else "",
-        b"".join([_LENGTH.pack(len(field)) + field for field in settings.log_extra_fields]),
-        str(interval_usec) if interval_usec else "",
-        str(burst) if burst else "",
-        "\n".join(settings.log_filter_patterns).encode("utf-8", "surrogateescape"),
-    )
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # it was not there
+def _facts(effect: PrepareUnit, tag: str) -> UnitFacts:
+    settings = effect.exec
+    facts = UnitFacts(os.fsencode(effect.unit), tag.encode(), effect.invocation_id.encode(), os.fsencode(effect.cgroup))
+    if isinstance(settings, ExecSettings):
+        interval_usec, burst = settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst
+        facts.level_max = b"%d" % settings.log_level_max if settings.log_level_max >= 0 else b""
+        facts.extra = b"".join([_LENGTH.pack(len(field)) + field for field in settings.log_extra_fields])
+        facts.interval_usec = b"%d" % interval_usec if interval_usec else b""
+        facts.burst = b"%d" % burst if burst else b""
+        facts.patterns = os.fsencode("\n".join(settings.log_filter_patterns))
+    return facts

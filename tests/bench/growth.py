@@ -1,8 +1,8 @@
 """`python3 tests/bench/growth.py [--write]`: what the manager keeps of ten thousand restarts and a thousand reloads.
 
 A container with 100 services. After a first hundred restarts and ten reloads, which fill every cache there is, the manager's
-and the journal's share of memory (PSS) and their descriptors are taken, and again behind each quarter of the work. The
-results go into growth.tsv.
+and the journal's own memory (Anonymous in smaps_rollup: no file stands behind it) and their descriptors are taken, and again
+behind each quarter of the work. The results go into growth.tsv.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def look(trial: Trial) -> tuple[str, ...]:
     trial.settle()
     own = {comm: path for path, comm in trial.processes() if trial.peer.is_own(comm)}
     manager, journal = Path(f"/proc/{trial.container.pid}"), own["python3"]
-    sizes = [f"{pss(path):.2f}" for path in (manager, journal)]
+    sizes = [f"{pss(path, 'Anonymous'):.2f}" for path in (manager, journal)]
     return (*sizes, *(str(len(list((path / "fd").iterdir()))) for path in (manager, journal)))
 
 

@@ -20,6 +20,8 @@ from surroundings import version_in  # noqa: E402
 
 #: As many services, and more.
 MOST = 20_000
+#: What the others are asked for at most: beyond it a start of some takes minutes.
+MOST_OF_OTHERS = 3000
 SERVICE = "/bench/service"
 
 
@@ -30,6 +32,7 @@ class Peer:
     """
 
     name = ""
+    most = MOST_OF_OTHERS
     image = Image(("procps",), with_pyinit=False)
     command: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -79,6 +82,7 @@ class Units(Peer):
 
 class Pyinit(Units):
     name = "pyinit"
+    most = MOST
     image = PLAIN
     command = ("/sbin/pyinit",)
     package = "pyinit"
@@ -211,6 +215,7 @@ class Floor(Peer):
     """What the machine can do: posix_spawn in a loop, in C."""
 
     name = "C loop"
+    most = MOST
     command = ("/bench/floor", "{count}")
 
     def prepare(self, bench: Path, count: int) -> None:

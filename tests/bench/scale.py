@@ -1,6 +1,6 @@
 """`make bench`: how fast services start, restart and stop, and what their manager costs; pyinit beside others.
 
-    python3 tests/bench/scale.py [--counts 1,10,100,500,1000,3000] [--rounds 3] [--only pyinit] [--write]
+    python3 tests/bench/scale.py [--counts 1,10,100,500,1000,3000,10000] [--rounds 3] [--only pyinit] [--write]
 
 Peers (peers.py) take turns, round after round, each in a container of its own with the same services (service.c), which
 say themselves when they run. Figures are medians of the rounds. With --write they go into scale.json, and from there into
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -34,18 +35,29 @@ from peers import PEERS, Peer  # noqa: E402
 from surroundings import kernel, machine, pss  # noqa: E402
 
 RESULTS = HERE / "scale.json"
-COUNTS = (1, 10, 100, 500, 1000, 3000)
+COUNTS = (1, 10, 100, 500, 1000, 3000, 10_000)
 #: At these, more than the start is measured.
 DETAILED = (10, 1000)
 RESTARTS = 20
 COMMANDS = 10
 ORPHANS = 10_000
+ORPHANED = "10,000 orphans, ms"
 IDLE_SEC = 10
 #: ext4 does not give an inode away anew within five seconds of its end, and looks for another one at length: whoever comes
 #: behind the removal of a container and of a thousand files would pay for that.
 PAUSE_SEC = 6
+#: What took a peer that long is measured in one round only.
+LONG_MSEC = 20_000
+#: podman's options for so many processes and descriptors, as far as this machine allows them.
+ENOUGH = 20_000
+UNLIMITED = ("--pids-limit=0", *(f"--ulimit={name}={limit}:{limit}" for name, limit in (
+    (name, ENOUGH if hard < 0 else min(hard, ENOUGH)) for name, hard in (
+        ("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)[1]), ("nproc", resource.getrlimit(resource.RLIMIT_NPROC)[1])))))
 #: After this time a peer is not done, and its cell stays empty.
 PATIENCE_SEC = 180
+
+#: In how many containers it is measured what a container costs without its manager.
+BASES = 3
 
 Results = dict[str, dict[str, dict[str, list[float]]]]
 
@@ -66,7 +78,7 @@ class Trial:
         command = [word.format(count=count) for word in peer.command]
         options = [option.format(**places) for option in peer.options]
         self.container = Container(peer.image, "/bench/begin", *command,
-                                   options=(*options, f"--volume={directory}:/bench", "--pids-limit=0"))
+                                   options=(*options, f"--volume={directory}:/bench", *UNLIMITED))
 
     def remove(self) -> None:
         self.container.remove()
@@ -224,7 +236,7 @@ def base_cpu(peer: Peer) -> float:
             trial.remove()
 
 
-def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], None]) -> None:
+def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], None], has_orphans: bool) -> None:
     time.sleep(PAUSE_SEC)
     with tempfile.TemporaryDirectory(prefix="scale-", dir=CACHE) as directory:
         trial = Trial(peer, 1 if peer.name == "tini" else count, Path(directory))
@@ -246,8 +258,8 @@ def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], No
                         wall, cpu = trial.command(words)
                         note(f"{name}, ms", wall)
                         note(f"{name}, CPU ms", cpu)
-                if count == DETAILED[0] and peer.name != "C loop":
-                    note("10,000 orphans, ms", trial.orphans())
+                if has_orphans:
+                    note(ORPHANED, trial.orphans())
             if peer.name != "tini":
                 note("stop, ms", trial.stop())
         finally:
@@ -260,16 +272,18 @@ def collect(peers: list[Peer], counts: list[int], rounds: int, each_round: Calla
     for number in range(rounds):
         for count in counts:
             for peer in peers:
-                if peer.name == "tini" and count != DETAILED[0]:
+                if count > peer.most or peer.name == "tini" and count != DETAILED[0]:
                     continue
+                known = results.get(ORPHANED, {}).get(str(count), {}).get(peer.name, [0])
+                has_orphans = count == DETAILED[0] and peer.name != "C loop" and known[0] < LONG_MSEC
 
                 def note(name: str, value: float, peer: Peer = peer, count: int = count, number: int = number) -> None:
                     results.setdefault(name, {}).setdefault(str(count), {}).setdefault(peer.name, []).append(value)
                     print(f"{number + 1}: {count} {peer.name}: {name} {value:.2f}", file=sys.stderr, flush=True)
                 try:
                     if peer.name not in bases:
-                        bases[peer.name] = base_cpu(peer)
-                    measure(peer, count, bases[peer.name], note)
+                        bases[peer.name] = statistics.median(base_cpu(peer) for _ in range(BASES))
+                    measure(peer, count, bases[peer.name], note, has_orphans)
                 except (Unavailable, AssertionError) as problem:
                     print(f"{number + 1}: {count} {peer.name}: left out: {problem}", file=sys.stderr, flush=True)
         each_round(results)

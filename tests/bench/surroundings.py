@@ -32,6 +32,6 @@ def version_in(image: Image, package: str) -> str:
         container.remove()
 
 
-def pss(process: Path) -> float:
-    """A process's share of the memory it uses, in MB; `process` is its /proc/PID."""
-    return int(re.search(r"(?m)^Pss:\s*(\d+)", (process / "smaps_rollup").read_text())[1]) / 1024
+def pss(process: Path, kind: str = "Pss") -> float:
+    """A process's share of the memory it uses, in MB, or another line of smaps_rollup; `process` is its /proc/PID."""
+    return int(re.search(rf"(?m)^{kind}:\s*(\d+)", (process / "smaps_rollup").read_text())[1]) / 1024

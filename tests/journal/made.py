@@ -1,10 +1,11 @@
-"""Stores made by hand, with the functions of the format alone."""
+"""Stores and words of the manager made by hand, with the functions of the formats alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from initd.journal.segment import Head, decode_entry, encode_address, encode_fields, encode_head, file_name
+from initd.wire.unitstate import FILE, UnitFacts, encode
 
 STORE = "5" * 32
 MACHINE = "a" * 32
@@ -53,3 +54,10 @@ def from_export(data: bytes) -> list[bytes]:
         rest = [field for field in fields if not field[0].startswith(b"__") and field[0] != b"_BOOT_ID"]
         found.append(encode_address(*address, values[b"_BOOT_ID"]) + encode_fields(rest) + b"\n")
     return found
+
+
+def tell_of_unit(run: Path, facts: UnitFacts) -> None:
+    """As the manager does it, once; `run` stands for /run."""
+    path = Path(f"{run}{FILE}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(facts))

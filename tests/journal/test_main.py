@@ -16,6 +16,8 @@ import pytest
 
 from initd.journal.segment import HEAD_SIZE, decode_entry, decode_head
 from initd.wire.journal import StreamHeader, encode_entry
+from initd.wire.unitstate import UnitFacts
+from tests.journal.made import tell_of_unit
 from tests.journal.test_receiver import ME, PATIENCE, Journal
 
 RECORDED = json.loads((Path(__file__).resolve().parents[1] / "conformance/journal/fields.json").read_text())
@@ -283,12 +285,9 @@ def test_a_native_entry_keeps_the_clients_fields_and_no_trusted_ones(make, tmp_p
 
 
 def test_all_the_trusted_fields_that_systemd_writes_are_there(make, tmp_path):
-    units = tmp_path / "systemd/units"
     journal = make()
-    units.mkdir()
-    (units / "invocation:probe.service").symlink_to("c" * 32)
-    (units / "cgroup:probe.service").symlink_to("system.slice/probe.service")
-    (units / "log-extra-fields:probe.service").write_bytes(b"\x09\0\0\0\0\0\0\0EXTRA=one\x09\0\0\0\0\0\0\0OTHER=two")
+    tell_of_unit(tmp_path, UnitFacts(b"probe.service", b"", b"c" * 32, b"system.slice/probe.service",
+                                     extra=b"\x09\0\0\0\0\0\0\0EXTRA=one\x09\0\0\0\0\0\0\0OTHER=two"))
     journal.stream(StreamHeader("chosen", "probe.service", 30)).sendall(b"plain\n")
     ask(journal, "Synchronize")
     (found,) = stored(tmp_path)
@@ -300,10 +299,8 @@ def test_all_the_trusted_fields_that_systemd_writes_are_there(make, tmp_path):
 
 
 def test_what_a_unit_does_not_want_is_neither_stored_nor_shown(make, tmp_path):
-    units = tmp_path / "systemd/units"
     journal = make("RateLimitBurst=3\nRateLimitIntervalSec=1h\nRuntimeMaxUse=1M\n")
-    units.mkdir()
-    (units / "log-filter-patterns:a.service").write_text("~secret\n^[[:alpha:]]")
+    tell_of_unit(tmp_path, UnitFacts(b"a.service", patterns=b"~secret\n^[[:alpha:]]"))
     journal.stream(StreamHeader("id", "b.service")).sendall(b"secret of another\n")
     # What is filtered does not count for the limit.
     journal.stream(StreamHeader("id", "a.service")).sendall(b"one\na secret\n2\n3\n4\nfive\nlast\n")

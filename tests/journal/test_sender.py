@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from initd.journal.sender import Senders, quote_command_line
+from initd.wire.unitstate import UnitFacts
+from tests.journal.made import tell_of_unit
 
 
 def fields(encoded: bytes) -> dict[str, str]:
@@ -31,12 +33,11 @@ def process(proc, pid: int, cgroup: str = "/machine/init.scope", tag: str = "unl
 
 @pytest.fixture
 def senders(tmp_path, proc):
-    units = tmp_path / "run/systemd/units"
-    units.mkdir(parents=True)
-    (units / "tag:1000000000000007").symlink_to("a.service")
-    (units / "cgroup:a.service").symlink_to("app.slice/app-x.slice/a.service")
-    (units / "invocation:a.service").symlink_to("1" * 32)
-    return Senders("m" * 32, str(tmp_path / "run"), str(proc))
+    tell_of_unit(tmp_path / "run", UnitFacts(
+        b"a.service", b"1000000000000007", b"1" * 32, b"app.slice/app-x.slice/a.service"))
+    senders = Senders("m" * 32, str(tmp_path / "run"), str(proc))
+    yield senders
+    senders.units.close()
 
 
 def test_a_cgroup_names_the_unit(senders, proc):

@@ -1,4 +1,4 @@
-"""Links in a temporary directory, as the journal reads them."""
+"""What the manager writes of units that run, as the journal reads it: both ends, and a file in a temporary directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import pytest
 
 from initd.core.effects import PrepareUnit
 from initd.core.settings import ExecSettings
+from initd.journal.units import Units
+from initd.shell import unitstate
 from initd.shell.unitstate import UnitState
+from initd.wire import unitstate as wire
 from initd.wire.proc import TAG_BASE
 
 RUN = "1" * 32
@@ -16,70 +19,121 @@ RUN = "1" * 32
 
 @pytest.fixture
 def units(tmp_path):
-    return tmp_path / "systemd/units"
+    units = Units(str(tmp_path))
+    yield units
+    units.close()
 
 
-def prepare(unit: str = "a.service", number: int = 7, settings: ExecSettings | None = None) -> PrepareUnit:
-    return PrepareUnit(unit, f"system.slice/{unit}", exec=settings, number=number, invocation_id=RUN)
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def one(tag_base: int | None = TAG_BASE) -> UnitState:
+        made.append(UnitState(str(tmp_path), tag_base))
+        return made[-1]
+    yield one
+    for each in made:
+        each.close()
 
 
-def links(directory) -> dict[str, str]:
-    return {path.name: os.readlink(path) for path in directory.iterdir() if path.is_symlink()}
+def prepare(unit: str = "a.service", number: int = 7, settings: ExecSettings | None = None, run: str = RUN) -> PrepareUnit:
+    return PrepareUnit(unit, f"system.slice/{unit}", exec=settings, number=number, invocation_id=run)
 
 
-def test_a_unit_is_found_by_its_tag_with_its_run_and_place(tmp_path, units):
-    UnitState(str(tmp_path), TAG_BASE).publish(prepare())
-    assert links(units) == {
-        "tag:1000000000000007": "a.service", "invocation:a.service": RUN, "cgroup:a.service": "system.slice/a.service"}
+def invocation(units: Units, unit: str) -> bytes:
+    units.look()
+    return units.of(unit).invocation
 
 
-def test_what_it_wants_of_the_journal_has_the_names_that_systemd_gives_it(tmp_path, units):
+def test_a_unit_is_found_by_its_tag_with_its_run_and_place(make, units):
+    units.look()
+    assert units.of("a.service").invocation == b""
+    make().publish(prepare())
+    units.look()
+    assert units.with_tag(TAG_BASE + 7) == "a.service"
+    facts = units.of("a.service")
+    assert (facts.invocation, facts.cgroup) == (RUN.encode(), b"system.slice/a.service")
+    assert units.with_tag(TAG_BASE + 8) == ""
+
+
+def test_what_it_wants_of_the_journal_is_there_until_it_wants_something_else(make, units):
     settings = ExecSettings()
     settings.log_level_max, settings.log_rate_limit_interval_usec, settings.log_rate_limit_burst = 6, 7_000_000, 700
     settings.log_extra_fields = (b"EXTRA=one", b"OTHER=two")
     settings.log_filter_patterns = ("~secret", "a|b")
-    state = UnitState(str(tmp_path), None)
+    state = make(None)
     state.publish(prepare(settings=settings))
-    found = links(units)
-    assert found["log-level-max:a.service"] == "6"
-    assert found["log-rate-limit-interval:a.service"] == "7000000"
-    assert found["log-rate-limit-burst:a.service"] == "700"
-    fields = (units / "log-extra-fields:a.service").read_bytes()
-    assert fields == b"\x09\0\0\0\0\0\0\0EXTRA=one\x09\0\0\0\0\0\0\0OTHER=two"
-    assert len(fields) == 34  # as systemd 252's was
-    assert (units / "log-filter-patterns:a.service").read_text() == "~secret\na|b"
+    units.look()
+    facts = units.of("a.service")
+    assert (facts.tag, facts.level_max, facts.interval_usec, facts.burst) == (b"", b"6", b"7000000", b"700")
+    assert facts.extra == b"\x09\0\0\0\0\0\0\0EXTRA=one\x09\0\0\0\0\0\0\0OTHER=two"
+    assert len(facts.extra) == 34  # as systemd 252's file of them was
+    assert facts.patterns == b"~secret\na|b"
     state.publish(prepare(settings=ExecSettings()))
-    assert set(os.listdir(units)) == {"invocation:a.service", "cgroup:a.service"}
+    units.look()
+    facts = units.of("a.service")
+    assert (facts.level_max, facts.extra, facts.patterns, facts.invocation) == (b"", b"", b"", RUN.encode())
 
 
-def test_links_stay_for_last_words_and_go_in_the_end(tmp_path, units):
-    state = UnitState(str(tmp_path), TAG_BASE)
-    for number in range(100):
+def test_entries_stay_for_last_words_and_the_file_does_not_grow_for_ever(make, units, tmp_path):
+    state = make()
+    for number in range(2000):
         state.publish(prepare(f"{number}.service", number))
         state.release(f"{number}.service")
-    found = links(units)
-    assert "invocation:99.service" in found and "invocation:0.service" not in found
-    assert len(found) == 64 * 3
+        assert invocation(units, f"{number}.service") == RUN.encode()
+    assert invocation(units, "1936.service") == RUN.encode()  # of the 64 last ones
+    assert invocation(units, "0.service") == b""
+    assert os.path.getsize(f"{tmp_path}{wire.FILE}") < 2 * unitstate._SPARE
 
 
-def test_a_number_that_another_unit_has_by_now_keeps_its_link(tmp_path, units):
-    state = UnitState(str(tmp_path), TAG_BASE)
+def test_a_number_that_another_unit_has_by_now_is_that_ones(make, units):
+    state = make()
     state.publish(prepare("old.service", 7))
     state.release("old.service")
     state.publish(prepare("new.service", 7))
-    for number in range(70):
-        state.publish(prepare(f"{number}.service", 100 + number))
-        state.release(f"{number}.service")
-    assert links(units)["tag:1000000000000007"] == "new.service"
+    for number in range(1000):
+        state.publish(prepare("x.service", 100, run=f"{number:032x}"))
+    units.look()
+    assert units.with_tag(TAG_BASE + 7) == "new.service"
 
 
-def test_another_manager_in_our_place_knows_what_to_take_away(tmp_path, units):
-    state = UnitState(str(tmp_path), TAG_BASE)
+def test_another_manager_in_our_place_goes_on(make, units):
+    state = make()
     state.publish(prepare("old.service", 7))
-    state.release("old.service")
-    again = UnitState(str(tmp_path), TAG_BASE)
-    again.restore(state.save())
-    for number in range(70):
-        again.publish(prepare(f"{number}.service", 100 + number))
-        again.release(f"{number}.service")
-    assert "invocation:old.service" not in links(units)
+    fds: list[int] = []
+    saved = state.save(fds)
+    again = UnitState("/nowhere", TAG_BASE)
+    again.restore({**saved, "fd": os.dup(fds[0])})
+    again.publish(prepare("old.service", 7))
+    again.publish(prepare("new.service", 8))
+    again.close()
+    assert invocation(units, "new.service") == invocation(units, "old.service") == RUN.encode()
+
+
+def test_what_could_not_be_written_is_written_with_the_next(make, units, tmp_path, monkeypatch):
+    state = make()
+    state.publish(prepare("a.service", 1))
+    write = os.write
+
+    def torn(fd: int, data: bytes) -> int:
+        return write(fd, data[:10])
+    monkeypatch.setattr(os, "write", torn)
+    with pytest.raises(OSError, match="No space left"):
+        state.publish(prepare("b.service", 2))
+    units.look()
+    assert units.of("a.service").invocation == RUN.encode()
+    monkeypatch.setattr(os, "write", write)
+    state.publish(prepare("c.service", 3))
+    assert {invocation(units, f"{name}.service") for name in "abc"} == {RUN.encode()}
+
+
+@pytest.mark.parametrize("data", [b"\x04\0\0\0junk", b"\x04\0\0\0\xff\xff\xff\xff"])
+def test_what_is_no_entry_is_said_so(data):
+    with pytest.raises(ValueError, match="no entry"):
+        wire.decode(data)
+
+
+def test_half_an_entry_waits_for_its_other_half():
+    entry = wire.encode(wire.UnitFacts(b"a.service"))
+    found, length = wire.decode(entry + entry[:-1])
+    assert ([each.unit for each in found], length) == ([b"a.service"], len(entry))
