@@ -27,7 +27,7 @@ explains it: jobs and who has asked for them, dependencies, conditions, how proc
 Exits 0, or 1 where a unit is not there to be told of.
 """
 #: Texts that are longer do not move the columns behind them.
-_WIDEST = 72
+_WIDEST = 96
 
 
 def main(arguments: list[str]) -> int:

@@ -303,6 +303,12 @@ class _Story:
                 continue
             source = self._sources.of_dependency(unit, kind, other)
             verb = "would start it" if kind is Dependency.TRIGGERED_BY else "wants it"
+            if kind is Dependency.TRIGGERED_BY:
+                source = self._sources.of_directive(other, *_TRIGGER_KEYS.get(other.type.value, ())) or source
+                next_usec = getattr(other.machine, "next_realtime_usec", 0) or INFINITY
+                next_usec = min(next_usec, getattr(other.machine, "next_monotonic_usec", INFINITY) + self._offset)
+                if next_usec < INFINITY and other.active_state.is_up:
+                    verb = f"starts it in {_span(max(next_usec - self._now.realtime_usec, 0))}"
             still = "" if other.job is None else ", and is still to be started" if other.job.type is JobType.START else ""
             state = "is up" if other.active_state.is_up else f"is {other.active_state.value}{still}"
             dropped = ""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from harness import SERVICES, Container
 
 SITE = "[Service]\nExecStart=/bin/sleep 1000\n"
-GENERATOR = '#!/bin/sh\n. /etc/made\nprintf "[Unit]\\nDescription=$WHAT\\n[Service]\\nExecStart=/bin/sleep 1000\\n" >"$1/made.service"\n'
+GENERATOR = r"""#!/bin/sh
+. /etc/made
+printf "[Unit]\nDescription=$WHAT\n[Service]\nExecStart=/bin/sleep 1000\n" >"$1/made.service"
+"""
 
 
 def diff(box: Container, *words: str) -> tuple[int, list[str]]:

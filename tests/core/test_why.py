@@ -283,6 +283,11 @@ def started_by_a_timer(play):
     play.wait(5)
 
 
+@situation({"a.service": SIMPLE, "a.timer": "[Timer]\nOnActiveSec=90\nAccuracySec=1us\n"})
+def a_timer_is_to_start_it(play):
+    play.ask("a.timer", by="systemctl start a.timer [55]")
+
+
 @situation({"a.service": SIMPLE, "a.socket": "[Socket]\nListenStream=/run/a\n"})
 def started_by_a_socket(play):
     play.ask("a.socket", by="systemctl start a.socket [50]")
