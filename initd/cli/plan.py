@@ -108,10 +108,12 @@ def _read_arguments(arguments: list[str]) -> tuple[list[str], str, set[str], lis
 def make(reading: Reading, options: Options, targets: list[str]) -> Plan:
     from initd.core.rehearsal import new_engine
     from initd.core.states import LoadState
+    from initd.shell import zones
     from initd.shell.clock import now
 
     time = now()
     engine = new_engine(time, reading.units.facts)
+    engine.world.zones = zones  # type: ignore[assignment]
     names = dict.fromkeys((*reading.units.mounted, *targets, *_ALWAYS_LOADED))
     reading.load(engine.graph, lambda found: engine.load(found, time), *names)
     rehearsal = rehearse(engine, time, targets, reading)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from initd.core.conditions import blamed
 from initd.core.dependency import Facet
 from initd.core.effects import JobAdded, JobRemoved, UnitChanged
 from initd.core.graph import Graph
@@ -86,8 +85,7 @@ class JobQueue:
         """The unit is unloaded: whoever asks what became of it is to hear."""
         if unit.last_job is not None:
             self.departed.pop(unit.name, None)
-            unmet = blamed(unit.settings.conditions, unit.condition_outcomes)
-            self.departed[unit.name] = (unit.last_job, getattr(unit.machine, "last_main", None), unmet)
+            self.departed[unit.name] = (unit.last_job, getattr(unit.machine, "last_main", None), unit.unmet)
             if len(self.departed) > _MANY:
                 del self.departed[next(iter(self.departed))]
 

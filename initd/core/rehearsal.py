@@ -11,7 +11,6 @@ import heapq
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.conditions import blamed
 from initd.core.dependency import Dependency, Facet
 from initd.core.engine import Engine
 from initd.core.job import Cause, Job
@@ -340,7 +339,16 @@ class _World:
                     if name not in self._jobs and not self._is_up(name):
                         wanted.setdefault(name, []).append((part.unit, kind))
         dropped = {victim for _, victim in _cycles(self._messages)}
-        return [Left(name, *_why_left(self.engine, name, dropped), tuple(by)) for name, by in sorted(wanted.items())]
+        return [Left(name, *self._why_left(name, dropped), tuple(by)) for name, by in sorted(wanted.items())]
+
+    def _why_left(self, name: str, dropped: set[str]) -> tuple[str, str]:
+        kind, reason = _why_left(self.engine, name, dropped)
+        unit = self.engine.graph.get(name)
+        for need in (Dependency.REQUIRES, Dependency.BINDS_TO) if kind == "refused" and unit is not None else ():
+            for other in sorted(unit.dependencies.get(need, ())) if unit is not None else ():
+                if other not in self._jobs and not self._is_up(other):
+                    return kind, f"it has {need.value}={other}, which is {_why_left(self.engine, other, dropped)[0]}"
+        return kind, reason
 
 
 def _outcome(unit: Unit, job: Job) -> tuple[str, str]:
@@ -349,8 +357,7 @@ def _outcome(unit: Unit, job: Job) -> tuple[str, str]:
     if job.result is None:
         return "waiting", "it does not come to an end"
     if unit.condition_time is not None and not unit.condition_result:
-        unmet = blamed(unit.settings.conditions, unit.condition_outcomes)
-        return "skipped", f"{unmet} is not met" if unmet else "no trigger condition is met"
+        return "skipped", f"{unit.unmet} is not met" if unit.unmet else "no trigger condition is met"
     if job.result is JobResult.DONE and unit.active_state is not ActiveState.FAILED:
         return "started", ""
     return "failed", f"result {job.result.value}"

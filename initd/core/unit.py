@@ -100,6 +100,7 @@ class Unit:
         "grant_limit",
         "condition_result",
         "condition_outcomes",
+        "unmet",
         "condition_time",
         "assert_result",
         "assert_outcomes",
@@ -145,6 +146,8 @@ class Unit:
         self.condition_result = False
         #: What came of each condition when they were tested last: 1, -1, or 0 if it was not looked at.
         self.condition_outcomes: tuple[int, ...] = ()
+        #: Which one was not met then, as its file says it; "" where all were, or where it was for want of a triggering one.
+        self.unmet = ""
         self.condition_time: Now | None = None
         self.assert_result = False
         self.assert_outcomes: tuple[int, ...] = ()

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: How far causes are followed: a circle of units that fail each other ends somewhere.
 _DEPTH = 8
+#: Of the jobs that one waits for, so many are told.
+_WAITS_MAX = 5
 
 _SUBJECT = {ActiveState.ACTIVE: "running", ActiveState.RELOADING: "reloading", ActiveState.INACTIVE: "not running",
             ActiveState.FAILED: "failed", ActiveState.ACTIVATING: "starting", ActiveState.DEACTIVATING: "stopping",
@@ -274,7 +276,7 @@ class _Story:
     def _tell_conditions(self, unit: Unit, depth: int) -> None:
         settings = unit.settings
         if not unit.condition_result:
-            name = blamed(settings.conditions, unit.condition_outcomes)
+            name = unit.unmet
             prefix, outcomes, conditions, time = "Condition", unit.condition_outcomes, settings.conditions, unit.condition_time
         else:
             name = blamed(settings.asserts, unit.assert_outcomes, "Assert")
@@ -373,16 +375,25 @@ class _Story:
         """One that is not done yet: what it waits for, and for whom it is there."""
         if job.state is JobState.WAITING:
             self._say(depth, f"its {job.type.value} job waits", job.added_usec)
-            for kind, name in ((Dependency.AFTER, Facet.AFTER), (Dependency.BEFORE, Facet.BEFORE)):
-                for other in self._world.queue.waits_for(job, unit):
-                    if unit.has(name, other.unit) and other.unit not in self._told and depth <= _DEPTH:
-                        source = self._sources.of_dependency(unit, kind, self._world.graph.units[other.unit])
-                        self._say(depth + 1, f"{kind.value}={other.unit}, which has a {other.type.value} job", None, source)
-                        self.tell(self._world.graph.units[other.unit], depth + 2)
+            self._tell_waits(unit, job, depth + 1)
         else:
             self._say(depth, f"its {job.type.value} job runs", job.running_usec)
             self._tell_running(unit, depth + 1)
         self._tell_asked(unit, job, depth + 1)
+
+    def _tell_waits(self, unit: Unit, job: Job, depth: int) -> None:
+        """The jobs that go first, those that run before those that wait for others: these explain the others."""
+        ahead = {other.id: other for other in self._world.queue.waits_for(job, unit)}.values()
+        others = sorted(ahead, key=lambda other: (other.state is not JobState.RUNNING, other.id))
+        for other in others[:_WAITS_MAX] if depth <= _DEPTH else ():
+            kind = Dependency.AFTER if unit.has(Facet.AFTER, other.unit) else Dependency.BEFORE
+            its_unit = self._world.graph.units[other.unit]
+            source = self._sources.of_dependency(unit, kind, its_unit)
+            self._say(depth, f"{kind.value}={other.unit}, which has a {other.type.value} job", None, source)
+            if other.unit not in self._told:
+                self.tell(its_unit, depth + 1)
+        if len(others) > _WAITS_MAX:
+            self._say(depth, f"and {len(others) - _WAITS_MAX} more")
 
     def _tell_running(self, unit: Unit, depth: int) -> None:
         """What a job that runs waits for."""

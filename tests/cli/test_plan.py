@@ -93,6 +93,8 @@ def test_what_is_missing_masked_or_broken(tree):
     plan = tree.plan()
     kinds = {each["unit"]: each["kind"] for each in plan["left_out"]}
     assert kinds == {"gone.service": "missing", "m.service": "masked", "bad.service": "broken", "b.service": "refused"}
+    (reason,) = [each["reason"] for each in plan["left_out"] if each["unit"] == "b.service"]
+    assert reason == "it has Requires=gone.service, which is missing"
 
 
 def test_a_condition_that_is_not_met(tree):

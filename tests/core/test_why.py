@@ -373,7 +373,9 @@ def test_another_manager_knows_it_too(name: str) -> None:
     assert outcome(name, reexecutes=True) == recorded()[name]
 
 
-@pytest.mark.parametrize("name", ["started_by_the_boot", "it_has_failed", "it_waits_for_its_restart", "stopped_by_hand"])
+@pytest.mark.parametrize("name", [
+    "started_by_the_boot", "it_has_failed", "it_waits_for_its_restart", "stopped_by_hand", "a_condition_is_not_met",
+    "it_was_bound_to_one_that_has_ended"])
 def test_a_daemon_reload_changes_nothing_of_it(name: str) -> None:
     files, play = SITUATIONS[name]
     played = Played(files)
