@@ -21,9 +21,9 @@ from initd import handover
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
 from initd.configuration import Configuration, variables
+from initd.core import bugs, foreground
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core import foreground
 from initd.core.answers import FREEZE, GET_LOADED, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
 from initd.core.engine import Engine
 from initd.core.places import SYSTEM, Places
@@ -32,7 +32,7 @@ from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
 from initd.core.states import LoadState
 from initd.core.unit import Unit
-from initd.core.values import LOG_CRIT, LOG_ERR, LOG_WARNING, Diagnostic
+from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
 from initd.core.view import View
 from initd.generators import Generators
 from initd.handover import Handover
@@ -221,20 +221,31 @@ class Manager:
             if isinstance(effect, ef.Exit):
                 self.exit = effect
                 return
-            answer = self.performer.perform(effect)
+            try:
+                answer = self.performer.perform(effect)
+            except Exception as error:
+                self._report_bug(type(effect).__name__, error)
+                answer = bugs.answer(effect, error)
             if answer is not None:
                 self._events.append(answer)
-            self.clients.tell(effect)
-            if isinstance(effect, ef.UnitRemoved):
-                self.tracker.unload(effect.unit)
-                self.made_units.forget(effect.unit)
-                self.performer.given_streams.close(effect.unit)
-            elif isinstance(effect, ef.Reload):
-                self.reload()
-            elif isinstance(effect, ef.Reexecute):
-                self.generators.begin(self.handover.ask)
-            elif isinstance(effect, ef.StartupFinished):
-                self._on_startup_finished()
+            try:
+                self._follow(effect)
+            except Exception as error:
+                self._report_bug(type(effect).__name__, error)
+
+    def _follow(self, effect: ef.Effect) -> None:
+        """What others than the performer have to do with an effect."""
+        self.clients.tell(effect)
+        if isinstance(effect, ef.UnitRemoved):
+            self.tracker.unload(effect.unit)
+            self.made_units.forget(effect.unit)
+            self.performer.given_streams.close(effect.unit)
+        elif isinstance(effect, ef.Reload):
+            self.reload()
+        elif isinstance(effect, ef.Reexecute):
+            self.generators.begin(self.handover.ask)
+        elif isinstance(effect, ef.StartupFinished):
+            self._on_startup_finished()
 
     def _on_startup_finished(self) -> None:
         for address in self.performer.sockets.inherited.close():
@@ -247,11 +258,8 @@ class Manager:
             utmp.end_boot(self._is_up, now().realtime_usec)
 
     def _report_bug(self, what: str, error: Exception) -> None:
-        import traceback
-
-        text = "".join(traceback.format_exception(error))
-        for line in f"Bug: {what} could not be handled, going on without it: {error}\n{text}".splitlines():
-            self.say(LOG_CRIT, line)
+        for line in bugs.report(what, error):
+            self.journal.write(line)
 
     def say(self, priority: int, text: str) -> None:
         self.journal.write(ef.Log(priority, "", text))

@@ -28,6 +28,10 @@ class Deadlines:
         else:
             self._at[unit.name] = deadline
 
+    def put_off(self, name: str, usec: int) -> None:
+        """Not before that."""
+        self._at[name] = usec
+
     def nearest(self) -> int:
         return min(self._at.values(), default=INFINITY)
 

@@ -12,14 +12,16 @@ everything ends in `shutdown`.
 
 from __future__ import annotations
 
-from initd.core import clean, consequences, machines, mount, requests, running, target, timer
+from initd.core import bugs, clean, consequences, machines, mount, requests, running, target, timer
 from initd.core import events as ev
 from initd.core.effects import (
     Effect,
     KillProcesses,
     Reexecute,
+    Refused,
     ReleaseIdle,
     Reload,
+    Reply,
     StartupFinished,
     UnitAdded,
     UnitRemoved,
@@ -54,10 +56,10 @@ if TYPE_CHECKING:
 #: Signals that go on to the foreground command (`pyinit -- COMMAND`), by name and number.
 _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
 
-
-#: How often BindsTo=, Upholds= and StopWhenUnneeded= may give one unit a job.
-_WISH_INTERVAL_USEC, _WISH_BURST = 10_000_000, 16
-
+#: So many bugs end a turn: one that comes back at once must not keep it for ever.
+_MOST_BUGS = 16
+#: When a unit is looked at again whose deadline has met one.
+_PUT_OFF_USEC = 1_000_000
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
 #: UnitsLoaded too: a client may still ask about a unit, and whoever reads units goes on until none is missing.
@@ -138,46 +140,69 @@ class Engine:
             # Before the event and not behind the last one, so that a unit's last state was told while it was there to be
             # asked; not before an answer, which belongs to the event before; and not before a request, a
             # connection or the boot, for which units have just been loaded.
-            self._collect_garbage(turn)
+            self._try_to_collect_garbage(turn)
         handler = _HANDLERS.get(type(event))
         if self.world.shutdown.stage in _LAST_STAGES and type(event) not in _HEARD_TO_THE_LAST:
             if isinstance(event, ev.Request):
                 requests.refuse_all(event, turn)
             return turn.effects
-        if handler is not None:
-            handler(self, event, turn)
-        else:
-            self._on_unit_event(event, turn)
+        try:
+            if handler is not None:
+                handler(self, event, turn)
+            else:
+                self._on_unit_event(event, turn)
+        except Exception as error:  # what was decided until then is done all the same
+            turn.effects += bugs.report(type(event).__name__, error)
+            self._answer_bug(event, error, turn)
         self._work(turn)
         return turn.effects
+
+    def _answer_bug(self, event: ev.Event, error: Exception, turn: Turn) -> None:
+        """Whoever asked must not wait for ever."""
+        if isinstance(event, ev.Request) and not any(
+                isinstance(effect, (Reply, Refused)) and effect.request == event.request for effect in turn.effects):
+            turn.ask(Refused(event.request, "org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
 
     def collect_garbage(self, now: Now) -> list[Effect]:
         """Unload what nobody needs. Asked at the end of a wake-up: units that were only asked about are gone by then."""
         turn = self._turn(now)
-        self._collect_garbage(turn)
+        self._try_to_collect_garbage(turn)
         return turn.effects
 
     def _work(self, turn: Turn) -> None:
         """Until nothing moves: changes first, since they may end or give jobs; then jobs; then standing wishes."""
+        found = 0
+        while found < _MOST_BUGS and self.world.shutdown.stage not in _LAST_STAGES:
+            try:
+                if not self._step(turn):
+                    break
+            except Exception as error:
+                found += 1
+                turn.effects += bugs.report("a step", error)
+        if found:
+            running.end_settled(self.world, turn)
+
+    def _step(self, turn: Turn) -> bool:
+        """False: there was nothing to do."""
         world = self.world
-        while world.shutdown.stage not in _LAST_STAGES:
-            if turn.changes:
-                consequences.on_change(world, turn.changes.popleft(), turn)
-            elif turn.job_ends:
-                consequences.on_job_end(world, turn.job_ends.popleft(), turn)
-            elif turn.restarts:
-                consequences.on_automatic_restart(world, turn.restarts.popleft(), turn)
-            elif turn.propagated_reloads:
-                consequences.propagate_reload(world, turn.propagated_reloads.popleft(), turn)
-            elif turn.limits_hit:
-                unit = self.graph.units[turn.limits_hit.pop()]
-                reason = f"unit {unit.name} hit its start limit"
-                consequences.act(world, unit.settings.start_limit_action, None, reason, turn)
-            elif world.queue.failed_starts:
-                consequences.on_failed_start(world, world.queue.failed_starts.pop(0), turn)
-            elif not running.run_next(world, turn) and not consequences.grant_standing_wish(world, turn):
-                self._check_finished(turn)
-                break
+        if turn.changes:
+            consequences.on_change(world, turn.changes.popleft(), turn)
+        elif turn.job_ends:
+            consequences.on_job_end(world, turn.job_ends.popleft(), turn)
+        elif turn.restarts:
+            consequences.on_automatic_restart(world, turn.restarts.popleft(), turn)
+        elif turn.propagated_reloads:
+            consequences.propagate_reload(world, turn.propagated_reloads.popleft(), turn)
+        elif turn.limits_hit:
+            unit = self.graph.units[turn.limits_hit.pop()]
+            reason = f"unit {unit.name} hit its start limit"
+            consequences.act(world, unit.settings.start_limit_action, None, reason, turn)
+        elif world.queue.failed_starts:
+            consequences.on_failed_start(world, world.queue.failed_starts.pop(0), turn)
+        elif not running.run_next(world, turn) and not consequences.grant_standing_wish(world, turn):
+            self._check_finished(turn)
+            return False
+        return True
 
     # --- the end of a turn ----------------------------------------------------------------------------------------------
 
@@ -199,6 +224,12 @@ class Engine:
             turn.log(None, LOG_INFO, f"Startup finished in {_span(usec)}.")
             turn.ask(StartupFinished(usec))
             self.world.limit_again(turn)
+
+    def _try_to_collect_garbage(self, turn: Turn) -> None:
+        try:
+            self._collect_garbage(turn)
+        except Exception as error:
+            turn.effects += bugs.report("unloading units", error)
 
     def _collect_garbage(self, turn: Turn) -> None:
         """Unload what is down and named by nobody (systemd.unit(5), CollectMode=). A boot is not kept waiting by it."""
@@ -356,6 +387,13 @@ class Engine:
         self._work(turn)
         return turn.effects
 
+    def _on_deadline(self, unit: Unit, turn: Turn) -> None:
+        if unit.type in machines.ON_DEADLINE:
+            machines.ON_DEADLINE[unit.type](unit, self.world, turn)
+        if running.check_timeout(self.world, unit, turn):
+            consequences.act(self.world, unit.settings.job_timeout_action, None, f"job of unit {unit.name} timed out", turn)
+        self.world.deadlines.touch(unit)
+
     def _on_tick(self, event: ev.Tick, turn: Turn) -> None:
         world, now_usec = self.world, turn.now.monotonic_usec
         if world.shutdown.stage in _LAST_STAGES:
@@ -365,11 +403,11 @@ class Engine:
             if unit is None:
                 world.deadlines.drop(name)
                 continue
-            if unit.type in machines.ON_DEADLINE:
-                machines.ON_DEADLINE[unit.type](unit, world, turn)
-            if running.check_timeout(world, unit, turn):
-                consequences.act(world, unit.settings.job_timeout_action, None, f"job of unit {name} timed out", turn)
-            world.deadlines.touch(unit)
+            try:
+                self._on_deadline(unit, turn)
+            except Exception as error:
+                turn.effects += bugs.report(f"a deadline of {name}", error)
+                world.deadlines.put_off(name, now_usec + _PUT_OFF_USEC)
         if self.world.shutdown.deadline_usec <= now_usec:
             turn.effects += self.world.shutdown.on_deadline(now_usec)
 

@@ -1,0 +1,49 @@
+"""An exception that nobody expected costs what it touched, not the container: what is said of it, and who is told to go on.
+
+Whoever waits for the answer to an effect gets one, as if what was wanted had failed.
+"""
+
+from __future__ import annotations
+
+from initd.core import effects as ef
+from initd.core import events as ev
+from initd.core.values import LOG_CRIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+#: An effect that could not be carried out, and why → the event that answers it. That a kill found nobody, or that nothing is
+#: mounted, is not said: such a unit goes on by its timeout.
+_ANSWERS: dict[type[ef.Effect], Callable[[Any, str], ev.Event]] = {
+    ef.Spawn: lambda effect, text: ev.SpawnFailed(effect.request.unit, effect.request.phase, 0, text),
+    ef.KillProcesses: lambda effect, text: ev.ProcessesKilled(effect.unit, 1),
+    ef.KillEverything: lambda effect, text: ev.ProcessesKilled("", 1),
+    ef.ListProcesses: lambda effect, text: ev.ProcessesListed(effect.unit, ()),
+    ef.ReadPidFile: lambda effect, text: ev.PidFileRead(effect.unit, effect.path, None),
+    ef.OpenSockets: lambda effect, text: ev.SocketsOpened(effect.unit, text),
+    ef.WatchPaths: lambda effect, text: ev.PathsChecked(effect.unit, text),
+    ef.PrepareMount: lambda effect, text: ev.MountPrepared(effect.unit, (), text),
+    ef.OpenAutomount: lambda effect, text: ev.AutomountOpened(effect.unit, text),
+    ef.ReadTimerStamp: lambda effect, text: ev.TimerStampRead(effect.unit, None),
+    ef.AttachProcesses: lambda effect, text: ev.ProcessesAttached(effect.unit, 0, (text,)),
+    ef.FindBusOwner: lambda effect, text: ev.BusOwnerFound(effect.unit, effect.owner),
+    ef.CheckConditions: lambda effect, text: ev.ConditionsChecked(
+        effect.unit, (False,) * len(effect.conditions), (False,) * len(effect.asserts)),
+}
+
+
+def report(what: str, error: Exception) -> list[ef.Log]:
+    """Lines for the journal: what was being done, and the traceback."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    lines = f"Bug: {what} could not be handled, going on without it: {error}\n{text}".splitlines()
+    return [ef.Log(LOG_CRIT, "", line) for line in lines]
+
+
+def answer(effect: ef.Effect, error: Exception) -> ev.Event | None:
+    """What the engine hears where carrying out the effect has met a bug; None where it waits for nothing."""
+    make = _ANSWERS.get(type(effect))
+    return make(effect, f"Internal error: {error}") if make is not None else None
