@@ -11,7 +11,7 @@ from harness import Container, Machine
 from images import Image
 
 _FIELDS = ("Id", "ConditionTimestampMonotonic", "ConditionResult", "InactiveExitTimestampMonotonic",
-           "ActiveEnterTimestampMonotonic", "InactiveEnterTimestampMonotonic")
+           "ActiveEnterTimestampMonotonic", "InactiveEnterTimestampMonotonic", "NRestarts")
 
 
 def plan_of(machine: Machine, *words: str) -> dict:
@@ -34,7 +34,10 @@ def what_happened(machine: Machine) -> tuple[dict[str, dict[str, str]], int]:
     text = machine.systemctl("show", "*", "--property", ",".join(_FIELDS))
     units = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
     end = int(machine.systemctl("show", "--value", "--property", "FinishTimestampMonotonic"))
-    return {unit["Id"]: unit for unit in units if 0 < int(unit["ConditionTimestampMonotonic"]) <= end}, end
+    tried = [unit for unit in units if int(unit["ConditionTimestampMonotonic"])]
+    # One that failed and was restarted since has the times of its last start.
+    return {unit["Id"]: unit for unit in tried
+            if int(unit["ConditionTimestampMonotonic"]) <= end or int(unit.get("NRestarts", 0))}, end
 
 
 def differences(plan: dict, machine: Machine) -> list[str]:
@@ -52,7 +55,7 @@ def differences(plan: dict, machine: Machine) -> list[str]:
         if is_skipped != (planned[name]["outcome"] == "skipped"):
             found.append(f"{name} was to be {planned[name]['outcome']}, and was {'skipped' if is_skipped else 'started'}")
         began = int(happened[name]["ConditionTimestampMonotonic"])
-        for other in planned[name]["after"]:
+        for other in planned[name]["after"] if began <= end else ():
             if other in happened and (done := _done(happened[other])) > began:
                 found.append(f"{name} began at {began}, before {other} was done at {done}")
     return found
