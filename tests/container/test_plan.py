@@ -24,23 +24,21 @@ GENERATOR = '#!/bin/sh\nprintf "[Service]\\nExecStart=/bin/sleep 1000\\n" >"$1/m
 
 
 @pytest.fixture
-def generators(tmp_path):
-    (tmp_path / "make").write_text(GENERATOR)
-    (tmp_path / "make").chmod(0o755)
-    return f"--volume={tmp_path}:/etc/systemd/system-generators:ro"
-
-
-def prepare(image, units, generators, *command):
-    container = Container(image, *command, options=(generators,))
-    for name, text in units.items():
-        container.put(f"/etc/systemd/system/{name}", text)
-    return container
+def volumes(tmp_path, units):
+    """Where units and a generator of the administrator's may be."""
+    generators, own = tmp_path / "generators", tmp_path / "units"
+    for directory, files in ((generators, {"make": GENERATOR} if units else {}), (own, units)):
+        directory.mkdir()
+        for name, text in files.items():
+            (directory / name).write_text(text)
+            (directory / name).chmod(0o755 if name == "make" else 0o644)
+    return (f"--volume={generators}:/etc/systemd/system-generators:ro", f"--volume={own}:/usr/local/lib/systemd/system:ro")
 
 
 @pytest.mark.parametrize("image, units", [(PLAIN, {}), (SERVICES, {}), (SERVICES, CYCLE)], ids=["plain", "services", "cycle"])
-def test_a_boot_goes_as_planned(image, units, generators):
-    before = prepare(image, units, generators, "/sbin/pyinit", "plan", "--json")
-    booted = prepare(image, units, generators)
+def test_a_boot_goes_as_planned(image, units, volumes):
+    before = Container(image, "/sbin/pyinit", "plan", "--json", options=volumes)
+    booted = Container(image, options=volumes)
     try:
         before.start()
         status = before.wait()

@@ -7,6 +7,7 @@ import re
 import pytest
 from harness import SERVICES, Container
 
+OWN = "/usr/local/lib/systemd/system"
 BAD = """[Unit]
 Requires=missing-tool.service
 After=missing-tool.service
@@ -21,11 +22,11 @@ SKIPPED = "[Unit]\nConditionPathExists=/nowhere\n[Service]\nExecStart=/bin/sleep
 
 
 @pytest.fixture(scope="module")
-def box():
-    container = Container(SERVICES)
-    etc = "/etc/systemd/system"
+def box(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("units")
     for name, text in {"bad": BAD, "missing-tool": TOOL, "flapping": FLAPPING, "skipped": SKIPPED}.items():
-        container.put(f"{etc}/{name}.service", text)
+        (directory / f"{name}.service").write_text(text)
+    container = Container(SERVICES, options=(f"--volume={directory}:{OWN}:ro",))
     try:
         container.start().wait_until_booted()
         yield container
@@ -65,14 +66,14 @@ def test_a_stop_and_a_restart_by_hand(box):
 def test_what_it_needs_has_failed(box):
     box.exec("systemctl", "start", "bad", check=False)
     said = why(box, "bad")
-    assert said[1] == "it has Requires=missing-tool.service, which could not be had /etc/systemd/system/bad.service:2"
+    assert said[1] == f"it has Requires=missing-tool.service, which could not be had {OWN}/bad.service:2"
     assert said[2] == "missing-tool.service is failed (failed)"
-    assert said[3] == "its main process exited with status 5 (NOTINSTALLED) /etc/systemd/system/missing-tool.service:3"
+    assert said[3] == f"its main process exited with status 5 (NOTINSTALLED) {OWN}/missing-tool.service:3"
 
 
 def test_a_condition(box):
     box.systemctl("start", "skipped")
-    assert why(box, "skipped")[1] == "ConditionPathExists=/nowhere is not met /etc/systemd/system/skipped.service:2"
+    assert why(box, "skipped")[1] == f"ConditionPathExists=/nowhere is not met {OWN}/skipped.service:2"
 
 
 def test_a_restart_to_come_is_known_after_a_reload_and_to_another_manager(box):
@@ -82,10 +83,10 @@ def test_a_restart_to_come_is_known_after_a_reload_and_to_another_manager(box):
     def chain() -> list[str]:
         said = why(box, "flapping")
         assert re.match(r"it is started again in \w+ \w+, for the 1st time: Restart=always covers result exit-code "
-                        r"/etc/systemd/system/flapping.service:3", said[1]), said
+                        rf"{OWN}/flapping.service:3", said[1]), said
         return said[2:]
     told = chain()
-    assert told[0] == "its main process exited with status 4 (NOPERMISSION) /etc/systemd/system/flapping.service:2"
+    assert told[0] == f"its main process exited with status 4 (NOPERMISSION) {OWN}/flapping.service:2"
     assert told[-1] == "flapping.service was started: asked for by systemctl start flapping"
     box.systemctl("daemon-reload")
     assert chain() == told
