@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
-	journal-kills calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
+	journal-kills chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -71,6 +71,10 @@ escape: tools
 # The journal killed 200 times while services write; what became of their lines goes into tests/container/journal_kills.tsv.
 journal-kills: tools
 	$(PYTHON) tests/container/journal_kills.py --kills 200 --write
+
+# What can go wrong around an init, at length; what came of it goes into tests/chaos/results.tsv.
+chaos: tools
+	$(PYTHON) tests/chaos/run.py --write
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

@@ -1,0 +1,320 @@
+"""What goes wrong around an init, each as a function of a seeded Random and a number of tries.
+
+A scenario makes its containers, does its worst, and returns what must not be (in words: a failure each) and figures worth
+keeping. Nothing in it depends on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "container"))
+
+from harness import PLAIN, Container, TimedOut  # noqa: E402
+from images import CACHE  # noqa: E402
+
+UNITS = "/etc/systemd/system/"
+#: A boot that is under way for a while, with all kinds of units in it.
+MIXED = {
+    "daemon.service": "[Service]\nExecStart=/bin/sleep 1000\nExecStartPre=/bin/sleep 0.1\nExecStop=/bin/sleep 0.1\n",
+    "forking.service": "[Service]\nType=forking\nExecStart=/bin/sh -c 'sleep 1000 & sleep 0.2'\n",
+    "notify.service": "[Service]\nType=notify\nNotifyAccess=all\n"
+                      "ExecStart=/bin/sh -c 'sleep 0.2; systemd-notify --ready; sleep 1000'\n",
+    "once.service": "[Unit]\nAfter=daemon.service\nStartLimitIntervalSec=0\n"
+                    "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.3\nRemainAfterExit=yes\n",
+    "again.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.05\nRestart=always\nRestartSec=30ms\n",
+    "deaf.service": "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.2; done'\nTimeoutStopSec=500ms\n",
+    "here.socket": "[Socket]\nListenStream=/run/here\n",
+    "here.service": "[Service]\nExecStart=/bin/sleep 1000\n",
+    "often.timer": "[Timer]\nOnActiveSec=100ms\nOnUnitActiveSec=150ms\nAccuracySec=10ms\n",
+    "often.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+}
+STARTED = [name for name in MIXED if name not in ("here.service", "often.service")]
+DEFAULT = "[Unit]\nRequires=sysinit.target basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
+CONNECT = "import _socket as s; c = s.socket(s.AF_UNIX, s.SOCK_STREAM); c.connect('/run/here')"
+
+
+class Outcome(NamedTuple):
+    failures: list[str]
+    figures: dict[str, int]
+
+
+class Subject(Container):
+    """A container, not started, whose boot starts what is wanted."""
+
+    def __init__(self, units: dict[str, str], wanted: list[str], *options: str) -> None:
+        self._units = tempfile.TemporaryDirectory(prefix="chaos-", dir=CACHE)
+        for name, text in {**units, "default.target": DEFAULT + "".join(f"Wants={name}\n" for name in wanted)}.items():
+            Path(self._units.name, name).write_text(text)
+        super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
+
+    def remove(self) -> None:
+        super().remove()
+        self._units.cleanup()
+
+
+def complaints(container: Container) -> list[str]:
+    """What only a bug says."""
+    return [line for line in container.logs().splitlines() if re.search(r"Bug:|Traceback|Internal error", line)]
+
+
+def ask(container: Container, *words: str, timeout: float = 60) -> subprocess.CompletedProcess:
+    return container.exec("systemctl", *words, check=False, timeout=timeout)
+
+
+# --- the container is told to stop -----------------------------------------------------------------------------------
+
+
+def stop_at_any_instant(random: Random, tries: int) -> Outcome:
+    """SIGTERM or SIGRTMIN+3 to PID 1, some time between its first instruction and well after the boot; and sometimes twice."""
+    failures = []
+    for number in range(tries):
+        signal, pause, again = random.choice(("TERM", "RTMIN+3")), random.random() ** 2 * 2.5, random.random() < 0.2
+        container = Subject(MIXED, STARTED)
+        try:
+            container.start()
+            time.sleep(pause)
+            container.signal(signal)
+            if again:
+                time.sleep(random.random() / 5)
+                subprocess.run([*container.podman, "kill", "--signal", signal, container.id], capture_output=True, check=False)
+            code = container.wait(40)
+            where = f"{number}: {signal} after {pause:.3f} s{', twice' if again else ''}"
+            if code:
+                failures.append(f"{where}: ended with {code}")
+            failures += [f"{where}: {line}" for line in complaints(container)]
+        except TimedOut as error:
+            failures.append(f"{number}: {signal} after {pause:.3f} s: {str(error).splitlines()[0]}")
+        finally:
+            container.remove()
+    return Outcome(failures, {})
+
+
+# --- services that crash -----------------------------------------------------------------------------------------------
+
+
+def crash_storm(random: Random, tries: int) -> Outcome:
+    """So many services crash at once, half of them for ever; others are restarted meanwhile as if nothing were."""
+    units = {"calm.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 1000\n"}
+    for number in range(tries):
+        limit = "StartLimitIntervalSec=0\n" if number % 2 else ""
+        pause = f"RestartSec={random.randint(5, 20) * tries}ms\n" if number % 2 else "RestartSec=10ms\n"
+        units[f"crash-{number}.service"] = (
+            f"[Unit]\n{limit}[Service]\nExecStart=/bin/sh -c 'exit {random.randint(1, 250)}'\nRestart=always\n{pause}")
+    failures = []
+    container = Subject(units, list(units))
+    try:
+        container.start()
+        container.wait_for_state("calm.service", "active")
+        for _ in range(10):
+            before = container.main_pid("calm.service")
+            done = ask(container, "restart", "calm.service")
+            if done.returncode or container.main_pid("calm.service") in (0, before):
+                failures.append(f"a restart in the storm: {done.returncode} {done.stderr}")
+        names = [name for name in units if name.startswith("crash-")]
+        limited = names[::2]
+        container.wait_until("the limits hold", lambda: all(
+            state == "failed" for state in ask(container, "is-active", *limited).stdout.split()), timeout=120)
+        for name in limited:
+            facts = container.systemctl("show", "-p", "Result,NRestarts", name).split()
+            if sorted(facts) != ["NRestarts=5", "Result=exit-code"] and "Result=start-limit-hit" not in facts:
+                failures.append(f"{name}: {facts}")
+        restarts = sum(int(container.show(name, "NRestarts")) for name in names[1::2])
+        if not restarts:
+            failures.append("who may crash for ever does not")
+        ask(container, "stop", *names, timeout=120)
+        left = [state for state in ask(container, "is-active", *names).stdout.split() if state not in ("inactive", "failed")]
+        failures += [f"after the stop: {state}" for state in left] + complaints(container)
+        if zombies := container.zombies():
+            failures.append(f"zombies: {zombies}")
+    finally:
+        container.remove()
+    return Outcome(failures, {"restarts": restarts})
+
+
+def hard_to_stop(random: Random, tries: int) -> Outcome:
+    """Units that ignore SIGTERM, fork while they die, or were stopped by SIGSTOP: their stop ends, and nothing is left."""
+    kinds = {
+        "ignores": "/bin/sh -c 'trap \"\" TERM INT HUP; while :; do sleep 0.05; done'",
+        "forks": "/bin/sh -c 'trap \"(trap \\\"\\\" TERM; sleep 1000) & (sleep 1001 &)\" TERM; while :; do sleep 0.05; done'",
+        "relay": f"/bin/sh {UNITS}relay",
+        "leaves": "/bin/sh -c 'setsid sleep 1002 & setsid sh -c \"setsid sleep 1003 & sleep 1004\" & sleep 1005'",
+        "frozen": "/bin/sleep 1006",
+    }
+    more = {"relay": "Type=forking\n"}
+    units = {f"{kind}.service": f"[Service]\nExecStart={command}\nTimeoutStopSec=300ms\n{more.get(kind, '')}"
+             for kind, command in kinds.items()}
+    failures = []
+    container = Subject(units | {"relay": "trap '' TERM\nsleep 0.0$(($$ % 4))\nsh $0 &\n"}, [])
+    try:
+        container.start().wait_until_booted()
+        for number in range(tries):
+            kind = random.choice(list(kinds)) if number >= len(kinds) else list(kinds)[number]
+            container.systemctl("start", f"{kind}.service")
+            time.sleep(random.random() / 5)
+            if kind == "frozen":
+                container.exec("kill", "-STOP", str(container.main_pid("frozen.service")))
+            done = ask(container, "stop", f"{kind}.service", timeout=60)
+            state = ask(container, "is-active", f"{kind}.service").stdout.strip()
+            if done.returncode or state not in ("inactive", "failed"):
+                failures.append(f"{number}: {kind}: {done.returncode}, {state}")
+            left = [each for each in container.processes() if each["Name"] in ("sleep", "sh") and each["PPid"] == "1"]
+            if left:
+                failures.append(f"{number}: {kind}: left: {left}")
+        failures += complaints(container)
+    finally:
+        container.remove()
+    return Outcome(failures, {})
+
+
+# --- the manager is exchanged, and its units -----------------------------------------------------------------------------
+
+
+def reexecuted_under_load(random: Random, tries: int) -> Outcome:
+    """daemon-reexec again and again, while services crash, timers elapse, sockets are connected to and clients wait."""
+    failures = []
+    container = Subject(MIXED, STARTED)
+    kept = ("daemon.service", "forking.service", "notify.service")
+    facts = "MainPID,NRestarts,InvocationID,ActiveEnterTimestampMonotonic"
+    try:
+        container.start().wait_until_booted()
+        before = container.systemctl("show", "-p", facts, *kept)
+        for number in range(tries):
+            waiting = subprocess.Popen(container._enter(False) + ["systemctl", "restart", "once.service"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            time.sleep(random.random() / 4)
+            done = ask(container, "daemon-reexec")
+            if done.returncode:
+                failures.append(f"{number}: daemon-reexec: {done.returncode} {done.stderr}")
+            if number % 5 == 0:
+                ask(container, "stop", "here.service")
+                container.exec("python3", "-IS", "-c", CONNECT)
+                container.wait_for_state("here.service", "active")
+            said = waiting.communicate(timeout=60)[0]
+            if waiting.returncode:
+                failures.append(f"{number}: who waited: {waiting.returncode} {said}")
+        after = container.systemctl("show", "-p", facts, *kept)
+        if before != after:
+            failures.append(f"services were touched: {before!r} is now {after!r}")
+        if "--deserialize" not in container.exec("cat", "/proc/1/cmdline").stdout:
+            failures.append("it was not re-executed at all")
+        restarts = int(container.show("again.service", "NRestarts"))
+        container.wait_until("the crashing service goes on",
+                             lambda: int(container.show("again.service", "NRestarts")) > restarts)
+        elapsed = container.show("often.timer", "LastTriggerUSecMonotonic")
+        container.wait_until("the timer goes on", lambda: container.show("often.timer", "LastTriggerUSecMonotonic") != elapsed)
+        failures += complaints(container)
+        if zombies := [each for each in container.zombies() if container.exec("test", "-d", f"/proc/{each['Pid']}", check=False
+                                                                              ).returncode == 0]:
+            time.sleep(1)
+            again = {each["Pid"] for each in container.zombies()} & {each["Pid"] for each in zombies}
+            failures += [f"zombies: {again}"] if again else []
+    finally:
+        container.remove()
+    return Outcome(failures, {"restarts of the crashing service": restarts})
+
+
+def reloaded_while_files_change(random: Random, tries: int) -> Outcome:
+    """daemon-reload while unit files come, change, break and go: what runs goes on, and the last word counts."""
+    failures = []
+    container = Subject(MIXED, STARTED)
+    names = [f"moving-{number}.service" for number in range(8)]
+    try:
+        container.start().wait_until_booted()
+        before = container.main_pid("daemon.service")
+        for number in range(tries):
+            script = []
+            for name in random.sample(names, 4):
+                text = random.choice((
+                    "[Service]\\nExecStart=/bin/sleep 1000\\n", "[Service]\\nType=oneshot\\nExecStart=/bin/true\\n",
+                    "[Service\\nExecStart=/bin/sleep", "[Unit]\\nAfter=moving-1.service\\nRequires=moving-2.service\\n", ""))
+                script.append(f"printf '{text}' > {UNITS}{name}" if random.random() < 0.7 else f"rm -f {UNITS}{name}")
+                script.append(f"systemctl --no-block {random.choice(('start', 'stop', 'restart'))} {name} 2>/dev/null")
+            script.append("systemctl daemon-reload")
+            done = container.exec("sh", "-c", "; ".join(script), check=False)
+            if done.returncode:
+                failures.append(f"{number}: daemon-reload: {done.stderr}")
+        for name in names:
+            container.exec("sh", "-c", f"printf '[Service]\\nExecStart=/bin/sleep 77\\n' > {UNITS}{name}")
+        container.systemctl("daemon-reload")
+        ask(container, "stop", *names)
+        container.systemctl("start", *names)
+        states = ask(container, "is-active", *names).stdout.split()
+        if states != ["active"] * len(names):
+            failures.append(f"in the end: {states}")
+        if container.main_pid("daemon.service") != before:
+            failures.append("a service that nobody has touched is another")
+        failures += complaints(container)
+    finally:
+        container.remove()
+    return Outcome(failures, {})
+
+
+# --- nothing is left ------------------------------------------------------------------------------------------------------
+
+
+def nothing_left(random: Random, tries: int) -> Outcome:
+    """No descriptors, no room on /run, none on /var/log, one after the other: a start may fail, the manager answers, and
+    once there is something again all is as before."""
+    failures: list[str] = []
+    units = {f"{name}.service": "[Service]\nExecStart=/bin/sleep 1000\n" for name in ("probe", "busy")}
+    options = ("--tmpfs=/run:rw,size=2m,mode=755", "--tmpfs=/var/log:rw,size=1m,mode=755")
+    container = Subject(units, ["busy.service"], *options)
+    refusals = 0
+
+    def is_refused(what: str, number: int) -> int:
+        """One start, which may fail and must end."""
+        words = ["nsenter", "-t", str(container.pid), "-a", "timeout", "60", "systemctl", "start", "probe.service"]
+        done = subprocess.run(words, capture_output=True, check=False)
+        if done.returncode == 124:
+            failures.append(f"{number}: {what}: nobody answers")
+        return int(done.returncode != 0)
+
+    def must_work(what: str, number: int) -> None:
+        ask(container, "reset-failed", "probe.service")
+        done = ask(container, "restart", "probe.service")
+        if done.returncode or ask(container, "is-active", "busy.service").returncode:
+            failures.append(f"{number}: after {what}: {done.returncode} {done.stderr}")
+        ask(container, "stop", "probe.service")
+    try:
+        container.start().wait_until_booted()
+        for number in range(tries):
+            limits = resource.prlimit(container.pid, resource.RLIMIT_NOFILE)
+            used = max(int(path.name) for path in Path(f"/proc/{container.pid}/fd").iterdir())
+            resource.prlimit(container.pid, resource.RLIMIT_NOFILE, (used + 1 + random.randint(0, 4), limits[1]))
+            refusals += is_refused("no descriptors", number)
+            resource.prlimit(container.pid, resource.RLIMIT_NOFILE, limits)
+            must_work("no descriptors", number)
+
+            for path in ("/run", "/var/log"):
+                container.exec("sh", "-c", f"dd if=/dev/zero of={path}/fill bs=4k 2>/dev/null; :")
+                refusals += is_refused(f"{path} is full", number)
+                container.exec("rm", "-f", f"{path}/fill")
+                must_work(f"{path} was full", number)
+        failures += complaints(container)
+        container.stop()
+        if code := container.wait():
+            failures.append(f"it ended with {code}")
+    finally:
+        container.remove()
+    return Outcome(failures, {"starts that failed meanwhile": refusals})
+
+
+#: Name → what it does, and its number of tries in `make test` and in `make chaos`.
+SCENARIOS = {
+    "stop-at-any-instant": (stop_at_any_instant, 4, 300),
+    "crash-storm": (crash_storm, 16, 1000),
+    "hard-to-stop": (hard_to_stop, 5, 300),
+    "reexecuted-under-load": (reexecuted_under_load, 5, 300),
+    "reloaded-while-files-change": (reloaded_while_files_change, 4, 300),
+    "nothing-left": (nothing_left, 1, 50),
+}
