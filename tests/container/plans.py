@@ -56,7 +56,7 @@ def differences(plan: dict, machine: Machine) -> list[str]:
             found.append(f"{name} was to be {planned[name]['outcome']}, and was {'skipped' if is_skipped else 'started'}")
         began = int(happened[name]["ConditionTimestampMonotonic"])
         for other in planned[name]["after"] if began <= end else ():
-            if other in happened and (done := _done(happened[other])) > began:
+            if other in happened and not int(happened[other].get("NRestarts", 0)) and (done := _done(happened[other])) > began:
                 found.append(f"{name} began at {began}, before {other} was done at {done}")
     return found
 
