@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc valgrind
 
-.PHONY: help demo test check unit sim container packages images web figures docs escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
+.PHONY: help demo test check unit sim container packages images web figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
 	journal-kills groups-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
@@ -64,6 +64,10 @@ docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.shell_completion bash > debian/completion/systemctl
 	$(BIN)/python -m initd.cli.shell_completion zsh > debian/completion/_systemctl
 	$(BIN)/python -m initd.cli.shell_completion fish > debian/completion/systemctl.fish
+
+# pyinit plan, systemctl why and pyinit diff in a container, and what they say: debian/doc/answers.md.
+answers: tools
+	$(PYTHON) tests/container/answers.py
 
 # How often a service that does not want to be stopped gets away, over 200 tries; goes into tests/container/escapes.tsv.
 escape: tools

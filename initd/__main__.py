@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
     from initd.manager import Manager
 
-#: `pyinit NAME …` → the module whose `main` it is. All that is no manager, but for `run`, which starts one.
+#: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
 COMMANDS = {
-    "check": "initd.checkcommand", "eventlistener": "initd.cli.eventlistener", "events": "initd.cli.events",
-    "health": "initd.cli.health", "import": "initd.cli.importing", "scale": "initd.cli.scale", "top": "initd.cli.top",
+    "check": "check", "diff": "diff", "eventlistener": "eventlistener", "events": "events", "health": "health",
+    "import": "importing", "plan": "plan", "scale": "scale", "top": "top", "why": "why",
 }
 
 
 def main(arguments: list[str]) -> int:
     if arguments and arguments[0] in COMMANDS:
         return run_command(*arguments)
+    if arguments[:1] == ["--test"]:
+        return run_command("plan", *arguments[1:])
     if arguments[:1] == ["run"]:
         from initd.buildstep import run
 
@@ -90,7 +92,7 @@ def run_command(name: str, *arguments: str) -> int:
     import _signal
 
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    main: Callable[[list[str]], int] = __import__(COMMANDS[name], fromlist=("main",)).main
+    main: Callable[[list[str]], int] = __import__(f"initd.cli.{COMMANDS[name]}", fromlist=("main",)).main
     return main(list(arguments))
 
 

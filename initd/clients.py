@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from initd.core import effects as ef
 from initd.core.answers import CALLER, SUBSCRIBE, Call, Error, Order, Return, Submit, return_nothing
-from initd.core.events import JobRequest, ReferenceRequest
+from initd.core.events import ExitRequest, JobRequest, ReferenceRequest
 from initd.core.states import ActiveState, JobState
 from initd.core.view import View
+from initd.shell.track import describe
 from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
@@ -142,6 +143,9 @@ class Clients:
 
     def _submit(self, caller: Caller, submit: Submit) -> None:
         event = submit.event
+        if isinstance(event, (JobRequest, ExitRequest)):
+            event = event.replace(by=self._describe(caller))
+            submit = submit.replace(event=event)
         is_job = isinstance(event, JobRequest)
         if is_job:
             caller.channel.hold(caller.client)
@@ -157,6 +161,14 @@ class Clients:
                 caller.answer(Error(effect.error, effect.text))
 
         self.submit(submit, on_outcome)
+
+    def _describe(self, caller: Caller) -> str:
+        """Who asks, in words: for whoever asks later why. Of a peer on the bus, its name has to do."""
+        if caller.channel is not self.channels.get("control"):
+            return f"{caller.channel.name_of(caller.client)} on the bus"
+        pids: list[int] = []
+        caller.channel.find_pid_of(caller.client, pids.append)
+        return describe(pids[0]) if pids and pids[0] > 0 else ""
 
     def submit(self, submit: Submit, on_outcome: Callable[[ef.Effect], None]) -> None:
         """Give the request to the engine; `on_outcome` gets its Reply or Refused."""

@@ -24,7 +24,7 @@ from initd.configuration import Configuration, variables
 from initd.core import bugs, foreground
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.answers import FREEZE, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
+from initd.core.answers import FREEZE, GET_LOADED, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
 from initd.core.engine import Engine
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
@@ -126,6 +126,7 @@ class Manager:
             self.units.fates_of,
             self.spawner.dynamic_users,
             places,
+            self.units.whence,
         )
         self._share_own_environment(self._own_environment())
         self.configuration.tune(self.engine.world.tuning, config.tuning)
@@ -346,6 +347,8 @@ class Manager:
             caller.channel.reply_file(caller.client, caller.serial, order.args[0])
         elif order.kind == FREEZE:
             caller.answer(self.performer.freeze(order))
+        elif order.kind == GET_LOADED:
+            caller.answer(Return("ay", (self.units.pack(self.engine.graph, self.options.words),)))
         elif order.kind == START_TRANSIENT:
             self.made_units.start(caller, *order.args)
         elif order.kind == SET_PROPERTIES:

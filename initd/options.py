@@ -16,6 +16,9 @@ pyinit events [--json] [--state=STATE] [--event=EVENT] [PATTERN…]
 pyinit eventlistener --events=EVENTS [--run-as=USER] -- COMMAND…
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
 pyinit scale [--runtime] TEMPLATE@ N
+pyinit plan [--root=DIR] [--json] [TARGET…]
+pyinit why [--json] [--user] UNIT…
+pyinit diff [--json] [UNIT…]
 pyinit import [--dry-run] [--enable] [--output=DIR] FILE|DIRECTORY
 
 Run as a container's PID 1: start the units of default.target, supervise them, stop them on SIGTERM.
@@ -45,6 +48,9 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit eventlistener" runs an event listener of supervisor's, unchanged.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
 "pyinit scale" has N instances of a template run, and no more.
+"pyinit plan" says what a boot would start here, in which order, and what would be left out.
+"pyinit why" says what led to a unit being as it is: running, stopped, failed, waiting.
+"pyinit diff" says what "systemctl daemon-reload" would change, before it does.
 "pyinit import" writes unit files for what another supervisor is told to start: a supervisord.conf, a crontab, …
 
 With a COMMAND, it runs in the foreground once the boot is done; when it ends everything is stopped, and its exit code

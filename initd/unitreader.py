@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from initd.core.graph import Graph
+
 
 class UnitReader:
     """`facts` changes with system.conf. `helper` tries what the container allows, when somebody wants to know."""
@@ -83,6 +85,27 @@ class UnitReader:
         from initd.core import unitfates
 
         return unitfates.judge_unit(self.dirs.read(unit.name), unit.definition, self._probed())
+
+    def pack(self, graph: Graph, words: Sequence[str]) -> bytes:
+        """All that is loaded, and what it was read with: for `pyinit diff`."""
+        import marshal
+
+        from initd.core.saved import dump
+
+        return marshal.dumps({
+            "units": {unit.name: dump(unit.definition) for unit in graph.by_name.values()},
+            "up": [unit.name for unit in graph.units.values() if not unit.active_state.is_down],
+            "files": self.dirs.unit_names(),
+            "container": dump(self._container),
+            "words": list(words),
+        })
+
+    def whence(self) -> object:
+        """Where files say what (`core.whence.Whence`); as they are now."""
+        from initd.core.whence import Whence
+
+        dirs = UnitDirs(self.dirs.root or "/", self.dirs.search_path)
+        return Whence(dirs.read, dirs.link_to)
 
     def _probed(self) -> Allowed:
         if self._allowed is None:

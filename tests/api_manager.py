@@ -22,6 +22,7 @@ from initd.core.unit import Unit
 from initd.core.unitfates import DirectiveFate, judge_unit
 from initd.core.values import Now, ProcessEnd, ProcessInfo
 from initd.core.view import Usage, View
+from initd.core.whence import Whence
 from initd.shell.backlog import Backlog
 from initd.shell.control import Control
 from initd.shell.unitdirs import UnitDirs
@@ -78,6 +79,12 @@ class FakeFacts:
 
     def directive_fates(self, unit: Unit) -> list[DirectiveFate]:
         return judge_unit(self._manager.dirs.read(unit.name), unit.definition, Allowed())
+
+    def now(self) -> Now:
+        return self._manager.now()
+
+    def whence(self) -> Whence:
+        return Whence(self._manager.dirs.read, self._manager.dirs.link_to)
 
     def dynamic_users(self) -> dict[str, int]:
         return {}

@@ -18,6 +18,8 @@ from initd.core.states import Fate, LoadState
 from initd.core.unitfates import DirectiveFate, judge_unit
 from initd.shell.unitdirs import UnitDirs
 
+HELPER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/exec/pyinit-exec"
+
 USAGE = """\
 pyinit check [OPTIONS…] UNIT…|FILE…
 
@@ -30,6 +32,17 @@ A word with a "/" in it is a file, read as it stands, any other one a unit, with
 
 Exits 0, 1 (--strict), or 2 where a unit cannot be read or used.
 """
+
+
+def main(arguments: list[str]) -> int:
+    from initd.core.managerconf import configure
+    from initd.shell import allowed, limits, machine
+    from initd.shell.managerconf import read_configuration
+
+    container = limits.probe()
+    files, _ = read_configuration()
+    facts = configure(files, machine.read_facts(container)).facts
+    return check(arguments, UnitDirs(), facts, allowed.probe(container, HELPER))
 
 
 def check(arguments: list[str], dirs: UnitDirs, facts: LoadFacts, allowed: Allowed) -> int:

@@ -21,7 +21,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "reloadable": ("reload", "condreload", "force-reload"),
     "units": (
         "restart", "try-restart", "condrestart", "reload-or-restart", "try-reload-or-restart", "reload-or-try-restart",
-        "status", "show", "cat", "edit", "help", "is-active", "check", "is-failed", "list-dependencies", "list-units",
+        "status", "why", "show", "cat", "edit", "help", "is-active", "check", "is-failed", "list-dependencies", "list-units",
         "clean", "set-property", "bind", "mount-image", "service-log-level", "service-log-target", "revert",
     ),
     "failed": ("reset-failed",),

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str, int, int | None]] = {
     "cancel": ("jobs", "cancel", 0, None),
     "show": ("show", "show", 0, None),
     "status": ("status", "status", 0, None),
+    "why": ("why", "why", 1, None),
     "list-units": ("listing", "list_units", 0, None),
     "list-timers": ("listing_triggers", "list_timers", 0, None),
     "list-sockets": ("listing_triggers", "list_sockets", 0, None),

@@ -12,6 +12,7 @@ from initd.cli.output import print_table
 COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("Look at units", (
         ("status", "[UNIT|PID...]", "How units are: state, processes, last lines, what is not applied"),
+        ("why", "UNIT...", "What led to units being as they are, with times, files and lines"),
         ("list-units", "[PATTERN...]", "Units that are loaded (what is shown without a command)"),
         ("list-sockets", "[PATTERN...]", "Sockets, by what they listen on"),
         ("list-timers", "[PATTERN...]", "Timers, by when they elapse next"),

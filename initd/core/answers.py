@@ -48,6 +48,8 @@ IN_FILE = "InFile"
 SUBSCRIBE = "Subscribe"
 #: An order about a cgroup: unit, cgroup, and whether it is to be frozen.
 FREEZE = "FreezeCgroup"
+#: All definitions that are loaded, packed for another process of ours.
+GET_LOADED = "GetLoaded"
 #: Orders about files of units that clients make: (files, mode, whether the caller refers to the first), and (unit, whether
 #: for this boot only, drop-ins).
 START_TRANSIENT, SET_PROPERTIES = "StartTransientUnit", "SetUnitProperties"

@@ -7,11 +7,12 @@ each job; in between, nodes that can only be introspected. What the methods do s
 from __future__ import annotations
 
 from initd.core import api_manager, introspection
-from initd.core.answers import DBUS, Error, Method, Return, Subject, find_or_load
+from initd.core.answers import DBUS, GET_LOADED, Error, Method, Order, Return, Subject, find_or_load
 from initd.core.api_manager_properties import LOG_CONTROL_PROPERTIES, OWN_MANAGER_PROPERTIES, PROPERTIES
 from initd.core.api_unit import (
     JOB_OBJECT_METHODS,
     JOB_PROPERTIES,
+    OWN_METHODS,
     PROCESS_METHODS,
     SCOPE_METHODS,
     SERVICE_METHODS,
@@ -229,10 +230,11 @@ _STANDARD = {
 #: Where every daemon of systemd's kind has its log's controls (org.freedesktop.LogControl1(5)).
 LOG_CONTROL = "/org/freedesktop/LogControl1"
 _LOG_CONTROL = Object((Interface("org.freedesktop.LogControl1", (), LOG_CONTROL_PROPERTIES),))
+_OWN_METHODS: tuple[Method, ...] = (Method("GetLoaded", "", "ay", lambda call: Order(GET_LOADED), True),)
 _MANAGER = Object((
     Interface(PREFIX + "Manager", api_manager.METHODS, PROPERTIES),
-    Interface(OWN_MANAGER, (), OWN_MANAGER_PROPERTIES, is_apart=True),
+    Interface(OWN_MANAGER, _OWN_METHODS, OWN_MANAGER_PROPERTIES, is_apart=True),
 ))
 #: What only we tell, and what takes a look at the unit's files: clients of systemd's never ask for it.
-_OWN = Interface(OWN_INTERFACE, (), OWN_PROPERTIES, is_apart=True)
+_OWN = Interface(OWN_INTERFACE, OWN_METHODS, OWN_PROPERTIES, is_apart=True)
 _JOB = Interface(PREFIX + "Job", JOB_OBJECT_METHODS, JOB_PROPERTIES)

@@ -254,6 +254,17 @@ def _job_method(word: str) -> Method:
     return Method(word, "s", "o", lambda call: queue_job(call.target, JOB_METHODS[word], call.args[0]), True)
 
 
+def tell_why(unit: Unit, view: View) -> Return:
+    """Of each line: depth, realtime µs, text, where it is written."""
+    from initd.core.why import why
+
+    lines = why(unit, view.engine.world, view.facts.whence(), view.facts.now())
+    return Return("a(utss)", ([(line.depth, line.usec, line.text, line.source) for line in lines],))
+
+
+#: What only we have.
+OWN_METHODS: tuple[Method, ...] = (Method("Why", "", "a(utss)", lambda call: tell_why(call.target, call.view)),)
+
 UNIT_METHODS: tuple[Method, ...] = (
     *(_job_method(word) for word in JOB_METHODS),
     Method("EnqueueJob", "ss", "uososa(uosos)", lambda call: enqueue_job(call.target, *call.args), True),

@@ -12,6 +12,7 @@ from enum import Enum
 
 from initd.core.effects import AnswerAutomount, CloseAutomount, ExpireAutomount, OpenAutomount, ReadMounts
 from initd.core.events import AutomountLost, AutomountOpened, AutomountRequested
+from initd.core.job import Cause
 from initd.core.settings import AutomountSettings, UnitDefinition
 from initd.core.states import ActiveState, JobMode, JobResult, JobType
 from initd.core.transaction import Refusal
@@ -163,7 +164,8 @@ def on_requested(unit: Unit, event: AutomountRequested, world: World, turn: Turn
     machine, mount = machine_of(unit), _mount_of(unit, world)
     if event.is_expiry:
         machine.expiring += (event.token,)
-        refusal = world.enqueue(mount, JobType.STOP, JobMode.REPLACE, turn) if mount is not None else None
+        cause = Cause("automount", unit.name, "nobody has used it for a while")
+        refusal = world.enqueue(mount, JobType.STOP, JobMode.REPLACE, turn, cause) if mount is not None else None
         if mount is None or isinstance(refusal, Refusal):
             turn.log(unit, LOG_WARNING, "Failed to queue unmount job.")
             _end_expiry(unit, _ENODEV, turn)
@@ -176,7 +178,7 @@ def on_requested(unit: Unit, event: AutomountRequested, world: World, turn: Turn
     elif mount is not None and mount.active_state.is_up:
         _let_go(unit, 0, turn)
     else:
-        failure = world.start(_mount_name(unit), turn)
+        failure = world.start(_mount_name(unit), turn, Cause("automount", unit.name, f"{event.process} [{event.pid}] has come"))
         if failure:
             turn.log(unit, LOG_WARNING, f"Failed to queue mount startup job: {failure}")
             _enter_dead(unit, AutomountResult.RESOURCES, turn)

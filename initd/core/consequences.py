@@ -10,6 +10,7 @@ from initd.core import machines, propagation, service, socket
 from initd.core.busnames import is_of_bus
 from initd.core.dependency import Dependency
 from initd.core.effects import UnitChanged
+from initd.core.job import Cause
 from initd.core.messages import ID_RESTART_SCHEDULED
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import ACTIONS, Stage
@@ -120,7 +121,10 @@ def on_automatic_restart(world: World, restart: AutomaticRestart, turn: Turn) ->
         unit, f"{unit.name}: Scheduled restart job, restart counter is at {machine.n_restarts}.", LOG_INFO,
         MESSAGE_ID=ID_RESTART_SCHEDULED, N_RESTARTS=str(machine.n_restarts),
     )
-    outcome = world.enqueue(unit, JobType.RESTART, JobMode.REPLACE, turn)
+    last = world.queue.asked.get(unit.last_job.asked) if unit.last_job is not None else None
+    before = 0 if unit.last_job is None or last is None else last.before or unit.last_job.asked
+    cause = Cause("restart", unit.name, restart.result.value)
+    outcome = world.enqueue(unit, JobType.RESTART, JobMode.REPLACE, turn, cause, before)
     if isinstance(outcome, Refusal):
         turn.log(unit, LOG_WARNING, f"Failed to schedule restart job: {outcome.text}")
         service.stop(unit, world, turn)
@@ -132,7 +136,7 @@ def propagate_reload(world: World, name: str, turn: Turn) -> None:
     world.queue.pass_anchor(unit, turn)
     for other in sorted(unit.dependencies.get(Dependency.PROPAGATES_RELOAD_TO, ())):
         world.grant(
-            propagation.Wish(other, JobType.TRY_RELOAD, JobMode.FAIL, f"{name} is reloading"), turn
+            propagation.Wish(other, JobType.TRY_RELOAD, JobMode.FAIL, f"{name} is reloading", name), turn
         )
 
 

@@ -27,7 +27,7 @@ from initd.core.effects import (
     UnitRemoved,
 )
 from initd.core.graph import Graph
-from initd.core.job import Job
+from initd.core.job import Cause, Job
 from initd.core.machines import make_machine
 from initd.core.messages import title
 from initd.core.settings import UnitDefinition
@@ -239,6 +239,7 @@ class Engine:
             return  # all goes soon
         self.world.may_hold_garbage = False
         for unit in self.graph.unreferenced(self._is_in_use):
+            self.world.queue.remember(unit)
             self.graph.drop(unit)
             self.world.bus_names.release(unit, turn)
             self.world.deadlines.drop(unit.name)
@@ -295,7 +296,7 @@ class Engine:
             unit = self.graph.get(name)
             outcome = Refusal("", f"Unit {name} not found.") if unit is None else None
             if unit is not None and outcome is None:
-                result = self.world.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
+                result = self.world.enqueue(unit, JobType.START, JobMode.REPLACE, turn, Cause("boot"))
                 outcome = result if isinstance(result, Refusal) else None
             if outcome is None:
                 turn.log(None, LOG_INFO, f"Queued start job for default target {title(unit) if unit else name}.")
@@ -331,11 +332,12 @@ class Engine:
         elif name == "RTMIN+25":
             turn.ask(Reexecute())
         elif name in _TARGET_OF_SIGNAL:
-            self._start_by_signal(*_TARGET_OF_SIGNAL[name], turn)
+            self._start_by_signal(f"SIG{name}", *_TARGET_OF_SIGNAL[name], turn)
 
-    def _start_by_signal(self, name: str, mode: JobMode, turn: Turn) -> None:
+    def _start_by_signal(self, signal: str, name: str, mode: JobMode, turn: Turn) -> None:
         unit = self.graph.get(name)
-        outcome = self.world.enqueue(unit, JobType.START, mode, turn) if unit is not None else None
+        cause = Cause("signal", signal)
+        outcome = self.world.enqueue(unit, JobType.START, mode, turn, cause) if unit is not None else None
         if unit is None or isinstance(outcome, Refusal):
             why = outcome.text if isinstance(outcome, Refusal) else "not loaded"
             turn.log(None, LOG_WARNING, f"Cannot start {name}: {why}")

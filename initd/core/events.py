@@ -295,6 +295,8 @@ class JobRequest(Request):
     mode: JobMode
     #: systemctl reload-or-restart and friends: reload where the unit can, else what `type` says.
     reload_if_possible: bool = False
+    #: Who asks, in words.
+    by: str = ""
 
 
 class CancelRequest(Request):
@@ -357,6 +359,7 @@ class ExitRequest(Request):
     verb: str
     exit_code: int | None = None
     is_forced: bool = False
+    by: str = ""
 
 
 class ExitCodeRequest(Request):

@@ -6,8 +6,9 @@ transactions and of the order between units.
 
 from __future__ import annotations
 
-from initd.core.states import ActiveState, JobState, JobType
-from initd.core.values import INFINITY
+from initd.core.record import Record
+from initd.core.states import ActiveState, JobResult, JobState, JobType
+from initd.core.values import INFINITY, Now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,12 +79,38 @@ def is_redundant(job_type: JobType, state: ActiveState) -> bool:
     return job_type is _T.NOP
 
 
+class Cause(Record):
+    """What jobs are queued for: what has happened, and where. `by` is the unit that it has happened to, the command of a
+    client, or the name of a signal; `text` says more, where there is more to say."""
+
+    #: "boot", "client", "signal", "timer", "socket", "path", "automount", "mount", "dependency", "restart" or "shutdown".
+    kind: str
+    by: str = ""
+    text: str = ""
+
+
+class Asked(Record):
+    """One transaction: what was asked for, why and when. `before` is the number of the one whose run this one repeats."""
+
+    cause: Cause
+    unit: str
+    type: JobType
+    now: Now
+    before: int = 0
+
+
+#: Nobody has said.
+UNKNOWN = Cause("")
+
+
 class Job:
     """An installed job. Plain fields; `core.queue` runs and ends it."""
 
-    __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec", "waits_for")
+    __slots__ = ("id", "unit", "type", "state", "is_irreversible", "ignores_order", "added_usec", "running_usec", "waits_for",
+                 "asked", "by", "result", "ended", "failed_by")
 
-    def __init__(self, job_id: int, unit: str, job_type: JobType, added_usec: int) -> None:
+    def __init__(self, job_id: int = 0, unit: str = "", job_type: JobType = JobType.START, added_usec: int = 0,
+                 asked: int = 0, by: str = "") -> None:
         self.id = job_id
         self.unit = unit
         self.type = job_type
@@ -95,6 +122,14 @@ class Job:
         self.running_usec = INFINITY
         #: Of what it waited for when it was last asked, one: why, and the unit's name.
         self.waits_for: tuple[Facet, str] | tuple[()] = ()
+        #: The number of what it was queued for (`JobQueue.asked`), and the unit whose job has brought it along, "" for the
+        #: one that was asked for.
+        self.asked = asked
+        self.by = by
+        self.result: JobResult | None = None
+        self.ended: Now | None = None
+        #: The unit without which it could not be done.
+        self.failed_by = ""
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.unit}/{self.type.value}, {self.state.value})"

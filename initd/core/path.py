@@ -11,6 +11,7 @@ from enum import Enum
 
 from initd.core.effects import UnwatchPaths, WatchPaths
 from initd.core.events import PathsChecked, PathTouched
+from initd.core.job import Cause
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import PathSettings, UnitDefinition
 from initd.core.states import ActiveState
@@ -167,7 +168,8 @@ def _trigger(unit: Unit, path: str, world: World, turn: Turn) -> None:
         turn.log(unit, LOG_WARNING, "Trigger limit hit, refusing further activation.")
         _enter_dead(unit, PathResult.TRIGGER_LIMIT_HIT, turn)
         return
-    refusal = world.start(settings.unit, turn, (f"TRIGGER_UNIT={unit.name}", f"TRIGGER_PATH={path}"))
+    variables = (f"TRIGGER_UNIT={unit.name}", f"TRIGGER_PATH={path}")
+    refusal = world.start(settings.unit, turn, Cause("path", unit.name, path), variables)
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue unit startup job: {refusal}")
         _enter_dead(unit, PathResult.RESOURCES, turn)

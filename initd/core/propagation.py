@@ -15,12 +15,13 @@ from initd.core.unit import Unit
 
 
 class Wish(Record):
-    """A job that follows from what happened to another unit, and why."""
+    """A job that follows from what happened to another unit, and why. `by` is that unit."""
 
     unit: str
     type: JobType
     mode: JobMode
     reason: str
+    by: str = ""
     #: The unit whose OnFailure= or OnSuccess= it is.
     caller: str = ""
 
@@ -86,7 +87,7 @@ def wishes_after(graph: Graph, unit: Unit, change: StateChange, is_expected: boo
         elif change.new is ActiveState.INACTIVE and not change.old.is_down:
             mode = unit.settings.on_success_job_mode
             wishes += [
-                Wish(name, JobType.START, mode, f"OnSuccess= of {unit.name}", unit.name)
+                Wish(name, JobType.START, mode, f"OnSuccess= of {unit.name}", unit.name, unit.name)
                 for name in unit.names_with(Facet.ON_SUCCESS)
             ]
     return wishes
@@ -95,7 +96,7 @@ def wishes_after(graph: Graph, unit: Unit, change: StateChange, is_expected: boo
 def on_failure_wishes(unit: Unit) -> list[Wish]:
     mode = unit.settings.on_failure_job_mode
     return [
-        Wish(name, JobType.START, mode, f"OnFailure= of {unit.name}", unit.name)
+        Wish(name, JobType.START, mode, f"OnFailure= of {unit.name}", unit.name, unit.name)
         for name in unit.names_with(Facet.ON_FAILURE)
     ]
 
@@ -111,11 +112,11 @@ def _retroactive_starts(graph: Graph, unit: Unit) -> list[Wish]:
         for name in unit.names_with(facet):
             other = graph.units.get(name)
             if other is not None and name not in after and not other.active_state.is_up_or_coming:
-                wishes.append(Wish(name, JobType.START, mode, f"{unit.name} became active"))
+                wishes.append(Wish(name, JobType.START, mode, f"{unit.name} became active", unit.name))
     for name in unit.names_with(Facet.RETROACTIVE_STOP_ON_START):
         other = graph.units.get(name)
         if other is not None and not other.active_state.is_down_or_going:
-            wishes.append(Wish(name, JobType.STOP, JobMode.REPLACE, f"{unit.name} became active"))
+            wishes.append(Wish(name, JobType.STOP, JobMode.REPLACE, f"{unit.name} became active", unit.name))
     return wishes
 
 
@@ -124,7 +125,7 @@ def _retroactive_stops(graph: Graph, unit: Unit) -> list[Wish]:
     for name in unit.names_with(Facet.RETROACTIVE_STOP_ON_STOP):
         other = graph.units.get(name)
         if other is not None and not other.active_state.is_down_or_going:
-            wishes.append(Wish(name, JobType.STOP, JobMode.REPLACE, f"{unit.name} became inactive"))
+            wishes.append(Wish(name, JobType.STOP, JobMode.REPLACE, f"{unit.name} became inactive", unit.name))
     return wishes
 
 
@@ -140,13 +141,13 @@ def standing_wish(graph: Graph, unit: Unit) -> Wish | None:
     if state.is_up:
         culprit = _inactive_that_binds(graph, unit)
         if culprit:
-            return Wish(unit.name, JobType.STOP, JobMode.REPLACE, f"bound to unit {culprit}, which is inactive")
+            return Wish(unit.name, JobType.STOP, JobMode.REPLACE, f"bound to unit {culprit}, which is inactive", culprit)
         if unit.settings.stop_when_unneeded and not _is_needed(graph, unit):
             return Wish(unit.name, JobType.STOP, JobMode.FAIL, "not needed anymore")
     elif state.is_down and unit.is_loaded:
         culprit = _active_that_upholds(graph, unit)
         if culprit:
-            return Wish(unit.name, JobType.START, JobMode.FAIL, f"upheld by {culprit}, which is active")
+            return Wish(unit.name, JobType.START, JobMode.FAIL, f"upheld by {culprit}, which is active", culprit)
     return None
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from initd.core.dependency import Facet
 from initd.core.effects import JobAdded, JobRemoved, UnitChanged
 from initd.core.graph import Graph
-from initd.core.job import Job, is_conflicting, is_superset, merge_and_collapse
+from initd.core.job import UNKNOWN, Asked, Cause, Job, is_conflicting, is_superset, merge_and_collapse
 from initd.core.messages import ended
 from initd.core.order import compare_order
 from initd.core.states import ActiveState, JobResult, JobState, JobType
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Types that may be merged into a job that is running already (it does what they ask for).
 _LATE_MERGE = (JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RESTART)
+
+#: So many transactions, and twice as many as units tell of, are remembered before the others are forgotten.
+_MANY = 64
 
 #: Results that make a job one of NFailedJobs.
 _FAILURES = (JobResult.FAILED, JobResult.TIMEOUT, JobResult.DEPENDENCY)
@@ -44,32 +47,63 @@ class JobQueue:
         self.installed = self.failed = 0
         #: Ended start jobs that were not successful (timeout, dependency): OnFailure= is theirs too.
         self.failed_starts: list[str] = []
+        #: What jobs were queued for, by number: as long as a unit is there that has or had such a job.
+        self.asked: dict[int, Asked] = {}
+        #: What is known of the last units that were unloaded: unit → its last job, how its main process had ended, and the
+        #: condition that was not met.
+        self.departed: dict[str, tuple[Job, object, str]] = {}
+        self._is_many = _MANY
 
     # --- installing --------------------------------------------------------------------------------------------
 
-    def install(self, plan: Plan, turn: Turn) -> Job | None:
+    def install(self, plan: Plan, turn: Turn, cause: Cause = UNKNOWN, before: int = 0) -> Job | None:
         """Put a plan in force. The anchor's job, or None if it was superseded at once."""
+        asked = self.next_id
+        self.asked[asked] = Asked(cause, plan.anchor.unit, plan.anchor.type, turn.now, before)
+        if len(self.asked) > self._is_many:
+            self._forget_asked(asked, before)
         if plan.cancels_others:
             planned = {job.unit for job in plan.jobs}
             for job in sorted(self.jobs.values(), key=lambda job: job.id):
                 if job.unit not in planned and job.id in self.jobs:
                     self.finish(job, JobResult.CANCELED, turn, recursive=False)
         for planned_job in plan.jobs:
-            self._install_one(planned_job, plan, turn)
+            self._install_one(planned_job, plan, asked, turn)
         return self.graph.units[plan.anchor.unit].job
 
-    def _install_one(self, planned: PlannedJob, plan: Plan, turn: Turn) -> None:
+    def _forget_asked(self, *kept: int) -> None:
+        """What no unit is left to tell of. Often enough to stay small, and too seldom to cost something."""
+        known = {0, *kept}
+        jobs = [job for unit in self.graph.units.values() for job in (unit.job, unit.last_job)]
+        for job in (*jobs, *[job for job, _, _ in self.departed.values()]):
+            if job is not None and job.asked in self.asked:
+                known |= {job.asked, self.asked[job.asked].before}
+        self.asked = {number: each for number, each in self.asked.items() if number in known}
+        self._is_many = 2 * len(self.asked) + _MANY
+
+    def remember(self, unit: Unit) -> None:
+        """The unit is unloaded: whoever asks what became of it is to hear."""
+        if unit.last_job is not None:
+            self.departed.pop(unit.name, None)
+            self.departed[unit.name] = (unit.last_job, getattr(unit.machine, "last_main", None), unit.unmet)
+            if len(self.departed) > _MANY:
+                del self.departed[next(iter(self.departed))]
+
+    def _install_one(self, planned: PlannedJob, plan: Plan, asked: int, turn: Turn) -> None:
         unit = self.graph.units[planned.unit]
         queued = unit.job
         if queued is not None and is_conflicting(queued.type, planned.type):
             self.finish(queued, JobResult.CANCELED, turn, recursive=False)
             queued = unit.job
         if queued is not None:
+            before = queued.type
             self._merge_into(queued, planned.type, unit)
+            if queued.type is not before:
+                queued.asked, queued.by = asked, planned.by
             queued.is_irreversible |= plan.is_irreversible
             queued.ignores_order |= plan.ignores_order
             return
-        job = Job(self.next_id, unit.name, planned.type, turn.now.monotonic_usec)
+        job = Job(self.next_id, unit.name, planned.type, turn.now.monotonic_usec, asked, planned.by)
         self.next_id += 1
         self.installed += 1
         job.is_irreversible = plan.is_irreversible
@@ -163,7 +197,9 @@ class JobQueue:
                 continue
             self._remove(unit, current, current_result, turn)
             if recursive:
-                pending += [(failed, JobResult.DEPENDENCY) for failed in self._jobs_to_fail(unit, current, current_result)]
+                for failed in self._jobs_to_fail(unit, current, current_result):
+                    failed.failed_by = unit.name
+                    pending.append((failed, JobResult.DEPENDENCY))
             if current_result in (JobResult.TIMEOUT, JobResult.DEPENDENCY) and current.type is JobType.START:
                 self.failed_starts.append(unit.name)
             self._wake_ordered(unit)
@@ -181,6 +217,9 @@ class JobQueue:
     def _remove(self, unit: Unit, job: Job, result: JobResult, turn: Turn) -> None:
         turn.tell(unit)  # with its job, still
         unit.job = None
+        if job.type is not JobType.RELOAD and job.type is not JobType.VERIFY_ACTIVE:
+            unit.last_job = job
+        job.result, job.ended = result, turn.now
         del self.jobs[job.id]
         self.failed += result in _FAILURES
         self.runnable.pop(unit.name, None)

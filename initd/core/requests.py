@@ -22,6 +22,7 @@ from initd.core.events import (
     ResetFailedRequest,
     TuningRequest,
 )
+from initd.core.job import Cause
 from initd.core.service_record import ServiceMachine
 from initd.core.shutdown import Stage
 from initd.core.states import ActiveState, JobResult, JobType, KillWho, LoadState, UnitType
@@ -54,7 +55,7 @@ def on_job_request(world: World, event: JobRequest, turn: Turn) -> None:
         refuse(event.request, refusal, turn)
         return
     before = world.queue.next_id
-    outcome = world.enqueue(unit, job_type, event.mode, turn)
+    outcome = world.enqueue(unit, job_type, event.mode, turn, Cause("client", event.by))
     if isinstance(outcome, Refusal):
         refuse(event.request, outcome, turn)
     elif event.request:
@@ -192,7 +193,7 @@ def on_client_gone(world: World, event: ClientGone, turn: Turn) -> None:
 
 def on_exit_request(world: World, event: ExitRequest, turn: Turn) -> None:
     stage = Stage.TERMINATING if event.is_forced else Stage.STOPPING
-    world.request_exit(event.verb, stage, event.exit_code, turn, f"a client asked for {event.verb}")
+    world.request_exit(event.verb, stage, event.exit_code, turn, f"{event.by or 'a client'} asked for {event.verb}")
     turn.ask(Reply(event.request))
 
 

@@ -176,6 +176,7 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
     unit.condition_time = turn.now
     unit.condition_result = bool(verdict(conditions, event.conditions))
     unit.condition_outcomes = outcomes(conditions, event.conditions)
+    unit.unmet = "" if unit.condition_result else blamed(conditions, unit.condition_outcomes)
     if unit.condition_result:
         unit.assert_time = turn.now
         unit.assert_result = bool(verdict(asserts, event.asserts))
@@ -187,8 +188,7 @@ def on_conditions_checked(world: World, event: ConditionsChecked, turn: Turn) ->
         return
     outcome: Outcome | JobResult
     if not unit.condition_result:
-        unmet = blamed(conditions, unit.condition_outcomes)
-        reason = f"of an unmet condition check ({unmet})" if unmet else "no trigger condition checks were met"
+        reason = f"of an unmet condition check ({unit.unmet})" if unit.unmet else "no trigger condition checks were met"
         turn.announce(unit, f"{title(unit)} was skipped because {reason}.", LOG_INFO)
         outcome = Outcome.ALREADY
     elif not unit.assert_result:

@@ -52,7 +52,7 @@ _MODULES = (
 _NOT_SAVED = frozenset(("name", "names", "type", "number", "definition", "dependencies", "machine"))
 _OF_WORLD = (
     "own_environment", "client_environment", "boot_times", "is_booting", "foreground", "was_exit_code_set", "standing",
-    "may_hold_garbage", "is_idle_released", "seed", "invocations", "drawn",
+    "may_hold_garbage", "is_idle_released", "seed", "invocations", "drawn", "told",
 )
 
 
@@ -73,7 +73,8 @@ def save(world: World) -> dict[str, Any]:
         "shutdown": dump_fields(world.shutdown),
         "tuning": dump_fields(world.tuning),
         "queue": {"next_id": queue.next_id, "runnable": list(queue.runnable), "failed_starts": list(queue.failed_starts),
-                  "installed": queue.installed, "failed": queue.failed},
+                  "installed": queue.installed, "failed": queue.failed, "asked": dump(queue.asked),
+                  "departed": dump(queue.departed)},
         "next_number": world.graph.next_number,
         "units": {name: _save_unit(unit) for name, unit in world.graph.units.items() if name in world.graph.by_name},
     }
@@ -161,6 +162,8 @@ class Saved:
         queue, saved = world.queue, self._plain["queue"]
         queue.next_id = saved["next_id"]
         queue.installed, queue.failed = saved.get("installed", 0), saved.get("failed", 0)
+        queue.asked = self._reader.load(saved["asked"]) if "asked" in saved else {}
+        queue.departed = self._reader.load(saved["departed"]) if "departed" in saved else {}
         queue.failed_starts = [name for name in saved["failed_starts"] if name in world.graph.units]
         jobs = [unit.job for unit in world.graph.units.values() if unit.job is not None]
         queue.jobs = {each.id: each for each in sorted(jobs, key=lambda each: each.id)}

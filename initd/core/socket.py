@@ -11,6 +11,7 @@ from __future__ import annotations
 from initd.core import socket_life, unitname
 from initd.core.effects import CloseConnection, WatchSockets
 from initd.core.events import ConnectionAccepted, SocketBroken, SocketReady, SocketsOpened
+from initd.core.job import Cause
 from initd.core.settings import UnitDefinition
 from initd.core.socket_life import enter, enter_listening, enter_stop_pre
 from initd.core.socket_record import SocketMachine, SocketResult, SocketState, machine_of, settings_of
@@ -83,7 +84,7 @@ def on_ready(unit: Unit, event: SocketReady, world: World, turn: Turn) -> None:
     _count_poll(unit, turn)
     if not _may_trigger(unit, turn):
         return
-    refusal = world.start(settings.service, turn)
+    refusal = world.start(settings.service, turn, Cause("socket", unit.name, "somebody has come"))
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
         enter_stop_pre(unit, SocketResult.RESOURCES, turn)
@@ -117,7 +118,8 @@ def on_connection(unit: Unit, event: ConnectionAccepted, world: World, turn: Tur
         turn.ask(CloseConnection(unit.name, event.connection))
         return
     machine.n_accepted += 1
-    refusal = world.start(event.service, turn)
+    cause = Cause("socket", unit.name, f"a connection from {event.source or 'this machine'}")
+    refusal = world.start(event.service, turn, cause)
     if refusal:
         turn.log(unit, LOG_WARNING, f"Failed to queue service startup job: {refusal}")
         turn.ask(CloseConnection(unit.name, event.connection))

@@ -14,6 +14,7 @@ from enum import Enum
 
 from initd.core.effects import ReadTimerStamp, TouchTimerStamp, WatchClock
 from initd.core.events import Event, TimerStampRead
+from initd.core.job import Cause
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import TimerSettings, UnitDefinition
 from initd.core.states import ActiveState, ServiceResult
@@ -243,7 +244,7 @@ def _enter_running(unit: Unit, world: World, turn: Turn) -> None:
     machine.wake_usec = INFINITY
     if unit.is_stop_pending():
         return
-    refusal = world.start(settings.unit, turn, (
+    refusal = world.start(settings.unit, turn, Cause("timer", unit.name), (
         f"TRIGGER_UNIT={unit.name}", f"TRIGGER_TIMER_REALTIME_USEC={turn.now.realtime_usec}",
         f"TRIGGER_TIMER_MONOTONIC_USEC={turn.now.monotonic_usec}",
     ))

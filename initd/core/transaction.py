@@ -36,8 +36,11 @@ class Refusal(Record):
 
 
 class PlannedJob(Record):
+    """`by`: the unit whose job has brought it along, "" for the anchor."""
+
     unit: str
     type: JobType
+    by: str = ""
 
 
 class Plan(Record):
@@ -491,7 +494,7 @@ class _Builder:
     def _as_plan(self, ignores_order: bool) -> Plan:
         assert self.anchor is not None
         anchor = PlannedJob(self.anchor.unit.name, self.anchor.type)
-        rest = [PlannedJob(job.unit.name, job.type) for job in self._all() if job is not self.anchor]
+        rest = [PlannedJob(job.unit.name, job.type, _bringer(job)) for job in self._all() if job is not self.anchor]
         return Plan(
             anchor=anchor,
             jobs=(anchor, *sorted(rest, key=lambda job: job.unit)),
@@ -503,6 +506,12 @@ class _Builder:
 
     def _tell(self, priority: int, unit: str, text: str) -> None:
         self.story.append(Diagnostic(priority, unit, 0, text))
+
+
+def _bringer(job: _Tentative) -> str:
+    """The unit of the job that has asked for this one first, among those that are left."""
+    subject = job.needed_by[0].subject if job.needed_by else None
+    return subject.unit.name if subject is not None else ""
 
 
 def is_applicable(unit: Unit, job_type: JobType) -> bool:

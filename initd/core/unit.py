@@ -93,12 +93,14 @@ class Unit:
         "dependencies",
         "machine",
         "job",
+        "last_job",
         "invocation_id",
         "start_limit",
         "wish_limit",
         "grant_limit",
         "condition_result",
         "condition_outcomes",
+        "unmet",
         "condition_time",
         "assert_result",
         "assert_outcomes",
@@ -129,6 +131,8 @@ class Unit:
         self.dependencies: dict[Dependency, dict[str, str]] = {}
         self.machine = machine
         self.job: Job | None = None
+        #: The last one that has started or stopped it, or has failed to.
+        self.last_job: Job | None = None
         self.invocation_id = ""
         #: Variables that tell by which timer or path it was started last.
         self.trigger: tuple[str, ...] = ()
@@ -142,6 +146,8 @@ class Unit:
         self.condition_result = False
         #: What came of each condition when they were tested last: 1, -1, or 0 if it was not looked at.
         self.condition_outcomes: tuple[int, ...] = ()
+        #: Which one was not met then, as its file says it; "" where all were, or where it was for want of a triggering one.
+        self.unmet = ""
         self.condition_time: Now | None = None
         self.assert_result = False
         self.assert_outcomes: tuple[int, ...] = ()

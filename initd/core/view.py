@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from initd.core.states import ManagerState
     from initd.core.unit import Unit
     from initd.core.unitfates import DirectiveFate
-    from initd.core.values import ProcessInfo
+    from initd.core.values import Now, ProcessInfo
+    from initd.core.whence import Whence
     from initd.core.world import BootTimes, World
 
     class EngineView(Protocol):
@@ -88,6 +89,11 @@ if TYPE_CHECKING:
 
         def directive_fates(self, unit: Unit) -> Sequence[DirectiveFate]:
             """What becomes of each directive of the unit here; its files are read again for that."""
+
+        def now(self) -> Now: ...
+
+        def whence(self) -> Whence:
+            """Where files say what, looked for when it is asked."""
 
         def dynamic_users(self) -> Mapping[str, int]:
             """The users of DynamicUser= that are there now, and their numbers."""

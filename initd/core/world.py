@@ -11,7 +11,7 @@ from initd.core.deadlines import Deadlines
 from initd.core.dependency import Dependency
 from initd.core.effects import LimitUnit, Refused
 from initd.core.graph import Graph
-from initd.core.job import Job
+from initd.core.job import UNKNOWN, Cause, Job
 from initd.core.monitor import monitor_variables
 from initd.core.places import SYSTEM
 from initd.core.propagation import Wish, concerned_by
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 #: Units whose failures start each other must not keep the manager from everything else: no unit gets more jobs than this
 #: by what happens to others. Far above what a handler shared by many units needs.
 _GRANT_INTERVAL_USEC, _GRANT_BURST = 10_000_000, 500
+#: Of how many units it is remembered why they got no job.
+_TOLD_MAX = 100
 
 
 class UtcOnly:
@@ -95,6 +97,7 @@ class World:
         "seed",
         "invocations",
         "drawn",
+        "told",
     )
 
     def __init__(self, make_machine: MakeMachine, seed: int, budget_usec: int, now: Now) -> None:
@@ -128,6 +131,8 @@ class World:
         self.seed = seed
         self.invocations = 0
         self.drawn = 0
+        #: What was said of units that got no job: unit → (realtime µs, what, what for).
+        self.told: dict[str, tuple[tuple[int, str, Cause], ...]] = {}
 
     @property
     def environment(self) -> tuple[str, ...]:
@@ -189,23 +194,33 @@ class World:
             if change.attributes:
                 turn.ask(LimitUnit(unit.name, unit.cgroup, change))
 
-    def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn) -> Job | Refusal | None:
-        """Plan, tell the story, install. The anchor's job (None: done already), or the refusal."""
+    def enqueue(self, unit: Unit, job_type: JobType, mode: JobMode, turn: Turn, cause: Cause = UNKNOWN,
+                before: int = 0) -> Job | Refusal | None:
+        """Plan, tell the story, install. The anchor's job (None: done already), or the refusal. `before`: `Asked.before`."""
         planned = plan_job(self.graph, unit, job_type, mode)
         for diagnostic in planned.story:
             about = self.graph.get(diagnostic.path)
             turn.log(about, diagnostic.priority, diagnostic.text)
+            self.remember(diagnostic.path, turn, diagnostic.text)
         if isinstance(planned, Refusal):
+            self.remember(unit.name, turn, f"A {job_type.value} job was refused: {planned.text}", cause)
             return planned
-        return self.queue.install(planned, turn)
+        return self.queue.install(planned, turn, cause, before)
 
-    def start(self, name: str, turn: Turn, trigger: tuple[str, ...] = ()) -> str:
+    def remember(self, unit: str, turn: Turn, text: str, cause: Cause = UNKNOWN) -> None:
+        """Why a unit got no job, for whoever asks later: the last few things that were said about the last few units."""
+        told = self.told.pop(unit, ())
+        self.told[unit] = (*told[-7:], (turn.now.realtime_usec, text, cause))
+        if len(self.told) > _TOLD_MAX:
+            del self.told[next(iter(self.told))]
+
+    def start(self, name: str, turn: Turn, cause: Cause, trigger: tuple[str, ...] = ()) -> str:
         """Queue a start job for whom a timer, socket or path unit starts; why that cannot be, or "". `trigger`: variables that
         tell the unit why it is started."""
         unit = self.graph.get(name)
         if unit is None:
             return f"Unit {name} not found."
-        outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn)
+        outcome = self.enqueue(unit, JobType.START, JobMode.REPLACE, turn, cause)
         if isinstance(outcome, Refusal):
             return outcome.text
         unit.trigger = trigger
@@ -224,7 +239,7 @@ class World:
         if not unit.grant_limit.is_within(_GRANT_INTERVAL_USEC, _GRANT_BURST, turn.now.monotonic_usec):
             return
         turn.log(unit, LOG_NOTICE, f"{wish.type.value.capitalize()} job: {wish.reason}.")
-        refusal = self.enqueue(unit, wish.type, wish.mode, turn)
+        refusal = self.enqueue(unit, wish.type, wish.mode, turn, Cause("dependency", wish.by, wish.reason))
         if isinstance(refusal, Refusal):
             turn.log(unit, LOG_WARNING, f"Cannot queue {wish.type.value} job, ignoring: {refusal.text}")
         elif wish.caller in self.graph.units:
@@ -251,17 +266,18 @@ class World:
         elif stage is Stage.TERMINATING:
             turn.effects += shutdown.enter_terminating(now_usec)
         elif shutdown.stage is Stage.NONE:
-            return self._begin_stopping(verb, turn)
+            return self._begin_stopping(verb, turn, reason)
         return None
 
-    def _begin_stopping(self, verb: str, turn: Turn) -> Refusal | None:
+    def _begin_stopping(self, verb: str, turn: Turn, reason: str) -> Refusal | None:
         self.shutdown.stage = Stage.STOPPING
         if self.boot_times.finish is not None:
             self.limit_again(turn)
         target = self.graph.get(TARGET_OF[verb])
         refusal = Refusal("", f"{TARGET_OF[verb]} is not loaded") if target is None else None
         if target is not None:
-            outcome = self.enqueue(target, JobType.START, JobMode.REPLACE_IRREVERSIBLY, turn)
+            cause = Cause("shutdown", verb, reason)
+            outcome = self.enqueue(target, JobType.START, JobMode.REPLACE_IRREVERSIBLY, turn, cause)
             refusal = outcome if isinstance(outcome, Refusal) else None
         if refusal is not None:
             # No way to stop in order; ending is still what was asked for.

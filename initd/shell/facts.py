@@ -10,8 +10,9 @@ from initd.core.places import SYSTEM, Places
 from initd.core.service_record import ServiceMachine
 from initd.core.sources import LoadFacts
 from initd.core.unit import Unit
+from initd.core.values import Now
 from initd.core.view import Usage
-from initd.shell import bootfiles, users
+from initd.shell import bootfiles, clock, users
 from initd.shell.census import read_stat
 from initd.shell.cgroup import Cgroups
 from initd.shell.conditions import read_virtualization
@@ -41,8 +42,10 @@ class MachineFacts:
         fates: Callable[[Unit], Sequence[object]],
         dynamic: users.DynamicUsers | None = None,
         places: Places = SYSTEM,
+        whence: Callable[[], object] = lambda: None,
     ) -> None:
         self._places = places
+        self.whence = whence
         self.version = f"{SYSTEMD_VERSION} (pyinit {__version__})"
         self.features = FEATURES
         self.tainted = _taints()
@@ -62,6 +65,9 @@ class MachineFacts:
         self._dirs = dirs
         self._fates = fates
         self._dynamic = dynamic or users.DynamicUsers()
+
+    def now(self) -> Now:
+        return clock.now()
 
     def of_generators(self) -> dict[str, str]:
         """What generators are told of where they run."""

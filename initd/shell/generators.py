@@ -222,9 +222,9 @@ class Output:
     def prepare(self) -> None:
         """Make them, empty. Raises OSError."""
         if self._base != self._run:
-            _remove_tree(self._base)
+            remove_tree(self._base)
         for path in self.paths:
-            _remove_tree(path)
+            remove_tree(path)
             os.makedirs(path, 0o755)
 
     def write(self, generated: Iterable[Generated]) -> list[str]:
@@ -258,7 +258,7 @@ class Output:
                 if error.errno not in (ENOTEMPTY, EEXIST, ENOENT):
                     problems.append(f"{final}: {error.strerror}")
         if self._base != self._run:
-            _remove_tree(self._base)
+            remove_tree(self._base)
         return problems
 
 
@@ -273,10 +273,10 @@ def _exchange(path: str, final: str, aside: str) -> None:
     if os.path.isdir(final):
         os.rename(final, aside)
     os.rename(path, final)
-    _remove_tree(aside)
+    remove_tree(aside)
 
 
-def _remove_tree(path: str) -> None:
+def remove_tree(path: str) -> None:
     """Without following links. What cannot go is in the way later, and told of then."""
     for directory, subdirectories, files in os.walk(path, topdown=False):
         for name in (*subdirectories, *files):

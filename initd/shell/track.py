@@ -36,6 +36,8 @@ _LOOKS = 50
 #: Sessions kept, at least, before those without a member are looked for.
 _SESSIONS = 256
 _NSEC_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+#: Of a command line, when a process is only mentioned.
+_DESCRIBED = 100
 
 
 class ResourceUsage(Record):
@@ -425,6 +427,15 @@ def process_info(pid: int) -> ProcessInfo | None:
         return None
     command = _command_line(pid) or f"[{stat.command}]"
     return ProcessInfo(pid, stat.parent_pid, stat.start_ticks, stat.is_zombie, command)
+
+
+def describe(pid: int) -> str:
+    """A process in words, by what it does: its command and pid. Of a script, the interpreter is no news."""
+    words = _command_line(pid).split(" ")
+    if words[0].rpartition("/")[2].startswith("python"):
+        words = next((words[n:] for n in range(1, len(words)) if not words[n].startswith("-")), words)
+    text = " ".join((words[0].rpartition("/")[2], *words[1:]))
+    return f"{text[:_DESCRIBED]}{'…' if len(text) > _DESCRIBED else ''} [{pid}]".strip()
 
 
 def _command_line(pid: int) -> str:

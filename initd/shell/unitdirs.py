@@ -279,6 +279,15 @@ class UnitDirs:
                     found[kind, _instantiated(file_name, names[0])] = None
         return tuple(found)
 
+    def link_to(self, names: tuple[str, ...], kind: Dependency, others: frozenset[str]) -> str:
+        """The link by which a unit with these names, the primary one first, has such a dependency; "" where there is none."""
+        for suffix, each in _LINK_DIRS if self._scan() is not None else ():
+            for directory in self._directories(names, suffix, with_type=False) if each is kind else ():
+                for file_name, is_link in self._list(directory):
+                    if is_link and unitname.is_valid(file_name) and _instantiated(file_name, names[0]) in others:
+                        return f"{directory}/{file_name}"
+        return ""
+
     def _list(self, directory: str) -> list[tuple[str, bool]]:
         """The names in a directory, and whether each is a link."""
         listing = self._files.get(directory)

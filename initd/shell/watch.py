@@ -147,6 +147,11 @@ class PathWatch:
                 self._touched[interest.unit] = self._touched.get(interest.unit) or changed
 
 
+def why_not() -> str:
+    """Why no path can be watched here, or ""."""
+    return "" if _import() is not None else _NOT_INSTALLED
+
+
 def _import() -> Any:
     """The module, or None. PID 1's interpreter looks only where its own modules are: for this once, where the others are,
     too."""

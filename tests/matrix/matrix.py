@@ -3,8 +3,9 @@
     python3 tests/matrix/matrix.py [--init pyinit|systemd|both] [--write] [PACKAGE…]
 
 For each package: an image of minbase, the init and the package; a boot in an unprivileged container; its units' states; does
-it answer; is that so after a restart; how long does a stop take, and what is its exit code. A line per package goes to
-results-INIT.tsv with `--write`, in the place of an older one. `make matrix` runs all of packages.txt.
+it answer; is that so after a restart; how long does a stop take, and what is its exit code; did the boot go as `pyinit
+plan` had said. A line per package goes to results-INIT.tsv with `--write`, in the place of an older
+one. `make matrix` runs all of packages.txt.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 import images  # noqa: E402  (the path comes first)
 from harness import Container  # noqa: E402
 from images import Image  # noqa: E402
+from plans import differences, plan_before  # noqa: E402
 
 #: As the recorded boots of real systemd had them, which needs its own cgroups besides.
 OPTIONS = ("--cap-add=NET_RAW,MKNOD,AUDIT_WRITE",)
 COLUMNS = ("package", "version", "state", "units", "not_up", "answer", "restarted", "boot_ms", "stop_ms", "exit", "not_applied",
-           "note", "date", "commit")
+           "note", "date", "commit", "unplanned")
 BASE = ("systemd-sysv", "dbus")
 ANSWER_SEC = 30
 
@@ -110,6 +112,7 @@ def not_applied(container: Container, units: list[str]) -> str:
 
 def look_at(package: str, init: str) -> dict[str, str]:
     """One row."""
+    plan = plan_before(image_of(package, init), OPTIONS) if init == "pyinit" else {}
     container = start(image_of(package, init), init)
     row = dict.fromkeys(COLUMNS, "")
     try:
@@ -117,6 +120,8 @@ def look_at(package: str, init: str) -> dict[str, str]:
         row["state"] = container.wait_until_booted(timeout=180)
         row["boot_ms"] = str(int((time.monotonic() - began) * 1000))
         row["version"] = container.exec("dpkg-query", "-Wf", "${Version}", package).stdout
+        if plan:
+            row["unplanned"] = "; ".join(differences(plan, container)) or "no"
         units = own_units(container, init)
         states = {unit: state_of(container, unit) for unit in units}
         up = [unit for unit, state in states.items() if state["ActiveState"] == "active"]
@@ -199,7 +204,7 @@ def main() -> int:
         print(init, *(row[column] for column in COLUMNS), sep="\t", flush=True)
         is_good &= init == "systemd" or (
             row["state"] == "running" and not row["not_up"] and not row["note"] and row["restarted"] in ("", "yes")
-            and row["exit"] == "0")
+            and row["exit"] == "0" and row["unplanned"] == "no")
         if chosen.write:
             write(init, row)
     return 0 if is_good else 1

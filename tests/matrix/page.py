@@ -16,9 +16,11 @@ its own).
   nagios-nrpe-server, whether they take connections.
 - **boot**: from the start of the container until the system is up, milliseconds; one boot each, on a busy machine.
 - **not applied**: `pyinit check`'s count of directives that have no effect, or less of it, in such a container.
+- **as planned**: the boot has tried to start what `pyinit plan` had said before, no more and no less, and in an order that it
+  allows.
 """
 _HEAD = ("package", "version", "up: systemd", "up: pyinit", "answer: systemd", "answer: pyinit", "restart", "boot: systemd",
-         "boot: pyinit", "not applied")
+         "boot: pyinit", "not applied", "as planned")
 
 
 def rows() -> list[tuple[str, ...]]:
@@ -32,6 +34,7 @@ def rows() -> list[tuple[str, ...]]:
         found.append((
             name, row["version"], _up(other), _same(_up(row), _up(other)), _answer(other), _answer(row),
             row["restarted"].partition(" ")[0] or "-", other.get("boot_ms", ""), row["boot_ms"], row["not_applied"],
+            {"no": "yes", "": "not measured"}.get(row["unplanned"], row["unplanned"]),
         ))
     return found
 
