@@ -201,6 +201,8 @@ class Manager:
         self.clients.tell_changes()
 
     def _handle(self, event: ev.Event) -> None:
+        if isinstance(event, ev.JobRequest):
+            self._look_for_missing()
         try:
             self.engine.is_heard = self.clients.are_there
             effects = self.engine.handle(event, now())
@@ -290,10 +292,24 @@ class Manager:
 
     def load_one(self, name: str) -> Unit:
         """A unit that somebody asks for: files that are new are seen without a daemon-reload, as systemd has it."""
-        if name not in self.engine.units and self.unit_dirs.has_changed():
+        known = self.engine.graph.get(name)
+        if known is None and self.unit_dirs.has_changed():
             self.unit_dirs.forget()
+        elif known is not None and known.load_state is LoadState.NOT_FOUND:
+            self._look_for_missing()
         self.load(name)
         return self.engine.units[name]
+
+    def _look_for_missing(self) -> None:
+        """Units that were only named by others may have files by now."""
+        if not self.unit_dirs.has_changed():
+            return
+        self.unit_dirs.forget()
+        missed = [unit.name for unit in self.engine.graph.units.values() if unit.load_state is LoadState.NOT_FOUND]
+        found = [each for each in map(self.units.read, missed) if each.load_state is not LoadState.NOT_FOUND]
+        while found:
+            self._handle(ev.UnitsLoaded(tuple(found)))
+            found = [self.units.read(name) for name in self.engine.graph.missing()]
 
     def _on_connection(self, unit: str, connection: OwnedFd, peer: str, source: str) -> None:
         """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from initd.core import unitname
 from initd.core.events import Request
 from initd.core.record import Record
+from initd.core.states import LoadState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ def find_loaded(name: str, view: View) -> Unit | Error:
 
 
 def find_or_load(name: str, view: View) -> Unit | Error:
-    """A unit by its name; its files are read where it is not known. One without files comes back as not-found."""
+    """A unit by its name; its files are read where it is not known, or had none. One without files comes back as not-found."""
     if not unitname.is_valid(name):
         return Error(DBUS + "InvalidArgs", f"Unit name {name} is not valid.")
     if unitname.is_template(name):
         return Error(DBUS + "InvalidArgs", f"Unit name {name} is missing the instance name.")
     unit = view.engine.units.get(name)
-    return unit if unit is not None else view.load(name)
+    return unit if unit is not None and unit.load_state is not LoadState.NOT_FOUND else view.load(name)
