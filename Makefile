@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim container packages images web figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
-	journal-kills groups-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
+	journal-kills groups-page steering-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -93,6 +93,10 @@ fuzz-socket: tools
 # What events, scale, rolling restarts and event listeners say in a container; goes into debian/doc/events-and-groups.md.
 groups-page: tools
 	$(PYTHON) tests/container/groups_page.py --write
+
+# pyinitctl, top, and the picture of a boot: debian/doc/steering.md.
+steering-page: tools
+	$(PYTHON) tests/container/steering_page.py
 
 # A thousand timers, sockets and watched paths at once, with nothing to do; goes into tests/bench/triggers.tsv.
 triggers: tools

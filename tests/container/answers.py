@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from harness import SERVICES, Container
+from pages import DOCS, Page
 
-PAGE = Path(__file__).resolve().parents[2] / "debian/doc/answers.md"
+PAGE = DOCS / "answers.md"
 ETC = "/etc/systemd/system"
 UNITS = {
     "site.service": "[Unit]\nRequires=database.service\nAfter=database.service\n[Service]\nExecStart=/bin/sleep 1000\n"
@@ -26,43 +26,29 @@ database.service, which fails and is in a ring with cache.service, and flapping.
 """
 
 
-class Page:
-    def __init__(self, box: Container) -> None:
-        self.box = box
-        self.text = HEAD
-
-    def say(self, text: str) -> None:
-        self.text += f"\n{text}\n"
-
-    def show(self, *argv: str) -> None:
-        done = self.box.exec(*argv, check=False)
-        lines = (done.stdout + done.stderr).rstrip("\n").splitlines()
-        self.text += "\n" + "\n".join([f"    {line}".rstrip() for line in [f"# {' '.join(argv)}", *lines]]) + "\n"
-
-
 def tour(box: Container) -> str:
     for name, text in UNITS.items():
         box.put(f"{ETC}/{name}", text)
     box.start().wait_until_booted()
-    page = Page(box)
+    page = Page(box, HEAD)
     box.exec("systemctl", "enable", "site", "cache")
     page.say("## What a boot would start\n\nThe units were just enabled; nothing of this has happened yet.")
-    page.show("pyinit", "plan")
+    page.show("pyinit plan")
     page.say("## Why a unit is as it is")
-    page.show("systemctl", "why", "nginx")
+    page.show("systemctl why nginx")
     box.exec("systemctl", "start", "site", check=False)
     page.say("After `systemctl start site` has failed:")
-    page.show("systemctl", "why", "site")
+    page.show("systemctl why site")
     box.systemctl("stop", "cron")
-    page.show("systemctl", "why", "cron")
+    page.show("systemctl why cron")
     box.systemctl("start", "flapping")
     box.wait_until("it waits", lambda: box.show("flapping", "SubState") == "auto-restart")
-    page.show("systemctl", "why", "flapping")
-    page.show("systemctl", "why", "fstrim.timer")
+    page.show("systemctl why flapping")
+    page.show("systemctl why fstrim.timer")
     box.write(f"{ETC}/nginx.service.d/local.conf", DROPIN)
     box.exec("rm", f"{ETC}/flapping.service")
     page.say("## What a daemon-reload would change\n\nA drop-in of nginx.service was written, and a unit's file removed:")
-    page.show("pyinit", "diff")
+    page.show("pyinit diff")
     return page.text
 
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 from harness import Container
-from images import TREE, Image
+from images import Image
+from pages import DOCS, Page, indented
 
 CONF = """\
 [supervisord]
@@ -44,7 +44,7 @@ WantedBy=multi-user.target
     "/etc/supervisord.conf": CONF,
     "/usr/local/bin/ear": EAR,
 }
-PAGE = TREE / "debian/doc/events-and-groups.md"
+PAGE = DOCS / "events-and-groups.md"
 #: Title → command lines, as they are typed.
 SESSION = {
     "As many workers as one wants": ("pyinit scale worker@ 3", "pyinit scale worker@ 2", "pyinit scale worker@ 4"),
@@ -66,6 +66,9 @@ Printed by `tests/container/groups_page.py`: what the commands said in a contain
 there: `/etc/systemd/system/worker@.service`
 
 """
+TAIL_OF_HEAD = """
+and a `supervisord.conf` with an event listener that is written as supervisor's documentation has it.
+"""
 
 
 def main() -> int:
@@ -74,27 +77,18 @@ def main() -> int:
         for path, text in FILES.items():
             container.put(path, text, 0o755 if "bin" in path else 0o644)
         container.start().wait_until_booted()
-        parts = [HEAD + _indented(FILES["/etc/systemd/system/worker@.service"]) + "\nand a `supervisord.conf` with an event "
-                 "listener that is written as supervisor's documentation has it.\n"]
+        page = Page(container, HEAD + indented(FILES["/etc/systemd/system/worker@.service"]) + TAIL_OF_HEAD)
         for title, lines in SESSION.items():
-            parts.append(f"\n## {title}\n\n" + "\n".join(_indented(f"$ {line}\n{_said(container, line)}") for line in lines))
-        text = "".join(parts)
+            page.say(f"## {title}")
+            for line in lines:
+                page.show(line)
         if "--write" in sys.argv:
-            PAGE.write_text(text)
+            PAGE.write_text(page.text)
         else:
-            sys.stdout.write(text)
+            sys.stdout.write(page.text)
     finally:
         container.remove()
     return 0
-
-
-def _said(container: Container, line: str) -> str:
-    argv = [*container._enter(False), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60).stdout
-
-
-def _indented(text: str) -> str:
-    return "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""Pages of documentation that are what commands said in a container, not edited."""
+
+from __future__ import annotations
+
+import subprocess
+
+from harness import Container
+from images import TREE
+
+DOCS = TREE / "debian/doc"
+
+
+class Page:
+    """What was shown so far, as Markdown."""
+
+    def __init__(self, box: Container, head: str) -> None:
+        self.box = box
+        self.text = head
+
+    def say(self, text: str) -> None:
+        self.text += f"\n{text}\n"
+
+    def show(self, line: str, text: str | None = None) -> None:
+        """A line as it is typed in a shell, with this on its stdin, and everything that comes of it."""
+        argv = [*self.box._enter(text is not None), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
+        said = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60).stdout
+        self.text += "\n" + indented(f"# {line}\n{said}")
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}".rstrip() + "\n" for line in text.splitlines())
