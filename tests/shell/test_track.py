@@ -154,11 +154,15 @@ def test_child_is_known_before_it_has_its_tag(tagged, tracker):
 
 def test_unit_without_a_tag_is_followed_through_the_tree(tagged, tracker):
     pid = start(tagged, tracker, "/bin/sh", "-c", "sleep 1000 & (sleep 1001 &) ; wait", limits={"rttime": (9, 9)})
-    found = wait_until(lambda: tracker.forget() or len(tracker.live(UNIT)) == 3 and tracker.live(UNIT))
-    assert pid in [info.pid for info in found]
-    # The second sleep is our child by now, known by its session alone.
-    orphan = next(info for info in found if info.parent_pid == os.getpid() and info.pid != pid)
-    assert tracker.unit_of(orphan.pid) == UNIT
+
+    def orphans() -> list[int]:
+        """The second sleep, once it is our child: known by its session alone."""
+        tracker.forget()
+        return [info.pid for info in tracker.live(UNIT) if info.parent_pid == os.getpid() and info.pid != pid]
+    (orphan,) = wait_until(orphans)
+    assert tracker.unit_of(orphan) == UNIT
+    found = {info.pid for info in tracker.live(UNIT)}
+    assert len(found) == 3 and {pid, orphan} < found
 
 
 def test_nobodys_orphan_is_reaped_and_belongs_to_none(tracker):
