@@ -7,13 +7,12 @@ deb-systemd-helper keeps, the states of unit files and units, and of each servic
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import LABEL, PODMAN, Container, _limit
-from images import APT, Image, download, podman_image, run
+from harness import LABEL, PODMAN, Container
+from images import APT, LIMITS, Image, download, podman_image, run
 
 from tests.conformance.packages.debs import PLACE, build_repository
 
@@ -111,9 +110,7 @@ def build(image: Image, *command: str, options: tuple[str, ...] = ()) -> dict[st
         lines += [f"RUN sh -e /steps/step-{number} > /told-{number} 2>&1 && sh /steps/look > /looks-{number}"
                   for number in range(len(order))]
         Path(directory, "Containerfile").write_text("\n".join(lines))
-        limits = [f"--ulimit={name}={_limit(which)}" for name, which in
-                  (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
-        run([*PODMAN, "build", "--quiet", "--network=none", "--layers=false", "--label", LABEL, *limits,
+        run([*PODMAN, "build", "--quiet", "--network=none", "--layers=false", "--label", LABEL, *LIMITS,
              f"--volume={build_repository()}:{PLACE}:ro", f"--volume={directory}:/steps:ro",
              "--iidfile", f"{directory}/id", directory])
         built = Path(directory, "id").read_text()
