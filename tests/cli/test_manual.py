@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,22 @@ def test_journalctls_help_has_every_option():
     assert told == journal_options.LONG.keys() - {"full"}  # which is what there is without --no-full
 
 
-@pytest.mark.parametrize("command", sorted(path for directory in manual.COMMANDS for path in directory.iterdir()),
-                         ids=lambda path: path.name)
+COMMANDS = sorted((path for directory in manual.COMMANDS for path in directory.iterdir()), key=lambda path: path.name)
+of_each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
+
+
+@of_each_command
 def test_every_command_has_a_page(command):
     text = (manual.SOURCES / f"{command.name}.h2m").read_text()
     assert re.match(r"\[NAME\]\n" + command.name + r" \\- \w", text)
+
+
+@of_each_command
+def test_the_page_is_in_the_commands_package(command):
+    """debhelper leaves out without a word what no pattern takes."""
+    package = "pyinit-web" if command.name.startswith("pyinit-web") else "pyinit"
+    patterns = (manual.ROOT / f"debian/{package}.manpages").read_text().split()
+    assert any(fnmatch(f"debian/manpages/{command.name}.{section}", pattern) for pattern in patterns for section in "18")
 
 
 def test_every_key_of_the_journals_file_is_told_once():
