@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -272,13 +274,22 @@ def nothing_left(random: Random, tries: int) -> Outcome:
     container = Subject(units, ["busy.service"], *options)
     refusals = 0
 
-    def is_refused(what: str, number: int) -> int:
-        """One start, which may fail and must end."""
-        words = ["nsenter", "-t", str(container.pid), "-a", "timeout", "60", "systemctl", "start", "probe.service"]
-        done = subprocess.run(words, capture_output=True, check=False)
-        if done.returncode == 124:
+    def is_refused(what: str, number: int, heal: Callable[[], object]) -> int:
+        """One start: it may fail, or wait until there is something again, but not for ever."""
+        words = ["nsenter", "-t", str(container.pid), "-a", "systemctl", "start", "probe.service"]
+        client = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            client.wait(3)
+        except subprocess.TimeoutExpired:
+            pass  # no descriptor, no answer
+        heal()
+        try:
+            return int(client.wait(60) != 0)
+        except subprocess.TimeoutExpired:
+            client.kill()
+            client.wait()
             failures.append(f"{number}: {what}: nobody answers")
-        return int(done.returncode != 0)
+            return 1
 
     def must_work(what: str, number: int) -> None:
         ask(container, "reset-failed", "probe.service")
@@ -292,14 +303,13 @@ def nothing_left(random: Random, tries: int) -> Outcome:
             limits = resource.prlimit(container.pid, resource.RLIMIT_NOFILE)
             used = max(int(path.name) for path in Path(f"/proc/{container.pid}/fd").iterdir())
             resource.prlimit(container.pid, resource.RLIMIT_NOFILE, (used + 1 + random.randint(0, 4), limits[1]))
-            refusals += is_refused("no descriptors", number)
-            resource.prlimit(container.pid, resource.RLIMIT_NOFILE, limits)
+            give_back = partial(resource.prlimit, container.pid, resource.RLIMIT_NOFILE, limits)
+            refusals += is_refused("no descriptors", number, give_back)
             must_work("no descriptors", number)
 
             for path in ("/run", "/var/log"):
                 container.exec("sh", "-c", f"dd if=/dev/zero of={path}/fill bs=4k 2>/dev/null; :")
-                refusals += is_refused(f"{path} is full", number)
-                container.exec("rm", "-f", f"{path}/fill")
+                refusals += is_refused(f"{path} is full", number, partial(container.exec, "rm", "-f", f"{path}/fill"))
                 must_work(f"{path} was full", number)
         failures += complaints(container)
         container.stop()
