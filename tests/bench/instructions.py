@@ -55,7 +55,13 @@ def instructions(what: str, count: int) -> int:
     return int(found[1].replace(",", ""))
 
 
+def compile_all(what: str) -> None:
+    """What the interpreter has not compiled yet must not be in the first of several runs alone."""
+    subprocess.run([PYTHON, "-S", __file__, what, "1"], check=True)
+
+
 def per_unit(what: str, few: int, many: int) -> float:
+    compile_all(what)
     return (instructions(what, many) - instructions(what, few)) / (many - few)
 
 
