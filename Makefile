@@ -92,7 +92,7 @@ fuzz-socket: tools
 
 # What events, scale, rolling restarts and event listeners say in a container; goes into debian/doc/events-and-groups.md.
 groups-page: tools
-	$(PYTHON) tests/container/groups_page.py --write
+	$(PYTHON) tests/container/groups_page.py
 
 # pyinitctl, top, and the picture of a boot: debian/doc/steering.md.
 steering-page: tools

@@ -185,6 +185,8 @@ class Manager:
 
     def feed(self, event: ev.Event) -> None:
         """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more."""
+        if isinstance(event, ev.JobRequest) and not self._is_feeding:
+            self._look_for_missing()
         self._events.append(event)
         if self._is_feeding:
             return
@@ -201,8 +203,6 @@ class Manager:
         self.clients.tell_changes()
 
     def _handle(self, event: ev.Event) -> None:
-        if isinstance(event, ev.JobRequest):
-            self._look_for_missing()
         try:
             self.engine.is_heard = self.clients.are_there
             effects = self.engine.handle(event, now())
@@ -306,10 +306,10 @@ class Manager:
             return
         self.unit_dirs.forget()
         missed = [unit.name for unit in self.engine.graph.units.values() if unit.load_state is LoadState.NOT_FOUND]
-        found = [each for each in map(self.units.read, missed) if each.load_state is not LoadState.NOT_FOUND]
-        while found:
-            self._handle(ev.UnitsLoaded(tuple(found)))
-            found = [self.units.read(name) for name in self.engine.graph.missing()]
+        found = tuple(each for each in map(self.units.read, missed) if each.load_state is not LoadState.NOT_FOUND)
+        if found:
+            self.feed(ev.UnitsLoaded(found))
+            self.load()
 
     def _on_connection(self, unit: str, connection: OwnedFd, peer: str, source: str) -> None:
         """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""

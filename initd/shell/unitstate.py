@@ -8,6 +8,7 @@ they are.
 from __future__ import annotations
 
 import os
+from errno import ENOSPC
 from struct import Struct
 
 from initd.core.effects import PrepareUnit
@@ -99,7 +100,7 @@ class UnitState:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             if os.write(fd, everything) != len(everything):
-                raise OSError(28, "No space left on device")
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
             os.rename(temporary, self._path)
         except OSError:
             os.close(fd)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from harness import SERVICES, Container
-from pages import DOCS, Page
+from pages import DOCS, Page, write
 
 PAGE = DOCS / "answers.md"
 ETC = "/etc/systemd/system"
@@ -52,14 +50,5 @@ def tour(box: Container) -> str:
     return page.text
 
 
-def main() -> int:
-    box = Container(SERVICES)
-    try:
-        PAGE.write_text(tour(box))
-    finally:
-        box.remove()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write(PAGE, Container(SERVICES), tour)

@@ -1,15 +1,10 @@
-"""Prints debian/doc/events-and-groups.md: what these commands say in a container. `make groups-page` writes it.
-
-    python3 tests/container/groups_page.py [--write]
-"""
+"""`make groups-page`: debian/doc/events-and-groups.md, what these commands say in a container."""
 
 from __future__ import annotations
 
-import sys
-
 from harness import Container
 from images import Image
-from pages import DOCS, Page, indented
+from pages import DOCS, Page, indented, write
 
 CONF = """\
 [supervisord]
@@ -71,25 +66,17 @@ and a `supervisord.conf` with an event listener that is written as supervisor's 
 """
 
 
-def main() -> int:
-    container = Container(Image(("supervisor", "procps")), "/sbin/pyinit", "systemd.mask=supervisor.service")
-    try:
-        for path, text in FILES.items():
-            container.put(path, text, 0o755 if "bin" in path else 0o644)
-        container.start().wait_until_booted()
-        page = Page(container, HEAD + indented(FILES["/etc/systemd/system/worker@.service"]) + TAIL_OF_HEAD)
-        for title, lines in SESSION.items():
-            page.say(f"## {title}")
-            for line in lines:
-                page.show(line)
-        if "--write" in sys.argv:
-            PAGE.write_text(page.text)
-        else:
-            sys.stdout.write(page.text)
-    finally:
-        container.remove()
-    return 0
+def tour(box: Container) -> str:
+    for path, text in FILES.items():
+        box.put(path, text, 0o755 if "bin" in path else 0o644)
+    box.start().wait_until_booted()
+    page = Page(box, HEAD + indented(FILES["/etc/systemd/system/worker@.service"]) + TAIL_OF_HEAD)
+    for title, lines in SESSION.items():
+        page.say(f"## {title}")
+        for line in lines:
+            page.show(line)
+    return page.text
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    write(PAGE, Container(Image(("supervisor", "procps")), "/sbin/pyinit", "systemd.mask=supervisor.service"), tour)

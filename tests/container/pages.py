@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 from harness import Container
 from images import TREE
@@ -25,6 +27,14 @@ class Page:
         argv = [*self.box._enter(text is not None), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
         said = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60).stdout
         self.text += "\n" + indented(f"# {line}\n{said}")
+
+
+def write(path: Path, box: Container, tour: Callable[[Container], str]) -> None:
+    """The page that a tour of the container makes; the container is gone afterwards."""
+    try:
+        path.write_text(tour(box))
+    finally:
+        box.remove()
 
 
 def indented(text: str) -> str:
