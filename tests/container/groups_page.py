@@ -70,7 +70,7 @@ def tour(box: Container) -> str:
     for path, text in FILES.items():
         box.put(path, text, 0o755 if "bin" in path else 0o644)
     box.start().wait_until_booted()
-    page = Page(box, HEAD + indented(FILES["/etc/systemd/system/worker@.service"]) + TAIL_OF_HEAD)
+    page = Page(box, HEAD + indented(FILES["/etc/systemd/system/worker@.service"]) + TAIL_OF_HEAD, "$")
     for title, lines in SESSION.items():
         page.say(f"## {title}")
         for line in lines:

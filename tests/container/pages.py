@@ -13,11 +13,12 @@ DOCS = TREE / "debian/doc"
 
 
 class Page:
-    """What was shown so far, as Markdown."""
+    """What was shown so far, as Markdown; `prompt` stands before each line that is typed."""
 
-    def __init__(self, box: Container, head: str) -> None:
+    def __init__(self, box: Container, head: str, prompt: str = "#") -> None:
         self.box = box
         self.text = head
+        self._prompt = prompt
 
     def say(self, text: str) -> None:
         self.text += f"\n{text}\n"
@@ -26,7 +27,7 @@ class Page:
         """A line as it is typed in a shell, with this on its stdin, and everything that comes of it."""
         argv = [*self.box._enter(text is not None), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
         said = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60).stdout
-        self.text += "\n" + indented(f"# {line}\n{said}")
+        self.text += "\n" + indented(f"{self._prompt} {line}\n{said}")
 
 
 def write(path: Path, box: Container, tour: Callable[[Container], str]) -> None:
