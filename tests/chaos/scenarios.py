@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import re
 import resource
+import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "container"))
+sys.path[:0] = [str(HERE.parent / "container"), str(HERE)]
 
-from harness import PLAIN, Container, TimedOut  # noqa: E402
-from images import CACHE  # noqa: E402
+from bare import Bare  # noqa: E402
+from harness import PLAIN, Container  # noqa: E402
+from images import CACHE, build_root  # noqa: E402
 
 UNITS = "/etc/systemd/system/"
 #: A boot that is under way for a while, with all kinds of units in it.
@@ -34,7 +39,7 @@ MIXED = {
     "once.service": "[Unit]\nAfter=daemon.service\nStartLimitIntervalSec=0\n"
                     "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.3\nRemainAfterExit=yes\n",
     "again.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.05\nRestart=always\nRestartSec=30ms\n",
-    "deaf.service": "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.2; done'\nTimeoutStopSec=500ms\n",
+    "deaf.service": "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.2; done'\nTimeoutStopSec=300ms\n",
     "here.socket": "[Socket]\nListenStream=/run/here\n",
     "here.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "often.timer": "[Timer]\nOnActiveSec=100ms\nOnUnitActiveSec=150ms\nAccuracySec=10ms\n",
@@ -50,13 +55,19 @@ class Outcome(NamedTuple):
     figures: dict[str, int]
 
 
+def boot_files(units: dict[str, str], wanted: list[str]) -> dict[str, str]:
+    """Path → text: units, and a boot that starts what is wanted."""
+    default = DEFAULT + "".join(f"Wants={name}\n" for name in wanted)
+    return {UNITS + name: text for name, text in {**units, "default.target": default}.items()}
+
+
 class Subject(Container):
     """A container, not started, whose boot starts what is wanted."""
 
     def __init__(self, units: dict[str, str], wanted: list[str], *options: str) -> None:
         self._units = tempfile.TemporaryDirectory(prefix="chaos-", dir=CACHE)
-        for name, text in {**units, "default.target": DEFAULT + "".join(f"Wants={name}\n" for name in wanted)}.items():
-            Path(self._units.name, name).write_text(text)
+        for name, text in boot_files(units, wanted).items():
+            Path(self._units.name, Path(name).name).write_text(text)
         super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
 
     def remove(self) -> None:
@@ -64,9 +75,13 @@ class Subject(Container):
         self._units.cleanup()
 
 
-def complaints(container: Container) -> list[str]:
+def bugs_in(text: str) -> list[str]:
     """What only a bug says."""
-    return [line for line in container.logs().splitlines() if re.search(r"Bug:|Traceback|Internal error", line)]
+    return [line for line in text.splitlines() if re.search(r"Bug:|Traceback|Internal error", line)]
+
+
+def complaints(container: Container) -> list[str]:
+    return bugs_in(container.logs())
 
 
 def ask(container: Container, *words: str, timeout: float = 60) -> subprocess.CompletedProcess:
@@ -76,29 +91,87 @@ def ask(container: Container, *words: str, timeout: float = 60) -> subprocess.Co
 # --- the container is told to stop -----------------------------------------------------------------------------------
 
 
+#: Writes numbered lines. The last number that was written, and the last one behind which the journal acknowledged a sync, are
+#: always to be read in /run/said.
+SPEAKER = """\
+import _socket, os, struct, time
+said = os.open("/run/said", os.O_RDWR | os.O_CREAT)
+journal = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+journal.connect("/run/systemd/journal/io.systemd.journal")
+number = 0
+while True:
+    number += 1
+    os.write(1, b"spoken %d\\n" % number)
+    os.pwrite(said, struct.pack("<Q", number), 0)
+    journal.send(b'{"method":"io.systemd.Journal.Synchronize"}\\0')
+    answer = journal.recv(1000)
+    if answer != b'{"parameters":{}}\\0':
+        os.pwrite(said, b"bad", 16)
+        raise SystemExit(repr(answer))
+    os.pwrite(said, struct.pack("<Q", number), 8)
+    time.sleep(0.01)
+"""
+SPEAKING = {"speaker.service": f"[Service]\nExecStart=/usr/bin/python3 -IS {UNITS}speaker\n", "speaker": SPEAKER}
+#: Of these Bare machines so many live at a time: mostly they wait.
+AT_ONCE = 4
+
+
+class Instant(NamedTuple):
+    """When it is told what, and how it ended."""
+
+    number: int
+    signals: tuple[tuple[float, str], ...]
+
+    def __str__(self) -> str:
+        return f"{self.number}: " + ", ".join(f"{name} after {pause:.4f} s" for pause, name in self.signals)
+
+
 def stop_at_any_instant(random: Random, tries: int) -> Outcome:
     """SIGTERM or SIGRTMIN+3 to PID 1, some time between its first instruction and well after the boot; and sometimes twice."""
-    failures = []
+    instants = []
     for number in range(tries):
-        signal, pause, again = random.choice(("TERM", "RTMIN+3")), random.random() ** 2 * 2.5, random.random() < 0.2
-        container = Subject(MIXED, STARTED)
-        try:
-            container.start()
-            time.sleep(pause)
-            container.signal(signal)
-            if again:
-                time.sleep(random.random() / 5)
-                subprocess.run([*container.podman, "kill", "--signal", signal, container.id], capture_output=True, check=False)
-            code = container.wait(40)
-            where = f"{number}: {signal} after {pause:.3f} s{', twice' if again else ''}"
-            if code:
-                failures.append(f"{where}: ended with {code}")
-            failures += [f"{where}: {line}" for line in complaints(container)]
-        except TimedOut as error:
-            failures.append(f"{number}: {signal} after {pause:.3f} s: {str(error).splitlines()[0]}")
-        finally:
-            container.remove()
-    return Outcome(failures, {})
+        name, pause = random.choice(("SIGTERM", "SIGRTMIN+3")), random.random() ** 2 * 1.4
+        again = [(pause + random.random() / 5, name)] if random.random() < 0.2 else []
+        instants.append(Instant(number, ((pause, name), *again)))
+    image = build_root(PLAIN)
+    failures, totals = [], Counter({"lines acknowledged": 0, "of them lost": 0})
+    with ProcessPoolExecutor(min(AT_ONCE, tries)) as pool:
+        for number, outcome in enumerate(pool.map(partial(stopped_at, image), instants)):
+            failures += outcome.failures
+            totals.update(outcome.figures)
+            if outcome.failures or number % 500 == 499:
+                print(number, *outcome.failures, sep="\n", file=sys.stderr)
+    totals["CPU ms a try"] //= tries
+    return Outcome(failures, dict(totals))
+
+
+def stopped_at(image: Path, instant: Instant) -> Outcome:
+    machine = Bare(image, boot_files({**MIXED, **SPEAKING}, [*STARTED, "speaker.service"]))
+    try:
+        numbers = {"SIGTERM": signal.SIGTERM, "SIGRTMIN+3": signal.SIGRTMIN + 3}
+        end = machine.live([(pause, numbers[name]) for pause, name in instant.signals])
+        failures = [f"{instant}: {line}" for line in bugs_in(end.output)]
+        if end.code != 0:
+            failures.append(f"{instant}: " + ("does not end" if end.code is None else f"ended with {end.code}"))
+        failures += [f"{instant}: was left behind: {each}" for each in end.left]
+        written, acknowledged, lost = read_said(machine)
+        if lost:
+            failures.append(f"{instant}: lost, of {written} lines, of which {acknowledged} were acknowledged: {lost}")
+        missed = sum(1 for number in lost if number <= acknowledged)
+        return Outcome(failures, {"lines acknowledged": acknowledged, "of them lost": missed, "CPU ms a try": end.cpu_msec})
+    finally:
+        machine.remove()
+
+
+def read_said(machine: Bare) -> tuple[int, int, list[int]]:
+    """How many lines were written, how many were acknowledged, and which of those that were written are in no journal."""
+    path = machine.directory / "run/said"
+    said = path.read_bytes() if path.exists() else b""
+    assert len(said) <= 16, said
+    written, acknowledged = struct.unpack("<QQ", said.ljust(16, b"\0"))
+    stores = [each.read_bytes() for each in (machine.directory / "run/log/journal").glob("*/*")]
+    kept = {int(number) for data in stores for number in re.findall(rb"\nMESSAGE=spoken (\d+)\n", data)}
+    return written, acknowledged, [number for number in range(1, written + 1) if number not in kept]
 
 
 # --- services that crash -----------------------------------------------------------------------------------------------
@@ -322,7 +395,7 @@ def nothing_left(random: Random, tries: int) -> Outcome:
 
 #: Name → what it does, and its number of tries in `make test` and in `make chaos`.
 SCENARIOS = {
-    "stop-at-any-instant": (stop_at_any_instant, 4, 300),
+    "stop-at-any-instant": (stop_at_any_instant, 20, 10_000),
     "crash-storm": (crash_storm, 16, 1000),
     "hard-to-stop": (hard_to_stop, 5, 300),
     "reexecuted-under-load": (reexecuted_under_load, 5, 300),
