@@ -6,13 +6,10 @@ keeping. Nothing in it depends on how fast the machine is.
 
 from __future__ import annotations
 
-import re
 import resource
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,95 +20,32 @@ from random import Random
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "container"), str(HERE)]
+sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parents[1])]
 
 from bare import Bare  # noqa: E402
-from harness import PLAIN, Container  # noqa: E402
-from images import CACHE, build_root  # noqa: E402
+from harness import PLAIN  # noqa: E402
+from images import build_root  # noqa: E402
+from kills import killed_at_any_step  # noqa: E402
+from subjects import (  # noqa: E402
+    MIXED,
+    SPEAKING,
+    STARTED,
+    UNITS,
+    Outcome,
+    Subject,
+    ask,
+    boot_files,
+    bugs_in,
+    complaints,
+    spoken,
+)
 
-UNITS = "/etc/systemd/system/"
-#: A boot that is under way for a while, with all kinds of units in it.
-MIXED = {
-    "daemon.service": "[Service]\nExecStart=/bin/sleep 1000\nExecStartPre=/bin/sleep 0.1\nExecStop=/bin/sleep 0.1\n",
-    "forking.service": "[Service]\nType=forking\nExecStart=/bin/sh -c 'sleep 1000 & sleep 0.2'\n",
-    "notify.service": "[Service]\nType=notify\nNotifyAccess=all\n"
-                      "ExecStart=/bin/sh -c 'sleep 0.2; systemd-notify --ready; sleep 1000'\n",
-    "once.service": "[Unit]\nAfter=daemon.service\nStartLimitIntervalSec=0\n"
-                    "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.3\nRemainAfterExit=yes\n",
-    "again.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.05\nRestart=always\nRestartSec=30ms\n",
-    "deaf.service": "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.2; done'\nTimeoutStopSec=300ms\n",
-    "here.socket": "[Socket]\nListenStream=/run/here\n",
-    "here.service": "[Service]\nExecStart=/bin/sleep 1000\n",
-    "often.timer": "[Timer]\nOnActiveSec=100ms\nOnUnitActiveSec=150ms\nAccuracySec=10ms\n",
-    "often.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-}
-STARTED = [name for name in MIXED if name not in ("here.service", "often.service")]
-DEFAULT = "[Unit]\nRequires=sysinit.target basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
 CONNECT = "import _socket as s; c = s.socket(s.AF_UNIX, s.SOCK_STREAM); c.connect('/run/here')"
-
-
-class Outcome(NamedTuple):
-    failures: list[str]
-    figures: dict[str, int]
-
-
-def boot_files(units: dict[str, str], wanted: list[str]) -> dict[str, str]:
-    """Path → text: units, and a boot that starts what is wanted."""
-    default = DEFAULT + "".join(f"Wants={name}\n" for name in wanted)
-    return {UNITS + name: text for name, text in {**units, "default.target": default}.items()}
-
-
-class Subject(Container):
-    """A container, not started, whose boot starts what is wanted."""
-
-    def __init__(self, units: dict[str, str], wanted: list[str], *options: str) -> None:
-        self._units = tempfile.TemporaryDirectory(prefix="chaos-", dir=CACHE)
-        for name, text in boot_files(units, wanted).items():
-            Path(self._units.name, Path(name).name).write_text(text)
-        super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
-
-    def remove(self) -> None:
-        super().remove()
-        self._units.cleanup()
-
-
-def bugs_in(text: str) -> list[str]:
-    """What only a bug says."""
-    return [line for line in text.splitlines() if re.search(r"Bug:|Traceback|Internal error", line)]
-
-
-def complaints(container: Container) -> list[str]:
-    return bugs_in(container.logs())
-
-
-def ask(container: Container, *words: str, timeout: float = 60) -> subprocess.CompletedProcess:
-    return container.exec("systemctl", *words, check=False, timeout=timeout)
 
 
 # --- the container is told to stop -----------------------------------------------------------------------------------
 
 
-#: Writes numbered lines. The last number that was written, and the last one behind which the journal acknowledged a sync, are
-#: always to be read in /run/said.
-SPEAKER = """\
-import _socket, os, struct, time
-said = os.open("/run/said", os.O_RDWR | os.O_CREAT)
-journal = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-journal.connect("/run/systemd/journal/io.systemd.journal")
-number = 0
-while True:
-    number += 1
-    os.write(1, b"spoken %d\\n" % number)
-    os.pwrite(said, struct.pack("<Q", number), 0)
-    journal.send(b'{"method":"io.systemd.Journal.Synchronize"}\\0')
-    answer = journal.recv(1000)
-    if answer != b'{"parameters":{}}\\0':
-        os.pwrite(said, b"bad", 16)
-        raise SystemExit(repr(answer))
-    os.pwrite(said, struct.pack("<Q", number), 8)
-    time.sleep(0.01)
-"""
-SPEAKING = {"speaker.service": f"[Service]\nExecStart=/usr/bin/python3 -IS {UNITS}speaker\n", "speaker": SPEAKER}
 #: Of these Bare machines so many live at a time: mostly they wait.
 AT_ONCE = 4
 
@@ -154,24 +88,13 @@ def stopped_at(image: Path, instant: Instant) -> Outcome:
         if end.code != 0:
             failures.append(f"{instant}: " + ("does not end" if end.code is None else f"ended with {end.code}"))
         failures += [f"{instant}: was left behind: {each}" for each in end.left]
-        written, acknowledged, lost = read_said(machine)
+        written, acknowledged, lost = spoken(machine.directory / "run")
         if lost:
             failures.append(f"{instant}: lost, of {written} lines, of which {acknowledged} were acknowledged: {lost}")
         missed = sum(1 for number in lost if number <= acknowledged)
         return Outcome(failures, {"lines acknowledged": acknowledged, "of them lost": missed, "CPU ms a try": end.cpu_msec})
     finally:
         machine.remove()
-
-
-def read_said(machine: Bare) -> tuple[int, int, list[int]]:
-    """How many lines were written, how many were acknowledged, and which of those that were written are in no journal."""
-    path = machine.directory / "run/said"
-    said = path.read_bytes() if path.exists() else b""
-    assert len(said) <= 16, said
-    written, acknowledged = struct.unpack("<QQ", said.ljust(16, b"\0"))
-    stores = [each.read_bytes() for each in (machine.directory / "run/log/journal").glob("*/*")]
-    kept = {int(number) for data in stores for number in re.findall(rb"\nMESSAGE=spoken (\d+)\n", data)}
-    return written, acknowledged, [number for number in range(1, written + 1) if number not in kept]
 
 
 # --- services that crash -----------------------------------------------------------------------------------------------
@@ -396,6 +319,7 @@ def nothing_left(random: Random, tries: int) -> Outcome:
 #: Name → what it does, and its number of tries in `make test` and in `make chaos`.
 SCENARIOS = {
     "stop-at-any-instant": (stop_at_any_instant, 20, 10_000),
+    "killed-at-any-step": (killed_at_any_step, 36, 3000),
     "crash-storm": (crash_storm, 16, 1000),
     "hard-to-stop": (hard_to_stop, 5, 300),
     "reexecuted-under-load": (reexecuted_under_load, 5, 300),
