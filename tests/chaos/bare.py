@@ -16,6 +16,8 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +70,8 @@ class Bare:
             try:
                 os.write(told, json.dumps(self._watch(signals)).encode())
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         os.close(told)
@@ -101,6 +105,7 @@ class Bare:
         _wait_for_ears(init)
         is_late = _send_later(init, signals)
         status, left = self._follow(init)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (None if is_late else os.waitstatus_to_exitcode(status)), int((used.ru_utime + used.ru_stime) * 1000), left
 
@@ -180,7 +185,8 @@ def _send_later(init: int, signals: list[tuple[float, int]]) -> list[bool]:
         _, number = due.pop(0)
         if not due:
             is_late.append(True)
-        os.kill(init, number)  # it is our child, and not yet waited for
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(init, number)
         set_timer()
 
     def set_timer() -> None:

@@ -70,11 +70,15 @@ def stop_at_any_instant(random: Random, tries: int) -> Outcome:
     image = build_root(PLAIN)
     failures, totals = [], Counter({"lines acknowledged": 0, "of them lost": 0})
     with ProcessPoolExecutor(min(AT_ONCE, tries)) as pool:
-        for number, outcome in enumerate(pool.map(partial(stopped_at, image), instants)):
-            failures += outcome.failures
-            totals.update(outcome.figures)
-            if outcome.failures or number % 500 == 499:
-                print(number, *outcome.failures, sep="\n", file=sys.stderr)
+        try:
+            for number, outcome in enumerate(pool.map(partial(stopped_at, image), instants)):
+                failures += outcome.failures
+                totals.update(outcome.figures)
+                if outcome.failures or number % 500 == 499:
+                    print(number, *outcome.failures, sep="\n", file=sys.stderr)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            failures.append(f"interrupted after {number} tries")
     totals["CPU ms a try"] //= tries
     return Outcome(failures, dict(totals))
 
