@@ -6,13 +6,11 @@ keeping. Nothing in it depends on how fast the machine is.
 
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,8 @@ from bare import Bare  # noqa: E402
 from harness import PLAIN  # noqa: E402
 from images import build_root  # noqa: E402
 from kills import killed_at_any_step  # noqa: E402
+from shortages import no_memory, nothing_left  # noqa: E402
+from storms import fork_bomb, orphans  # noqa: E402
 from subjects import (  # noqa: E402
     MIXED,
     SPEAKING,
@@ -262,64 +262,6 @@ def reloaded_while_files_change(random: Random, tries: int) -> Outcome:
     return Outcome(failures, {})
 
 
-# --- nothing is left ------------------------------------------------------------------------------------------------------
-
-
-def nothing_left(random: Random, tries: int) -> Outcome:
-    """No descriptors, no room on /run, none on /var/log, one after the other: a start may fail, the manager answers, and
-    once there is something again all is as before."""
-    failures: list[str] = []
-    units = {f"{name}.service": "[Service]\nExecStart=/bin/sleep 1000\n" for name in ("probe", "busy")}
-    options = ("--tmpfs=/run:rw,size=2m,mode=755", "--tmpfs=/var/log:rw,size=1m,mode=755")
-    container = Subject(units, ["busy.service"], *options)
-    refusals = 0
-
-    def is_refused(what: str, number: int, heal: Callable[[], object]) -> int:
-        """One start: it may fail, or wait until there is something again, but not for ever."""
-        words = ["nsenter", "-t", str(container.pid), "-a", "systemctl", "start", "probe.service"]
-        client = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            client.wait(3)
-        except subprocess.TimeoutExpired:
-            pass  # no descriptor, no answer
-        heal()
-        try:
-            return int(client.wait(60) != 0)
-        except subprocess.TimeoutExpired:
-            client.kill()
-            client.wait()
-            failures.append(f"{number}: {what}: nobody answers")
-            return 1
-
-    def must_work(what: str, number: int) -> None:
-        ask(container, "reset-failed", "probe.service")
-        done = ask(container, "restart", "probe.service")
-        if done.returncode or ask(container, "is-active", "busy.service").returncode:
-            failures.append(f"{number}: after {what}: {done.returncode} {done.stderr}")
-        ask(container, "stop", "probe.service")
-    try:
-        container.start().wait_until_booted()
-        for number in range(tries):
-            limits = resource.prlimit(container.pid, resource.RLIMIT_NOFILE)
-            used = max(int(path.name) for path in Path(f"/proc/{container.pid}/fd").iterdir())
-            resource.prlimit(container.pid, resource.RLIMIT_NOFILE, (used + 1 + random.randint(0, 4), limits[1]))
-            give_back = partial(resource.prlimit, container.pid, resource.RLIMIT_NOFILE, limits)
-            refusals += is_refused("no descriptors", number, give_back)
-            must_work("no descriptors", number)
-
-            for path in ("/run", "/var/log"):
-                container.exec("sh", "-c", f"dd if=/dev/zero of={path}/fill bs=4k 2>/dev/null; :")
-                refusals += is_refused(f"{path} is full", number, partial(container.exec, "rm", "-f", f"{path}/fill"))
-                must_work(f"{path} was full", number)
-        failures += complaints(container)
-        container.stop()
-        if code := container.wait():
-            failures.append(f"it ended with {code}")
-    finally:
-        container.remove()
-    return Outcome(failures, {"starts that failed meanwhile": refusals})
-
-
 #: Name → what it does, and its number of tries in `make test` and in `make chaos`.
 SCENARIOS = {
     "stop-at-any-instant": (stop_at_any_instant, 20, 10_000),
@@ -328,5 +270,8 @@ SCENARIOS = {
     "hard-to-stop": (hard_to_stop, 5, 300),
     "reexecuted-under-load": (reexecuted_under_load, 5, 300),
     "reloaded-while-files-change": (reloaded_while_files_change, 4, 300),
-    "nothing-left": (nothing_left, 1, 50),
+    "nothing-left": (nothing_left, 1, 60),
+    "no-memory": (no_memory, 2, 200),
+    "orphans": (orphans, 2000, 1_000_000),
+    "fork-bomb": (fork_bomb, 1, 100),
 }

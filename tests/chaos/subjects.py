@@ -80,6 +80,7 @@ class Subject(Container):
 
     def __init__(self, units: dict[str, str], wanted: list[str], *options: str) -> None:
         self._units = tempfile.TemporaryDirectory(prefix="chaos-", dir=CACHE)
+        Path(self._units.name).chmod(0o755)
         for name, text in boot_files(units, wanted).items():
             Path(self._units.name, Path(name).name).write_text(text)
         super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
