@@ -1,0 +1,46 @@
+/* orphans COUNT FILE: each of so many processes ends at once, and leaves a child behind, which ends a little later or sooner.
+ *
+ * How many there were so far is always to be read in FILE. At most CROWD of them live at a time: a pipe is filled
+ * with as many bytes, one is taken for each, and who ends gives one back.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CROWD = 200 };
+
+int main(int argc, char **argv) {
+    long count = argc == 3 ? atol(argv[1]) : 0;
+    int done = argc == 3 ? open(argv[2], O_RDWR | O_CREAT, 0644) : -1, places[2];
+    char text[32], byte = 0;
+
+    if (done < 0 || pipe(places))
+        return 1;
+    for (int number = 0; number < CROWD; number++)
+        if (write(places[1], &byte, 1) != 1)
+            return 1;
+    for (long number = 1; number <= count; number++) {
+        if (read(places[0], &byte, 1) != 1)
+            return 1;
+        pid_t child = fork();
+        if (child < 0)
+            return 2;
+        if (!child) {
+            pid_t orphan = fork();
+            if (orphan)
+                _exit(orphan < 0);
+            if (number % 10 == 0)
+                usleep(number % 7 * 10000);
+            _exit(write(places[1], &byte, 1) == 1 ? number % 256 : 255);
+        }
+        int status;
+        if (waitpid(child, &status, 0) != child || status)
+            return 3;
+        if (number % 100 == 0 || number == count)
+            if (pwrite(done, text, (size_t) snprintf(text, sizeof text, "%ld\n", number), 0) < 0)
+                return 4;
+    }
+    return 0;
+}
