@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parents[1])]
 
 from bare import Bare  # noqa: E402
+from clients import bad_clients  # noqa: E402
 from harness import PLAIN  # noqa: E402
 from images import build_root  # noqa: E402
 from kills import killed_at_any_step  # noqa: E402
@@ -274,4 +275,5 @@ SCENARIOS = {
     "no-memory": (no_memory, 2, 200),
     "orphans": (orphans, 2000, 1_000_000),
     "fork-bomb": (fork_bomb, 1, 100),
+    "bad-clients": (bad_clients, 1, 100),
 }
