@@ -7,7 +7,6 @@ keeping. Nothing in it depends on how fast the machine is.
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from clients import bad_clients  # noqa: E402
 from harness import PLAIN  # noqa: E402
 from images import build_root  # noqa: E402
 from kills import killed_at_any_step  # noqa: E402
+from reexec import reexecuted_under_load  # noqa: E402
 from shortages import no_memory, nothing_left  # noqa: E402
 from storms import fork_bomb, orphans  # noqa: E402
 from subjects import (  # noqa: E402
@@ -40,9 +40,6 @@ from subjects import (  # noqa: E402
     complaints,
     spoken,
 )
-
-CONNECT = "import _socket as s; c = s.socket(s.AF_UNIX, s.SOCK_STREAM); c.connect('/run/here')"
-
 
 # --- the container is told to stop -----------------------------------------------------------------------------------
 
@@ -183,50 +180,6 @@ def hard_to_stop(random: Random, tries: int) -> Outcome:
 # --- the manager is exchanged, and its units -----------------------------------------------------------------------------
 
 
-def reexecuted_under_load(random: Random, tries: int) -> Outcome:
-    """daemon-reexec again and again, while services crash, timers elapse, sockets are connected to and clients wait."""
-    failures = []
-    container = Subject(MIXED, STARTED)
-    kept = ("daemon.service", "forking.service", "notify.service")
-    facts = "MainPID,NRestarts,InvocationID,ActiveEnterTimestampMonotonic"
-    try:
-        container.start().wait_until_booted()
-        before = container.systemctl("show", "-p", facts, *kept)
-        for number in range(tries):
-            waiting = subprocess.Popen(container._enter(False) + ["systemctl", "restart", "once.service"],
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            time.sleep(random.random() / 4)
-            done = ask(container, "daemon-reexec")
-            if done.returncode:
-                failures.append(f"{number}: daemon-reexec: {done.returncode} {done.stderr}")
-            if number % 5 == 0:
-                ask(container, "stop", "here.service")
-                container.exec("python3", "-IS", "-c", CONNECT)
-                container.wait_for_state("here.service", "active")
-            said = waiting.communicate(timeout=60)[0]
-            if waiting.returncode:
-                failures.append(f"{number}: who waited: {waiting.returncode} {said}")
-        after = container.systemctl("show", "-p", facts, *kept)
-        if before != after:
-            failures.append(f"services were touched: {before!r} is now {after!r}")
-        if "--deserialize" not in container.exec("cat", "/proc/1/cmdline").stdout:
-            failures.append("it was not re-executed at all")
-        restarts = int(container.show("again.service", "NRestarts"))
-        container.wait_until("the crashing service goes on",
-                             lambda: int(container.show("again.service", "NRestarts")) > restarts)
-        elapsed = container.show("often.timer", "LastTriggerUSecMonotonic")
-        container.wait_until("the timer goes on", lambda: container.show("often.timer", "LastTriggerUSecMonotonic") != elapsed)
-        failures += complaints(container)
-        if zombies := [each for each in container.zombies() if container.exec("test", "-d", f"/proc/{each['Pid']}", check=False
-                                                                              ).returncode == 0]:
-            time.sleep(1)
-            again = {each["Pid"] for each in container.zombies()} & {each["Pid"] for each in zombies}
-            failures += [f"zombies: {again}"] if again else []
-    finally:
-        container.remove()
-    return Outcome(failures, {"restarts of the crashing service": restarts})
-
-
 def reloaded_while_files_change(random: Random, tries: int) -> Outcome:
     """daemon-reload while unit files come, change, break and go: what runs goes on, and the last word counts."""
     failures = []
@@ -269,7 +222,7 @@ SCENARIOS = {
     "killed-at-any-step": (killed_at_any_step, 36, 3000),
     "crash-storm": (crash_storm, 16, 1000),
     "hard-to-stop": (hard_to_stop, 5, 300),
-    "reexecuted-under-load": (reexecuted_under_load, 5, 300),
+    "reexecuted-under-load": (reexecuted_under_load, 5, 1000),
     "reloaded-while-files-change": (reloaded_while_files_change, 4, 300),
     "nothing-left": (nothing_left, 1, 60),
     "no-memory": (no_memory, 2, 200),
