@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import PLAIN, Container, wait_until
-from images import CACHE
+from images import CACHE, run
 
 from initd.cli.bus import SYSTEMD, Bus
 from initd.core.places import Places
@@ -84,6 +84,10 @@ class Subject(Container):
         for name, text in boot_files(units, wanted).items():
             Path(self._units.name, Path(name).name).write_text(text)
         super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
+
+    def start(self) -> Subject:
+        run([*self.podman, "start", self.id], timeout=120, cwd=self._units.name)  # conmon leaves word of an OOM kill where it is
+        return self
 
     def _enter(self, with_stdin: bool) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--all", "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
