@@ -86,7 +86,7 @@ class Subject(Container):
         super().__init__(PLAIN, options=(*options, f"--volume={self._units.name}:{UNITS}"))
 
     def start(self) -> Subject:
-        run([*self.podman, "start", self.id], timeout=120, cwd=self._units.name)  # conmon leaves word of an OOM kill where it is
+        run([*self.podman, "start", self.id], timeout=120, cwd=self._units.name)  # conmon leaves a file there
         return self
 
     def _enter(self, with_stdin: bool) -> list[str]:

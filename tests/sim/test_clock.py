@@ -6,7 +6,6 @@ Boundaries are full minutes, for timers with OnCalendar=*-*-* *:*:00.
 from __future__ import annotations
 
 import os
-from random import Random
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
