@@ -15,6 +15,7 @@ from subjects import (
     STARTED,
     TOLD,
     Outcome,
+    Patience,
     Subject,
     ask,
     await_facts,
@@ -87,7 +88,7 @@ def killed_at_any_step(random: Random, tries: int) -> Outcome:
     try:
         container.start().wait_until_booted()
         bus = container.bus()
-        while kills < tries:
+        while kills < tries and not Patience.is_over():
             chosen = random.sample(names, min(len(names), tries - kills))
             shots = {name: random.choice(PHASES[name.rpartition("-")[0]].signals) for name in chosen}
             pids = hunt(container, bus, list(shots))
@@ -113,7 +114,8 @@ def killed_at_any_step(random: Random, tries: int) -> Outcome:
         failures += [f"zombie: {each}" for each in lasting_zombies(container)] + complaints(container)
     finally:
         container.remove()
-    return Outcome(failures, {"journals killed": journals, "lines acknowledged": acknowledged, "of them lost": len(missed)})
+    return Outcome(failures, {"journals killed": journals, "lines acknowledged": acknowledged, "of them lost": len(missed)},
+                   kills)
 
 
 def hunt(container: Subject, bus: Bus, names: list[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from subjects import MIXED, STARTED, Outcome, Subject, ask, await_facts, complaints, facts, lasting_zombies
+from subjects import MIXED, STARTED, Outcome, Patience, Subject, ask, await_facts, complaints, facts, lasting_zombies
 
 from initd.cli.bus import MANAGER, MANAGER_PATH, SYSTEMD, Bus
 from initd.wire import dbus
@@ -67,7 +67,7 @@ def reexecuted_under_load(random: Random, tries: int) -> Outcome:
         bus = container.bus()  # the same for all of it
         before = touchable(bus)
         done = 0
-        while done < tries:
+        while done < tries and not Patience.is_over():
             count = min(random.randint(1, 10), tries - done)
             failures += [f"{done}: {each}" for each in exchange(container, bus, random, count)]
             done += count
@@ -88,7 +88,7 @@ def reexecuted_under_load(random: Random, tries: int) -> Outcome:
         failures += [f"zombie: {each}" for each in lasting_zombies(container)] + complaints(container)
     finally:
         container.remove()
-    return Outcome(failures, {"services touched": len(touched), "restarts of the crashing service": restarts})
+    return Outcome(failures, {"services touched": len(touched), "restarts of the crashing service": restarts}, done)
 
 
 def touchable(bus: Bus) -> dict[str, dict[str, Any]]:

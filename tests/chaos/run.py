@@ -1,6 +1,6 @@
 """`make chaos`: every scenario, at length, with its seed; what came of it goes into results.tsv.
 
-    python3 tests/chaos/run.py [NAME…] [--tries N] [--seed N] [--write]
+    python3 tests/chaos/run.py [NAME…] [--tries N] [--minutes N] [--seed N] [--write]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from scenarios import HERE, SCENARIOS
+from subjects import Patience
 
 RESULTS = HERE / "results.tsv"
 COLUMNS = ("scenario", "date", "commit", "seed", "tries", "failures", "seconds", "figures")
@@ -25,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENARIOS))
     parser.add_argument("--tries", type=int)
+    parser.add_argument("--minutes", type=float, help="for each scenario that makes its tries one by one")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--write", action="store_true", help="into results.tsv, in place of an older line of the scenario")
     given = parser.parse_args()
@@ -34,9 +36,10 @@ def main() -> int:
     for name in given.names or SCENARIOS:
         scenario, _, many = SCENARIOS[name]
         tries, began = given.tries or many, time.monotonic()
+        Patience.end = began + 60 * given.minutes if given.minutes else float("inf")
         outcome = scenario(random.Random(given.seed), tries)
         figures = ", ".join(f"{what}: {number}" for what, number in outcome.figures.items())
-        row = (name, str(date.today()), commit, str(given.seed), str(tries), str(len(outcome.failures)),
+        row = (name, str(date.today()), commit, str(given.seed), str(tries if outcome.tries is None else outcome.tries), str(len(outcome.failures)),
                f"{time.monotonic() - began:.0f}", figures)
         print("\t".join(row), flush=True)
         print(*outcome.failures, sep="\n", end="\n" if outcome.failures else "")

@@ -15,6 +15,7 @@ from harness import PLAIN, Container, wait_until
 from images import CACHE, run
 
 from initd.cli.bus import SYSTEMD, Bus
+from initd.core.objectpath import unit_path
 from initd.core.places import Places
 
 UNITS = "/etc/systemd/system/"
@@ -67,6 +68,18 @@ SPEAKING = {"speaker.service": f"[Service]\nExecStart=/usr/bin/python3 -IS {UNIT
 class Outcome(NamedTuple):
     failures: list[str]
     figures: dict[str, int]
+    #: Where the time was over before all tries were made.
+    tries: int | None = None
+
+
+class Patience:
+    """The seconds that a scenario may take; those that make tries one by one then make no more."""
+
+    end = float("inf")
+
+    @classmethod
+    def is_over(cls) -> bool:
+        return time.monotonic() > cls.end
 
 
 def boot_files(units: dict[str, str], wanted: list[str]) -> dict[str, str]:
@@ -103,8 +116,7 @@ class Subject(Container):
 
 def facts(bus: Bus, name: str, kind: str = "Service") -> dict[str, Any]:
     """Properties of a unit, those of its type among them."""
-    (path,) = bus.ask("LoadUnit", "s", name)
-    found = bus.get_all(path, f"{SYSTEMD}.Unit") | bus.get_all(path, f"{SYSTEMD}.{kind}")
+    found = bus.get_all(unit_path(name), f"{SYSTEMD}.Unit") | bus.get_all(unit_path(name), f"{SYSTEMD}.{kind}")
     return {key: value for key, (_, value) in found.items()}
 
 
