@@ -39,7 +39,8 @@ def main() -> int:
         Patience.end = began + 60 * given.minutes if given.minutes else float("inf")
         outcome = scenario(random.Random(given.seed), tries)
         figures = ", ".join(f"{what}: {number}" for what, number in outcome.figures.items())
-        row = (name, str(date.today()), commit, str(given.seed), str(tries if outcome.tries is None else outcome.tries), str(len(outcome.failures)),
+        tries = tries if outcome.tries is None else outcome.tries
+        row = (name, str(date.today()), commit, str(given.seed), str(tries), str(len(outcome.failures)),
                f"{time.monotonic() - began:.0f}", figures)
         print("\t".join(row), flush=True)
         print(*outcome.failures, sep="\n", end="\n" if outcome.failures else "")
