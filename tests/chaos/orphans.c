@@ -3,6 +3,7 @@
  * How many there were so far is always to be read in FILE. At most CROWD of them live at a time: a pipe is filled
  * with as many bytes, one is taken for each, and who ends gives one back.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,15 @@
 #include <unistd.h>
 
 enum { CROWD = 200 };
+
+/* As soon as there is room: the dead count until somebody has reaped them. */
+static pid_t fork_at_last(void) {
+    pid_t child;
+
+    while ((child = fork()) < 0 && errno == EAGAIN)
+        usleep(1000);
+    return child;
+}
 
 int main(int argc, char **argv) {
     long count = argc == 3 ? atol(argv[1]) : 0;
@@ -24,11 +34,11 @@ int main(int argc, char **argv) {
     for (long number = 1; number <= count; number++) {
         if (read(places[0], &byte, 1) != 1)
             return 1;
-        pid_t child = fork();
+        pid_t child = fork_at_last();
         if (child < 0)
             return 2;
         if (!child) {
-            pid_t orphan = fork();
+            pid_t orphan = fork_at_last();
             if (orphan)
                 _exit(orphan < 0);
             if (number % 10 == 0)

@@ -45,7 +45,7 @@ def orphans(random: Random, tries: int) -> Outcome:
                 ended += 1
                 if (found["ExecMainCode"], found["ExecMainStatus"], found["Result"]) != (1, code, "exit-code"):
                     failures.append(f"{code}: {found['ExecMainCode']}, {found['ExecMainStatus']}, {found['Result']}")
-            bus.ask("ResetFailed")
+                bus.ask("ResetFailedUnit", "s", f"ends-{number}.service")
             if not sample and done.exists() and int(done.read_text() or 0) >= tries // 10:
                 sample = memory(container)
         found = facts(bus, "orphans.service")
