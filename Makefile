@@ -77,7 +77,8 @@ escape: tools
 journal-kills: tools
 	$(PYTHON) tests/container/journal_kills.py --kills 200 --write
 
-# What can go wrong around an init, at length; what came of it goes into tests/chaos/results.tsv.
+# What can go wrong around an init, at length (some hours; tests/chaos/run.py takes names, tries and minutes); what came of it
+# goes into tests/chaos/results.tsv.
 chaos: tools
 	$(PYTHON) tests/chaos/run.py --write
 
