@@ -152,7 +152,7 @@ def beside() -> Iterator[str]:
         (" ".join(CASES[case].__doc__.split()), *(_cell(by_peer.get(peer)) for peer in PEERS))
         for case, by_peer in by_case.items()))
     dates = sorted({f"{row['date']} ({row['commit']}, seed {row['seed']})" for row in rows})
-    yield f"Measured {', '.join(dates)}; two busy cores, so times are to be compared within a line only.\n"
+    yield (f"Measured {', '.join(dates)}, on two cores that had other work, not the same for each: times tell little.\n")
 
 
 def _cell(row: Row | None) -> str:
