@@ -202,7 +202,7 @@ def play(
     # A zombie twice: who is seen as one five seconds later is not being reaped.
     for before, after in zip(samples, samples[1:]):
         wrong += [f"a zombie stays: {pid}" for pid in before.zombies & after.zombies]
-    return ast.literal_eval(last), wrong, samples
+    return {**dict.fromkeys(counts, 0), **ast.literal_eval(last)}, wrong, samples
 
 
 def day(hours: float, seed: int, about: tuple[str, ...]) -> tuple[list[Row], list[str]]:
@@ -210,16 +210,17 @@ def day(hours: float, seed: int, about: tuple[str, ...]) -> tuple[list[Row], lis
         for name, text in units().items():
             Path(directory, name).write_text(text)
         Path(directory, "default.target").write_text(DEFAULT + "".join(f"Wants={name}\n" for name in STARTED))
-        container = Container(IMAGE, options=(f"--volume={directory}:{UNITS}",))
+        Path(directory, "journald.conf").write_text(
+            "[Journal]\nStorage=persistent\nSystemMaxUse=24M\nSystemMaxFileSize=3M\nSystemKeepFree=0\nRateLimitBurst=0\n")
+        container = Container(IMAGE, options=(
+            f"--volume={directory}:{UNITS}", f"--volume={directory}/journald.conf:/etc/systemd/journald.conf:ro",
+            f"--volume={HERE}/soaker.py:/root/soaker.py:ro"))
         return day_of(container, hours, seed, about)
 
 
 def day_of(container: Container, hours: float, seed: int, about: tuple[str, ...]) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     failures: list[str] = []
-    container.put_file("/root/soaker.py", HERE / "soaker.py")
-    container.put("/etc/systemd/journald.conf",
-                  "[Journal]\nStorage=persistent\nSystemMaxUse=24M\nSystemMaxFileSize=3M\nSystemKeepFree=0\nRateLimitBurst=0\n")
     try:
         container.start().wait_until_booted()
         play(container, seed - 1, 0, hours / 20)  # fills every cache there is
