@@ -480,7 +480,7 @@ def ends(peer: Peer, random: random.Random) -> Outcome:
             (ward.bench / "end").write_text(f"{how} {what}\n")
             peer.start(ward.container, "ends")
             wait_until("it has ended", lambda: not ward.pid("ends"))
-            time.sleep(0.3)
+            time.sleep(1.5)  # supervisord looks once a second
             if (said := peer.reported_end(ward.container, "ends")) != f"{how} {what}":
                 wrong.append(f"{how} {what}: {said}")
     print(*wrong[:5], sep="\n", end="\n" if wrong else "")
