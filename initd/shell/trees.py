@@ -1,4 +1,4 @@
-"""Going through directories in which somebody else may change names while we look: removing trees, and finding their place.
+"""Going through directories in which somebody else may change names while we look: removing trees, opening files.
 
 Every step is taken from a descriptor of the directory before it, and no link is followed on the way down. A path that says
 "directory" now may say "link to /etc" when it is used; a descriptor cannot. However deep a tree is, two descriptors are open.
@@ -50,6 +50,24 @@ def open_place(path: str) -> int:
         os.close(at)
         raise
     return at
+
+
+def open_file(path: str, flags: int, mode: int) -> int:
+    """As os.open, but for links of others': in /tmp, say, somebody's link would have us write where it leads (ELOOP)."""
+    for _ in range(_LINKS_MAX):
+        above, _, name = path.rpartition("/")
+        place = open_place(above)
+        try:
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=place)
+        except OSError as error:
+            if error.errno != errno.ELOOP or os.stat(name, dir_fd=place, follow_symlinks=False).st_uid not in (0, os.geteuid()):
+                raise
+            if os.fstat(place).st_dev == os.stat("/proc").st_dev:  # a link that is the file itself, behind /dev/stderr say
+                return os.open(name, flags | os.O_CLOEXEC, dir_fd=place)
+            path = os.path.join(above or "/", os.readlink(name, dir_fd=place))
+        finally:
+            os.close(place)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
 def visit_tree(directory: int, name: str, visit: Visit) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from initd.shell import trees
 from initd.shell.ipc import remove_files
-from initd.shell.trees import open_place, remove, remove_tree, visit_tree
+from initd.shell.trees import open_file, open_place, remove, remove_tree, visit_tree
 
 from .conftest import needs_root
 
@@ -124,3 +124,29 @@ def test_remove_ipc_does_not_follow_what_becomes_a_link(victim, tmp_path, monkey
     monkeypatch.setattr(trees.os, "stat", stat_then_swap)
     remove_files(5, 60, (str(tmp_path / "tree"),))
     assert swapped and (victim / "kept").exists()
+
+
+@needs_root
+def test_a_file_is_not_opened_where_another_users_link_leads(victim, tmp_path):
+    """/dev/stderr and the like are root's links, one behind the other."""
+    kept, how = victim / "kept", os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    kept.write_text("whole")
+    (tmp_path / "theirs").symlink_to(kept)
+    os.lchown(tmp_path / "theirs", 65534, 65534)
+    (tmp_path / "roots").symlink_to("theirs")
+    for name in ("theirs", "roots"):
+        with pytest.raises(OSError) as caught:
+            open_file(str(tmp_path / name), how, 0o644)
+        assert caught.value.errno == errno.ELOOP and kept.read_text() == "whole"
+    (tmp_path / "tree" / "one").symlink_to("../two")
+    (tmp_path / "two").symlink_to(victim / "made")
+    os.close(open_file(str(tmp_path / "tree" / "one"), how, 0o600))
+    assert (victim / "made").stat().st_mode & 0o777 == 0o600
+    with open(tmp_path / "two", "w", encoding="ascii") as file:
+        (tmp_path / "stderr").symlink_to(f"/proc/self/fd/{file.fileno()}")
+        with open(open_file(str(tmp_path / "stderr"), how, 0o600), "w", encoding="ascii") as opened:
+            opened.write("said")
+    assert (victim / "made").read_text() == "said"
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError):
+        open_file(str(tmp_path / "loop"), how, 0o644)
