@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import os
 
+from initd.shell.environment import container_environment
 from initd.shell.fds import OwnedFd, open_memory_file
 
 TYPE_CHECKING = False
@@ -28,19 +29,19 @@ def execute(program: str, option: str, arguments: Iterable[str], state: Any, fds
     try:
         for fd in kept:
             os.set_inheritable(fd, True)
-        os.execv(program, ["pyinit", f"{option}{memory_file.fileno()}", *arguments])
+        os.execve(program, ["pyinit", f"{option}{memory_file.fileno()}", *arguments], container_environment())
     except OSError:
         keep_to_ourselves(kept)
         memory_file.close()
         raise
-    raise AssertionError("execv returns only by an error")
+    raise AssertionError("execve returns only by an error")
 
 
 def begin_anew(program: str, loop: Loop, arguments: Iterable[str]) -> NoReturn:
     """Become `program` as it was when the container started: nothing is handed on. A signal that comes meanwhile is its."""
     loop.block_signals()
-    os.execv(program, ["pyinit", *arguments])
-    raise AssertionError("execv returns only by an error")
+    os.execve(program, ["pyinit", *arguments], container_environment())
+    raise AssertionError("execve returns only by an error")
 
 
 def spawn_trial(program: str) -> int:
