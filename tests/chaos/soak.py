@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "be
 
 from harness import Container  # noqa: E402
 from images import CACHE, Image, run  # noqa: E402
-from scenarios import DEFAULT, UNITS, complaints  # noqa: E402
+from subjects import DEFAULT, UNITS, complaints  # noqa: E402
 from surroundings import pss  # noqa: E402
 
 RESULTS = HERE / "soak.tsv"
