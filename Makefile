@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc valgrind
 
-.PHONY: help demo test check unit sim container packages images web figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
+.PHONY: help demo test check unit sim sim-long container packages images web figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
 	journal-kills groups-page steering-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
@@ -32,6 +32,11 @@ unit: $(VENV)/ready initd/exec/pyinit-exec
 
 sim: $(VENV)/ready
 	$(RUN) tests/sim
+
+# Ten million events with everything going wrong that can (an hour); goes into tests/sim/results.tsv.
+SIM_STEPS ?= 10000000
+sim-long: $(VENV)/ready
+	nice -n 19 $(BIN)/python -m tests.sim.long --steps $(SIM_STEPS) --write
 
 # Three files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
