@@ -44,6 +44,8 @@ class Injected:
         system.engine.handle = self.handle  # type: ignore[method-assign]
 
     def handle(self, event: ev.Event, now: object) -> list[ef.Effect]:
+        if self.left <= 0:
+            return self._handle(event, now)  # type: ignore[arg-type]
         sys.setprofile(self._on_call)
         try:
             return self._handle(event, now)  # type: ignore[arg-type]
