@@ -5,16 +5,18 @@
 First a manager is watched through all steps: which functions does it go through? Then, for each of them, a manager is made
 to raise in it, the first or a later time that it is called. It must go on: answer, start and stop units, reap, and end with 0
 when it is told to; and it must say what it met. At a boot it may end instead, with another code and the reason.
+A run that SIGTERM ends is written down with the tries that it made.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +29,7 @@ COLUMNS = ("date", "commit", "seed", "functions", "reached", "tries", "raised", 
 #: What is no step: a boot, the manager that goes on behind a reexec, and the end.
 BOOT, RESUMED, END = "boot", "resumed", "end"
 #: So many tries are made with one manager, if it lives.
-LIFE = 24
+LIFE = 16
 #: All that a manager must do is looked at behind so many.
 WHOLE = 8
 
@@ -87,13 +89,13 @@ class Outcome(NamedTuple):
     failures: list[str]
 
 
-def play(tries: Iterable[Try]) -> Outcome:
-    """Boots, steps and ends are joined to lives."""
+def play(tries: Iterable[Try], is_over: Callable[[], bool] = lambda: False) -> Outcome:
+    """Boots, steps and ends are joined to lives; `is_over` is asked behind each."""
     waiting: dict[str, list[Try]] = {BOOT: [], END: [], "": []}
     for each in tries:
         waiting[each.step if each.step in (BOOT, END) else ""].append(each)
     total = Outcome(0, 0, [])
-    while any(waiting.values()):
+    while any(waiting.values()) and not is_over():
         boot = waiting[BOOT].pop() if waiting[BOOT] else None
         end = waiting[END].pop() if waiting[END] else None
         steps = [waiting[""].pop() for _ in range(min(LIFE, len(waiting[""])))]
@@ -182,7 +184,9 @@ def main() -> None:
     print(f"seed {given.seed}: {len(known)} functions, {len(reached)} reached, {len(tries)} tries", flush=True)
     if not given.only:
         print("not reached:", *sorted(known - reached), sep="\n  ")
-    total = play(tries[: given.sample])
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    total = play(tries[: given.sample], lambda: bool(ended))
     row = (date.today(), commit, given.seed, len(known), len(reached), total.tries, total.raised, len(total.failures),
            f"{time.monotonic() - began:.0f}")
     print("\t".join(map(str, row)))
