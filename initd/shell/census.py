@@ -52,11 +52,12 @@ class Census:
         self._forks = 0
         self._round = 0
         self._counted_usec = 0
-        self._is_kernels_own = _is_own_file(proc, "loadavg")
+        #: Kept open, as it is asked all the time; -1 where it is not the kernel's own.
+        self._loadavg = _open_own_file(proc, "loadavg")
 
-    def look(self, on_counted: OnCounted = _nothing) -> bool:
-        """Count who has come, the youngest first, as of those who fork and end all the time these still live. True: nobody
-        was born meanwhile, so nobody is missing. `on_counted` gets each at once."""
+    def look(self, on_counted: OnCounted = _nothing) -> None:
+        """Count who has come, the youngest first, as of those who fork and end all the time these still live. `on_counted`
+        gets each at once."""
         last = self._last_pid()
         now = self._clock()
         if last < 0 or self._may_have_gone_round(last, now):
@@ -64,7 +65,6 @@ class Census:
         elif last != self._last:
             self._count_newborn(last, on_counted)
         self._last, self._counted_usec = last, now
-        return self.is_complete()
 
     def is_complete(self) -> bool:
         """Nobody was born since the last look. False where nobody can say."""
@@ -100,10 +100,10 @@ class Census:
 
     def _last_pid(self) -> int:
         """The last pid that was given out, in our namespace; -1 where that cannot be had."""
-        if not self._is_kernels_own:
+        if self._loadavg < 0:
             return -1
         try:
-            last = int(read_small(f"{self._proc}/loadavg").split()[4])
+            last = int(os.pread(self._loadavg, 256, 0).split()[4])
         except (OSError, ValueError, IndexError):
             return -1
         return last if last > 0 else -1
@@ -193,9 +193,16 @@ def _is_process(proc: str, pid: int) -> bool:
         return False
 
 
-def _is_own_file(directory: str, name: str) -> bool:
-    """Nothing is mounted over it."""
+def _open_own_file(directory: str, name: str) -> int:
+    """-1 where there is none, or something is mounted over it."""
     try:
-        return os.stat(f"{directory}/{name}").st_dev == os.stat(directory).st_dev
+        fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return -1
+    try:
+        if os.fstat(fd).st_dev == os.stat(directory).st_dev:
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    return -1

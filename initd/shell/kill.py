@@ -20,7 +20,7 @@ from initd.shell.track import Tracker, read_all_stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable
+    from typing import Callable, Iterable, Sequence
 
     from initd.wire.proc import ProcessStat
 
@@ -159,15 +159,15 @@ class Killer:
             key = (info.pid, info.start_ticks)
             if key in met or info.pid in self.spared or info.is_zombie:
                 continue
-            if not send(info, order.signal):
-                continue
-            met[key] = info
-            is_new = True
+            signals = [order.signal]
             # A stopped process would sleep through it (systemd.kill(5)).
             if order.signal not in (_signal.SIGKILL, _signal.SIGHUP, _signal.SIGCONT):
-                send(info, _signal.SIGCONT)
+                signals.append(_signal.SIGCONT)
             if order.send_sighup and order.signal != _signal.SIGHUP:
-                send(info, _signal.SIGHUP)
+                signals.append(_signal.SIGHUP)
+            if send(info, signals):
+                met[key] = info
+                is_new = True
         return is_new
 
     def _everybody(self) -> list[ProcessInfo]:
@@ -182,8 +182,12 @@ class Killer:
         return [info for info in ours.values() if not info.is_zombie]
 
 
-def send(info: ProcessInfo, signal: int) -> bool:
-    """Signals exactly this process, not a later one with its pid. False: it is gone, or we may not."""
+def send(info: ProcessInfo, signals: Sequence[int]) -> bool:
+    """Signals exactly this process, not a later one with its pid. False: it is gone, or we may not.
+
+    It was looked at in this wake-up, in which nobody is reaped: a child of ours still has its pid."""
+    if info.parent_pid == os.getpid():
+        return _send_each(signals, lambda signal: os.kill(info.pid, signal))
     try:
         fd = os.pidfd_open(info.pid)
     except OSError:
@@ -192,12 +196,21 @@ def send(info: ProcessInfo, signal: int) -> bool:
         stat = read_stat(info.pid)
         if stat is None or stat.start_ticks != info.start_ticks:
             return False
-        _signal.pidfd_send_signal(fd, signal)
-        return True
-    except OSError:
-        return False
+        return _send_each(signals, lambda signal: _signal.pidfd_send_signal(fd, signal))
     finally:
         os.close(fd)
+
+
+def _send_each(signals: Sequence[int], send_one: Callable[[int], None]) -> bool:
+    """Whether the first of them got there."""
+    is_sent = False
+    for signal in signals:
+        try:
+            send_one(signal)
+        except OSError:
+            break
+        is_sent = True
+    return is_sent
 
 
 def _passes(signal: int) -> int:

@@ -35,6 +35,7 @@ def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tu
     `before` is called for each while it is still a zombie: to hear what it said before it died, which may have come after
     everybody else was heard in this wake-up.
     """
+    sessions: dict[int, str | None] = {}
     for _ in range(AT_ONCE):
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -44,7 +45,7 @@ def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tu
             return
         pid = dead.si_pid
         before()
-        units = tracker.units_of(pid, is_our_child=True)
+        units = tracker.units_of(pid, sessions)
         tracker.account(pid, units)
         os.waitpid(pid, os.WNOHANG)
         problem = None

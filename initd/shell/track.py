@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 #: Fields of the Tracker that no look at /proc would give back.
-_TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks", "_last_cpu_nsec")
+_TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups", "_ended_cpu_ticks", "_last_cpu_nsec",
+         "_has_taken_over")
 #: How often a unit is looked for whose processes vanish while they are looked at.
 _LOOKS = 50
 #: Sessions kept, at least, before those without a member are looked for.
@@ -72,6 +73,8 @@ class Tracker:
         self._ended_cpu_ticks: dict[str, int] = {}
         #: Of units that are down.
         self._last_cpu_nsec: dict[str, int | None] = {}
+        #: Tags were given to processes that had run before.
+        self._has_taken_over = False
         self._scan: dict[str, list[ProcessInfo]] | None = None
         #: Of all processes, for questions about one unit after the other.
         self.census = Census(self.unit_of, lambda: time.monotonic_ns() // 1000)
@@ -100,6 +103,7 @@ class Tracker:
         """This process is another unit's now, and carries its tag, or is in its cgroup. Whether that is all that is needed to
         know of it and its children; where not, it is watched by its pid, and its children by who their parent is."""
         self._tagged.pop((process.pid, process.start_ticks), None)
+        self._has_taken_over = True
         self._scan = None
         self.census.forget()
         is_known = (self._by_cgroup(process.pid) or self._by_tag(process.pid)) == unit
@@ -173,10 +177,13 @@ class Tracker:
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
-    def units_of(self, pid: int, is_our_child: bool = False) -> tuple[str, ...]:
-        """Every unit that wants to hear of this process: who watches it, and whom it belongs to."""
+    def units_of(self, pid: int, of_dead: dict[int, str | None] | None = None) -> tuple[str, ...]:
+        """Every unit that wants to hear of this process: who watches it, and whom it belongs to.
+
+        `of_dead`: it is a child of ours and a zombie; and whose the sessions are of those that were asked about since the
+        last wake-up, to which this one is added."""
         watching = self._watching(pid)
-        owner = self._owner(pid, is_our_child)
+        owner = self._owner(pid) if of_dead is None else self._owner_of_dead(pid, of_dead)
         if watching is None:
             return () if owner is None else (owner,)
         return (watching,) if owner in (None, watching) else (watching, owner)
@@ -292,12 +299,25 @@ class Tracker:
                 return None
         return unit
 
-    def _owner(self, pid: int, is_our_child: bool = False) -> str | None:
-        unit = self._children.get(pid)
-        if unit is None:
-            unit = self._by_cgroup(pid) or self._by_tag(pid)
+    def _owner(self, pid: int) -> str | None:
+        unit = self._children.get(pid) or self._by_cgroup(pid) or self._by_tag(pid)
         if unit is None and self._has_untagged_units():
-            unit = self._by_session(pid) if is_our_child else self._by_tree(pid)
+            unit = self._by_tree(pid)
+        return unit
+
+    def _owner_of_dead(self, pid: int, sessions: dict[int, str | None]) -> str | None:
+        """`_owner` of a child of ours, above which there is nobody. A session has one tag, its leader's, as long as nobody
+        but `fork` hands tags on; and no leader's pid is used again while a few zombies are reaped."""
+        unit = self._children.get(pid) or self._by_cgroup(pid)
+        if unit is not None:
+            return unit
+        try:
+            session = os.getsid(pid)
+        except OSError:
+            return self._by_tag(pid)
+        if session in sessions and not self._has_taken_over:
+            return sessions[session]
+        unit = sessions[session] = self._by_tag(pid) or self._sessions.get(session)
         return unit
 
     def _has_untagged_units(self) -> bool:
@@ -334,13 +354,6 @@ class Tracker:
                 return False
             pid = stat.parent_pid
         return False
-
-    def _by_session(self, pid: int) -> str | None:
-        """`_by_tree` of a child of ours, above which there is nobody."""
-        try:
-            return self._sessions.get(os.getsid(pid))
-        except OSError:
-            return None
 
     def _by_tree(self, pid: int) -> str | None:
         """The nearest ancestor that is known, else whoever started the session."""

@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 
-from initd.shell import census as module
 from initd.shell.census import Census
 
 
@@ -64,7 +63,8 @@ def census(proc):
 
 def test_each_process_is_asked_about_once(proc, census):
     assert proc.pids(census, "a.service") == [12, 10]
-    assert census.look() and census.is_complete()
+    census.look()
+    assert census.is_complete()
     assert proc.pids(census, "b.service") == [11] and sorted(proc.asked) == [1, 10, 11, 12]
 
 
@@ -85,8 +85,10 @@ def test_a_look_is_not_complete_when_somebody_was_born_meanwhile(proc, census):
         for pid in born:
             proc.fork(pid, "a.service")
     proc.fork(30, "a.service")
-    assert census.look(on_counted) is False
-    assert census.look() is True and [pid for pid, _ in census.members("a.service")] == [31, 30, 12, 10]
+    census.look(on_counted)
+    assert not census.is_complete()
+    census.look()
+    assert census.is_complete() and [pid for pid, _ in census.members("a.service")] == [31, 30, 12, 10]
 
 
 def test_a_thread_is_no_process(proc, census):
@@ -144,11 +146,14 @@ def test_a_count_of_forks_that_stands_still_is_not_believed(proc, census):
     assert proc.pids(census, "a.service") == [13, 12, 10, 9]
 
 
-def test_a_file_laid_over_the_kernels_is_not_believed(proc, monkeypatch):
-    monkeypatch.setattr(module, "_is_own_file", lambda directory, name: False)
+def test_a_file_laid_over_the_kernels_is_not_believed(proc):
+    """One of another file system: here the kernel's, in the place of ours."""
     proc.fork(1, "a.service")
+    (proc.path / "loadavg").unlink()
+    (proc.path / "loadavg").symlink_to("/proc/loadavg")
     census = Census(proc.owner_of, lambda: 0, str(proc.path))
-    assert census.look() is False and [pid for pid, _ in census.members("a.service")] == [1]
+    census.look()
+    assert not census.is_complete() and [pid for pid, _ in census.members("a.service")] == [1]
 
 
 def test_what_was_said_of_a_process_counts_until_it_is_forgotten(proc, census):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from initd.core.effects import KillProcesses
 from initd.core.values import PidRef, ProcessEnd
+from initd.shell import track
 from initd.shell.kill import Killer
 from initd.shell.limits import choose_tag_base, probe
 from initd.shell.reap import reap
@@ -168,6 +170,52 @@ def test_unit_without_a_tag_is_followed_through_the_tree(tagged, tracker):
 def test_nobodys_orphan_is_reaped_and_belongs_to_none(tracker):
     pid = os.posix_spawn("/bin/true", ["true"], {})
     assert wait_until(lambda: list(reap(tracker))) == [(pid, ProcessEnd("exited", 0), None)]
+
+
+#: Leaves its session, forks as many as it is told, says who they are, and goes.
+MANY = textwrap.dedent("""
+    import os, sys, time
+    if os.fork(): os._exit(0)
+    os.setsid()
+    children = [os.fork() or time.sleep(1000) for _ in range(int(sys.argv[2]))]
+    open(sys.argv[1], "a").write(" ".join(map(str, children)))
+""")
+
+
+def start_many(runner, tracker, number: int) -> list[int]:
+    """So many processes of a session that is nobody's, all of them our children."""
+    runner.output_path.write_text("")
+    start(runner, tracker, sys.executable, "-c", MANY, str(runner.output_path), str(number))
+    wait_until(lambda: len(runner.output_path.read_text().split()) == number)
+    many = [int(pid) for pid in runner.output_path.read_text().split()]
+    wait_until(lambda: all(read_stat(pid).parent_pid == os.getpid() for pid in many))
+    wait_until(lambda: not list(reap(tracker)))
+    return many
+
+
+def end(many: list[int]) -> None:
+    for pid in many:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(read_stat(pid).is_zombie for pid in many))
+
+
+def test_of_the_dead_of_one_session_one_is_asked_for_its_tag(tagged, tracker, monkeypatch):
+    many = start_many(tagged, tracker, 20)
+    end(many)
+    read, asked = track.read_small, []
+    monkeypatch.setattr(track, "read_small", lambda path: asked.append(path) or read(path))
+    assert {pid: unit for pid, _, unit in reap(tracker)} == dict.fromkeys(many, UNIT)
+    assert len([path for path in asked if path.endswith("/limits")]) == 1
+
+
+@needs_root
+def test_the_dead_of_one_session_may_be_of_two_units_where_one_took_over(tagged, tracker):
+    many = start_many(tagged, tracker, 2)
+    tag = resource.prlimit(many[1], resource.RLIMIT_RTTIME)
+    resource.prlimit(many[1], resource.RLIMIT_RTTIME, (tag[0] + 1, tag[1]))
+    assert tracker.take_over("other.service", process_ref(many[1]))
+    end(many)
+    assert {pid: unit for pid, _, unit in reap(tracker)} == dict(zip(many, (UNIT, "other.service")))
 
 
 def test_watched_process_belongs_to_its_unit_until_its_pid_is_another(tracker):

@@ -7,10 +7,7 @@ With patterns, only those cases are played again. `--ours` plays to pyinit and p
 
 from __future__ import annotations
 
-import datetime
-import json
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
 from harness import Container, Image  # noqa: E402
 
 from tests.conformance.automounts import cases  # noqa: E402
-from tests.conformance.services.record import PYINIT, differences, play  # noqa: E402
+from tests.conformance.services.record import PYINIT, print_differences, read_answers, record  # noqa: E402
 
 ANSWERS = Path(__file__).resolve().parent / "answers.json"
 SYSTEMD = Image(("systemd-sysv", "dbus"), with_pyinit=False)
@@ -49,32 +46,14 @@ def refused(container: Container) -> list[str]:
 
 def main(*words: str) -> None:
     is_ours = "--ours" in words
-    patterns = [word for word in words if not word.startswith("-")]
-    chosen = [case for case in cases.every() if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
-    container, plain = (pyinit_container(), pyinit_container(())) if is_ours else (systemd_container(), systemd_container(()))
+    plain = pyinit_container(()) if is_ours else systemd_container(())
     try:
-        container.start().wait_until_booted()
-        found = play(container, chosen)
-        version = container.exec("systemctl", "--version").stdout.splitlines()[0]
         said = refused(plain)
     finally:
-        container.remove()
         plain.remove()
-    known = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {"cases": {}}
     if is_ours:
-        wrong = [lines for name, got in found.items() if (lines := differences(name, known["cases"].get(name, {}), got))]
-        wrong += [lines] if (lines := differences("refused", known["refused"], said)) else []
-        print("\n".join("\n".join(lines) for lines in wrong))
-        print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
-        return
-    for name, got in found.items():
-        if "problem" in got:
-            print(name, json.dumps(got, indent=1))
-    names = {case.name for case in cases.every()}
-    kept = {name: got for name, got in (known["cases"] | found).items() if name in names}
-    head = {"version": version, "date": datetime.date.today().isoformat(), "refused": said}
-    ANSWERS.write_text(json.dumps({**head, "cases": dict(sorted(kept.items()))}, indent=1) + "\n")
-    print(f"{len(found)} cases recorded")
+        print_differences(read_answers(ANSWERS), {"refused": said})
+    record(cases.every(), ANSWERS, pyinit_container() if is_ours else systemd_container(), words, refused=said)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,7 @@ With patterns, only those cases are played again. `--ours` plays to pyinit and p
 
 from __future__ import annotations
 
-import datetime
-import json
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,14 @@ from harness import IN_CGROUP2, Container, Image  # noqa: E402
 from tests.conformance.packagetriggers import cases  # noqa: E402
 from tests.conformance.packagetriggers.listings import CHANGES, LISTS, listing  # noqa: E402
 from tests.conformance.services.play import Case  # noqa: E402
-from tests.conformance.services.record import differences, play  # noqa: E402
+from tests.conformance.services.record import (  # noqa: E402
+    chosen,
+    play,
+    print_differences,
+    print_problems,
+    read_answers,
+    write_answers,
+)
 
 HERE = Path(__file__).resolve().parent
 ANSWERS = HERE / "answers.json"
@@ -71,28 +75,20 @@ def ask(container: Container, shown: list[Case], played: list[Case]) -> tuple[di
 
 
 def main(*words: str) -> None:
-    patterns = [word for word in words if not word.startswith("-")]
-    known = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {"cases": {}}
+    known = read_answers(ANSWERS)
     for packages, *lots in LOTS:
-        chosen = [[case for case in lot if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
-                  for lot in lots]
-        if not any(chosen):
+        mine = [chosen(lot, words) for lot in lots]
+        if not any(mine):
             continue
         if "--ours" in words:
-            found, _ = ask(pyinit_container(packages), *chosen)
-            wrong = [lines for name, got in found.items() if (lines := differences(name, known["cases"].get(name, {}), got))]
-            print("\n".join("\n".join(lines) for lines in wrong))
-            print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
+            print_differences(known["cases"], ask(pyinit_container(packages), *mine)[0])
             continue
-        found, version = ask(systemd_container(packages), *chosen)
-        for name, got in found.items():
-            if "problem" in got:
-                print(name, json.dumps(got, indent=1))
-        known = {"version": version, "date": datetime.date.today().isoformat(), "cases": known["cases"] | found}
+        found, known["version"] = ask(systemd_container(packages), *mine)
+        print_problems(found)
+        known["cases"] |= found
     if "--ours" not in words:
-        names = {"listings", "changes", *(case.name for case in cases.every())}
-        known["cases"] = {name: got for name, got in sorted(known["cases"].items()) if name in names}
-        ANSWERS.write_text(json.dumps(known, indent=1) + "\n")
+        names = ["listings", "changes", *(case.name for case in cases.every())]
+        write_answers(ANSWERS, known["version"], known["cases"], names)
 
 
 if __name__ == "__main__":

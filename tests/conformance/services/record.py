@@ -13,7 +13,7 @@ import json
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/container")]
@@ -56,12 +56,6 @@ def pyinit_container(options: tuple[str, ...] = (), prefix: list[str] | None = N
     return Container(PYINIT, options=(*options, "--pids-limit=0", volume()), prefix=prefix).put(POLICY_PATH, POLICY)
 
 
-def choose(patterns: list[str]) -> list[Case]:
-    every = cases.every()
-    assert len({case.name for case in every}) == len(every), "two cases have one name"
-    return [case for case in every if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
-
-
 def differences(name: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
     if theirs == ours:
         return []
@@ -69,31 +63,57 @@ def differences(name: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list
     return [name, *difflib.unified_diff(*texts, "systemd", "pyinit", lineterm="", n=30)]
 
 
-def main(*words: str) -> None:
-    is_ours = "--ours" in words
+def chosen(every: list[Case], words: tuple[str, ...]) -> list[Case]:
+    """Those which the patterns among the words name; all where there are none."""
+    assert len({case.name for case in every}) == len(every), "two cases have one name"
     patterns = [word for word in words if not word.startswith("-")]
-    chosen = choose(patterns)
-    container = pyinit_container() if is_ours else systemd_container()
-    try:
-        container.start().wait_until_booted()
-        found = play(container, chosen)
-        version = container.exec("systemctl", "--version").stdout.splitlines()[0]
-    finally:
-        container.remove()
-    known = json.loads(ANSWERS.read_text()) if ANSWERS.exists() else {"cases": {}}
-    if is_ours:
-        wrong = [lines for name, got in found.items() if (lines := differences(name, known["cases"].get(name, {}), got))]
-        print("\n".join("\n".join(lines) for lines in wrong))
-        print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
-        return
+    return [case for case in every if not patterns or any(fnmatchcase(case.name, pattern) for pattern in patterns)]
+
+
+def read_answers(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {"cases": {}}
+
+
+def print_differences(known: dict[str, Any], found: dict[str, Any]) -> None:
+    """Case by case, and then how many."""
+    wrong = [lines for name, got in found.items() if (lines := differences(name, known.get(name, {}), got))]
+    print("\n".join("\n".join(lines) for lines in wrong))
+    print(f"{len(found)} cases, {len(wrong)} differ: {' '.join(lines[0] for lines in wrong)}")
+
+
+def print_problems(found: dict[str, Any]) -> None:
     for name, got in found.items():
         if "problem" in got:
             print(name, json.dumps(got, indent=1))
-    names = {case.name for case in cases.every()}
-    kept = {name: got for name, got in (known["cases"] | found).items() if name in names}
-    head = {"version": version, "date": datetime.date.today().isoformat()}
-    ANSWERS.write_text(json.dumps({**head, "cases": dict(sorted(kept.items()))}, indent=1) + "\n")
+
+
+def write_answers(path: Path, version: str, cases: dict[str, Any], names: Iterable[str], **more: object) -> None:
+    """What is known of the cases that there are, in their order, and who said so when."""
+    kept = {name: cases[name] for name in sorted(names) if name in cases}
+    head = {"version": version, "date": datetime.date.today().isoformat(), **more}
+    path.write_text(json.dumps({**head, "cases": kept}, indent=1) + "\n")
+
+
+def record(every: list[Case], path: Path, container: Container, words: tuple[str, ...], **more: object) -> None:
+    """The whole of a recorder's work: plays what is chosen, and writes it down with whatever else there is, or tells what
+    differs, if `--ours` is among the words."""
+    try:
+        container.start().wait_until_booted()
+        found = play(container, chosen(every, words))
+        version = container.exec("systemctl", "--version").stdout.splitlines()[0]
+    finally:
+        container.remove()
+    known = read_answers(path)["cases"]
+    if "--ours" in words:
+        print_differences(known, found)
+        return
+    print_problems(found)
+    write_answers(path, version, known | found, [case.name for case in every], **more)
     print(f"{len(found)} cases recorded")
+
+
+def main(*words: str) -> None:
+    record(cases.every(), ANSWERS, pyinit_container() if "--ours" in words else systemd_container(), words)
 
 
 if __name__ == "__main__":
