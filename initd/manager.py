@@ -463,7 +463,7 @@ class Manager:
             if self._has_met_bug:
                 self._has_met_bug = False
                 time.sleep(BUG_PAUSE_SEC)
-        self._end()
+        self._attempt_twice(self._end)
         if self.exit.verb == "soft-reboot":
             successor.begin_anew(self._helper, self.loop, self.options.words)
         return self.exit.exit_code
