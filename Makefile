@@ -10,7 +10,7 @@ DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute
 	podman procps python3 python3-venv runc valgrind
 
 .PHONY: help demo test check unit sim sim-long container packages images web figures docs answers escape fuzz fuzz-exec fuzz-socket injected bench bench-capture bench-journalctl growth \
-	journal-kills groups-page steering-page chaos calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
+	journal-kills groups-page steering-page chaos soak chaos-peers calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -60,12 +60,13 @@ web: $(VENV)/ready-web
 figures: tools
 	$(PYTHON) tests/bench/figures.py --write
 
-# The pages of all directives, of a service's states, and of systemctl's verbs; completion for shells.
+# The pages of all directives, of a service's states, of systemctl's verbs, and of what was tried; completion for shells.
 docs: $(VENV)/ready
 	$(BIN)/python -m initd.cli.directives_page > debian/doc/directives.md
 	$(BIN)/python -m initd.cli.states_page > debian/doc/service-states.md
 	$(BIN)/python -m tests.conformance.systemctl.page > debian/doc/systemctl.md
 	$(BIN)/python -m tests.matrix.page > debian/doc/packages.md
+	$(BIN)/python tests/chaos/page.py > debian/doc/robustness.md
 	$(BIN)/python -m initd.cli.shell_completion bash > debian/completion/systemctl
 	$(BIN)/python -m initd.cli.shell_completion zsh > debian/completion/_systemctl
 	$(BIN)/python -m initd.cli.shell_completion fish > debian/completion/systemctl.fish
@@ -78,13 +79,22 @@ answers: tools
 escape: tools
 	$(PYTHON) tests/container/escape.py --tries 200 --write
 
-# The journal killed 200 times while services write; what became of their lines goes into tests/container/journal_kills.tsv.
+# The journal killed 200 times while services write, and 600 times with clients beside them; what became of their lines goes into tests/container/journal_kills.tsv.
 journal-kills: tools
 	$(PYTHON) tests/container/journal_kills.py --kills 200 --write
+	$(PYTHON) tests/container/journal_kills.py --kills 600 --load --write
 
 # What can go wrong around an init, at length; what came of it goes into tests/chaos/results.tsv.
 chaos: tools
 	$(PYTHON) tests/chaos/run.py --write
+
+# A day of a container with twenty services, compressed into half an hour; goes into tests/chaos/soak.tsv.
+soak: tools
+	$(PYTHON) tests/chaos/soak.py --write
+
+# Some of the same chaos for pyinit, systemd, s6 and supervisord, beside each other; goes into tests/chaos/peers.tsv.
+chaos-peers: tools
+	$(PYTHON) tests/chaos/others.py --write
 
 # Everything that parses, for FUZZ_SECONDS; what was run goes into tests/fuzz/results.tsv.
 FUZZ_SECONDS ?= 60

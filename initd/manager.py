@@ -448,6 +448,7 @@ class Manager:
 
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
+        os.umask(0o022)  # whatever the runtime has: nobody else is to write where our sockets and files are
         self._listen_to_signals()
         if self.container.is_pid_1 and self.places.is_init:
             self._attempt(bootfiles.take_name, "systemd")

@@ -11,6 +11,7 @@ from initd.cli.journal_sources import find
 from initd.core.lastmessage import compose
 from initd.journal.match import of_unit
 from initd.journal.reader import Range, Search, merged
+from initd.shell.trees import open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def write(path: str, world: World) -> str:
     """What went wrong, or ""."""
     try:
         message = compose(world, _lines_of)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+        fd = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o644)
         try:
             os.write(fd, message)
         finally:

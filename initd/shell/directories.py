@@ -12,6 +12,7 @@ import stat
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
 from initd.core.sources import DIRECTORY_BASES
+from initd.shell.trees import remove_tree
 from initd.wire.execcontext import Directory, Move, Symlink
 
 #: (settings prefix, variable, exit status) in systemd's order.
@@ -101,23 +102,9 @@ def remove_directories(paths: tuple[str, ...], root: str = "") -> list[tuple[str
     failures: list[tuple[str, int]] = []
     for path in paths:
         try:
-            _remove(root + path, os.lstat(os.path.dirname(root + path)).st_dev)
+            remove_tree(root + path)
         except FileNotFoundError:
             pass  # already as it should be
         except OSError as error:
             failures.append((path, error.errno or 0))
     return failures
-
-
-def _remove(path: str, device: int) -> None:
-    info = os.lstat(path)
-    if not stat.S_ISDIR(info.st_mode):
-        os.unlink(path)
-        return
-    if info.st_dev != device:
-        return  # somebody's mount: its content is not ours
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in entries]
-    for name in names:
-        _remove(f"{path}/{name}", device)
-    os.rmdir(path)

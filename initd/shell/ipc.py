@@ -7,9 +7,9 @@ removed by their owner, so `pyinit-exec` becomes that user for them.
 from __future__ import annotations
 
 import os
-import stat
 
 from initd.shell.fds import read_small
+from initd.shell.trees import remove, visit_tree
 
 #: As `pyinit-exec` counts them: the file below /proc/sysvipc of each kind.
 _KINDS = ("msg", "sem", "shm")
@@ -20,24 +20,24 @@ _TABLE_MAX = 4 * 1024 * 1024
 
 def remove_files(uid: int, gid: int, places: tuple[str, ...] = _FILE_SYSTEMS) -> None:
     """Everything of the user or group in there. What cannot be removed stays: nothing depends on it."""
-    for place in places:
-        _remove_below(place, uid, gid)
-
-
-def _remove_below(directory: str, uid: int, gid: int) -> None:
-    try:
-        entries = [(entry.path, entry.stat(follow_symlinks=False)) for entry in os.scandir(directory)]
-    except OSError:
-        return  # not mounted here, or gone meanwhile
-    for path, info in entries:
-        is_directory = stat.S_ISDIR(info.st_mode)
-        if is_directory:
-            _remove_below(path, uid, gid)
+    def remove_theirs(directory: int, name: str, info: os.stat_result) -> None:
         if _is_theirs(info.st_uid, info.st_gid, uid, gid):
             try:
-                os.rmdir(path) if is_directory else os.unlink(path)
+                remove(directory, name, info)
             except OSError:
-                pass  # see remove_files
+                pass  # others have something in it
+
+    for place in places:
+        try:
+            top = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue  # not mounted here
+        for name in os.listdir(top):
+            try:
+                visit_tree(top, name, remove_theirs)
+            except OSError:
+                pass  # gone meanwhile, or somebody moves it about
+        os.close(top)
 
 
 def _is_theirs(owner: int, group: int, uid: int, gid: int) -> bool:

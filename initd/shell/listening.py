@@ -165,7 +165,9 @@ def address_of(address: str) -> tuple[int, object]:
 
 def _bind_node(sock: s.socket, path: str, settings: SocketSettings) -> None:
     make_parents(path, settings.directory_mode)
-    old = os.umask(0o777 & ~settings.socket_mode)
+    # The node is made with the socket's own mode. A path may be another file by the time of a chmod(2).
+    os.fchmod(sock.fileno(), settings.socket_mode)
+    old = os.umask(0)
     try:
         try:
             sock.bind(path)
@@ -176,11 +178,11 @@ def _bind_node(sock: s.socket, path: str, settings: SocketSettings) -> None:
             sock.bind(path)
     finally:
         os.umask(old)
-    os.chmod(path, settings.socket_mode)
     _give_away(path, settings)
 
 
 def _give_away(path: str, settings: SocketSettings) -> None:
+    """The socket or queue, and nothing that has taken its place where somebody else may write: a link, another's file."""
     if not settings.socket_user and not settings.socket_group:
         return
     import grp
@@ -196,7 +198,14 @@ def _give_away(path: str, settings: SocketSettings) -> None:
             gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
     except KeyError:
         raise OwnerError(f"Failed to resolve user or group of {path}: {user or group} is not known") from None
-    os.chown(path, uid, gid, follow_symlinks=False)
+    node = OwnedFd(os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
+    try:
+        mode = os.fstat(node.fileno()).st_mode
+        if not stat.S_ISSOCK(mode) and not stat.S_ISFIFO(mode):
+            raise OwnerError(f"Failed to change the owner of {path}: it is no socket any more")
+        os.chown(f"/proc/self/fd/{node.fileno()}", uid, gid)
+    finally:
+        node.close()
 
 
 # --- what is no socket ------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ _LINKS_MAX = 40
 def read_pid_file(unit: str, path: str, tracker: Tracker, root: str = "") -> PidFileRead:
     """Never raises: what is wrong stands in `problem`."""
     try:
-        pid = _parse_pid(_read_line(root + path))
+        line, file = _read_line(root + path)
+        pid = _parse_pid(line)
     except FileNotFoundError:
         return PidFileRead(unit, path, None, problem=f"Can't open PID file {path}: No such file or directory")
     except OSError as error:
@@ -39,14 +40,14 @@ def read_pid_file(unit: str, path: str, tracker: Tracker, root: str = "") -> Pid
         path,
         PidRef(pid, process.start_ticks),
         is_ours=tracker.unit_of(pid) == unit,
-        is_trusted=is_roots(path, root),
+        is_trusted=is_roots(path, root, file),
     )
 
 
-def _read_line(path: str) -> bytes:
+def _read_line(path: str) -> tuple[bytes, os.stat_result]:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
-        return os.read(fd, 4096).split(b"\n", 1)[0]
+        return os.read(fd, 4096).split(b"\n", 1)[0], os.fstat(fd)
     finally:
         os.close(fd)
 
@@ -61,11 +62,13 @@ def _parse_pid(line: bytes) -> int:
     return pid
 
 
-def is_roots(path: str, root: str = "") -> bool:
-    """The file, and every directory and link on the way to it, belong to root, and nobody else may write there."""
+def is_roots(path: str, root: str = "", read: os.stat_result | None = None) -> bool:
+    """The file, and every directory and link on the way to it, belong to root, and nobody else may write there. `read`: it is
+    the file that was read, which a group that may write to its directory could have exchanged since."""
     parts = [part for part in path.split("/") if part]
     at = ""
     links = 0
+    info: os.stat_result | None = None
     while parts:
         part = parts.pop(0)
         if part == "..":
@@ -87,7 +90,9 @@ def is_roots(path: str, root: str = "") -> bool:
             parts = [piece for piece in target.split("/") if piece not in ("", ".")] + parts
             continue
         at = here
-    return True
+    if info is None or info.st_mode & stat.S_IWGRP and info.st_gid != 0 and stat.S_ISREG(info.st_mode):
+        return False
+    return read is None or os.path.samestat(info, read)
 
 
 def _is_roots_alone(info: os.stat_result) -> bool:

@@ -11,6 +11,7 @@ import os
 from binascii import crc32
 from struct import Struct
 
+from initd.shell.environment import container_environment
 from initd.shell.fds import OwnedFd, open_memory_file
 
 TYPE_CHECKING = False
@@ -34,19 +35,19 @@ def execute(program: str, option: str, arguments: Iterable[str], state: Any, fds
     try:
         for fd in kept:
             os.set_inheritable(fd, True)
-        os.execv(program, ["pyinit", f"{option}{memory_file.fileno()}", *arguments])
+        os.execve(program, ["pyinit", f"{option}{memory_file.fileno()}", *arguments], container_environment())
     except Exception:
         keep_to_ourselves(kept)
         memory_file.close()
         raise
-    raise AssertionError("execv returns only by an error")
+    raise AssertionError("execve returns only by an error")
 
 
 def begin_anew(program: str, loop: Loop, arguments: Iterable[str]) -> NoReturn:
     """Become `program` as it was when the container started: nothing is handed on. A signal that comes meanwhile is its."""
     loop.block_signals()
-    os.execv(program, ["pyinit", *arguments])
-    raise AssertionError("execv returns only by an error")
+    os.execve(program, ["pyinit", *arguments], container_environment())
+    raise AssertionError("execve returns only by an error")
 
 
 def spawn_trial(program: str) -> int:

@@ -106,6 +106,7 @@ class PathWatch:
             return False
         pyinotify.log.setLevel(100)  # what is not there cannot be watched: no news
         self._manager = pyinotify.WatchManager()
+        os.set_inheritable(self._manager.get_fd(), False)  # it calls inotify_init(2), which knows no flags
         handler = pyinotify.ProcessEvent()
         handler.process_default = self._on_event
         self._notifier = pyinotify.Notifier(self._manager, handler)

@@ -173,16 +173,22 @@ def build_root(image: Image) -> Path:
     directory = CACHE / f"image-{image.key}"
     base = _minbase()
     debs = [build_deb(name) for name in ("pyinit", "pyinit-web")[:1 + image.with_web]] if image.with_pyinit else []
-    with _locked("image"):
-        if not (directory / "root").is_dir():
-            shutil.rmtree(directory, ignore_errors=True)
-            with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
-                root = unpack(base, Path(temporary, "root"))
-                _install(root, image, debs)
-                _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
-                _publish(directory, root)
-        os.utime(directory)  # what is in use is not what goes when there are too many
+    if not (directory / "root").is_dir():  # whole as soon as it is there: nobody waits for who builds another
+        with _locked("image"):
+            _build_root(image, directory, base, debs)
+    os.utime(directory)  # what is in use is not what goes when there are too many
     return directory / "root"
+
+
+def _build_root(image: Image, directory: Path, base: Path, debs: list[Path]) -> None:
+    if (directory / "root").is_dir():
+        return  # somebody else has meanwhile
+    shutil.rmtree(directory, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+        root = unpack(base, Path(temporary, "root"))
+        _install(root, image, debs)
+        _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
+        _publish(directory, root)
 
 
 def build_rootfs(image: Image) -> Path:

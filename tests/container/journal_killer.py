@@ -1,7 +1,8 @@
 """Runs in the container: kills the journal at random moments, and finds out what that did.
 
-    journal_killer.py KILLS SEED
+    journal_killer.py KILLS SEED [load]
 
+With `load`, others ask it meanwhile: some follow it and go without a word, some read, and some have it begin new files.
 Prints what was wrong, a line each, and at last figures, `name=number` each.
 """
 
@@ -123,9 +124,37 @@ class Stored:
         self.last[name] = number
 
 
+class Load:
+    """Clients of the journal, which come and go."""
+
+    WORDS = (("journalctl", "-f"), ("journalctl", "-f", "-o", "json"), ("journalctl", "-q", "-n", "2000"),
+             ("journalctl", "-q", "-u", "steady-0.service", "-n", "500", "-o", "export"), ("journalctl", "--rotate"))
+    MOST = 4
+
+    def __init__(self, random):
+        self.random = random
+        self.pids = []
+        self.count = 0
+
+    def change(self):
+        """One more; or one less, while there are enough of them."""
+        self.pids = [pid for pid in self.pids if os.waitpid(pid, os.WNOHANG) == (0, 0)]
+        if len(self.pids) == self.MOST:
+            self.end(self.pids.pop(self.random.randrange(self.MOST)))
+        words = self.random.choice(self.WORDS)
+        null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
+        self.pids.append(os.posix_spawnp(words[0], words, os.environ, file_actions=null))
+        self.count += 1
+
+    def end(self, pid):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 class Killer:
-    def __init__(self, seed):
+    def __init__(self, seed, has_load):
         self.random = random.Random(seed)
+        self.load = Load(self.random) if has_load else None
         self.acknowledged = counts()
         #: By name, of each kill: lines that were acknowledged before, lines that had been written then.
         self.windows = []
@@ -136,6 +165,8 @@ class Killer:
 
     def kill(self):
         time.sleep(self.random.uniform(0, PAUSE))
+        if self.load:
+            self.load.change()
         before, sock = counts(), ask()
         if sock is not None:
             if self.random.random() < 0.5:
@@ -179,12 +210,14 @@ class Killer:
         return lost
 
 
-def main(kills, seed):
+def main(kills, seed, has_load):
     began = time.monotonic()
     sync()
-    killer = Killer(seed)
+    killer = Killer(seed, has_load)
     while killer.kills < kills:
         killer.kill()
+    for pid in killer.load.pids if killer.load else ():
+        killer.load.end(pid)
     seconds = time.monotonic() - began
     longest = max(nanoseconds for _, nanoseconds, _ in said().values()) / 1e6
     broken = sum(broken for _, _, broken in said().values())
@@ -196,8 +229,9 @@ def main(kills, seed):
     lines = sum(len(numbers) for numbers in killer.stored.numbers.values())
     print(f"kills={killer.kills} seconds={seconds:.0f} syncs={killer.syncs} lines={lines} lost={lost} broken={broken} "
           f"problems={len(killer.stored.problems)} longest_write_msec={longest:.0f} "
-          f"longest_return_msec={max(killer.returns, default=0) * 1e3:.0f}")
+          f"longest_return_msec={max(killer.returns, default=0) * 1e3:.0f} "
+          f"clients={killer.load.count if killer.load else 0}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), "load" in sys.argv[3:])

@@ -5,7 +5,9 @@ it starts and while it syncs (journal_killer.py). Held against what was promised
 no write takes longer than a second, no line that was there before an acknowledged sync is missing, and none comes twice,
 neither in the store nor on the container's stdout.
 
-    python3 tests/container/journal_kills.py [--kills 200] [--seed N] [--write]
+With --load it also has clients meanwhile, which follow, read and rotate, and go without a word.
+
+    python3 tests/container/journal_kills.py [--kills 200] [--seed N] [--load] [--write]
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Outcome(NamedTuple):
     broken: int
     longest_write_msec: int
     longest_return_msec: int
+    #: That followed, read or rotated meanwhile.
+    clients: int
     #: In words: what must not be.
     problems: list[str]
 
@@ -66,14 +70,14 @@ def prepare(container: Container) -> Container:
     return container
 
 
-def measure(container: Container, kills: int, seed: int) -> Outcome:
+def measure(container: Container, kills: int, seed: int, has_load: bool = False) -> Outcome:
     units = [f"{name}.service" for name, _ in names()]
     container.systemctl("start", *units)
     container.wait_until("all have spoken", lambda: container.exec(
         "sh", "-c", "cat /run/said/* | wc -c", check=False).stdout.strip() == str(24 * len(units)))
     before = container.systemctl("show", "-p", "Id,MainPID,ActiveState", *units)
     done = container.exec("/usr/bin/python3", "-IS", "/usr/local/lib/journal_killer.py", str(kills), str(seed),
-                          check=False, timeout=120 + 10 * kills)
+                          *["load"] * has_load, check=False, timeout=120 + 10 * kills)
     *problems, last = (done.stdout + done.stderr).splitlines()
     after = container.systemctl("show", "-p", "Id,MainPID,ActiveState", *units)
     container.systemctl("stop", *units)
@@ -108,11 +112,12 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--load", action="store_true")
     options = parser.parse_args()
     container = prepare(Container(PLAIN))
     try:
         container.start().wait_until_booted()
-        outcome = measure(container, options.kills, options.seed)
+        outcome = measure(container, options.kills, options.seed, options.load)
     finally:
         container.remove()
     for problem in outcome.problems:

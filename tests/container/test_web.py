@@ -133,6 +133,20 @@ def log_in(box, token: str) -> tuple[Answer, str]:
     return box.post(f"{LOCAL}/login", "--cookie", f"_xsrf={known}", "--data", data), known
 
 
+def test_the_token_stands_in_no_list_log_environment_or_answer(box):
+    said = ""
+    for path in ("/", "/nothing", "/api/units/nothing.service", "/api/units/said.service", "/%2e%2e/etc/passwd"):
+        answer = box.ask(LOCAL + path, token=box.token)
+        said += f"{answer.headers} {answer.body}"
+    said += box.post(f"{LOCAL}/api/units/nothing.service/stop", token=box.token).body
+    said += box.ask(f"{LOCAL}/api/units/said.service/logs", token=box.token[:-1] + "x").body
+    found = box.exec("grep", "-rlsF", "-D", "skip", "-f", "-", "/run", "/tmp", "/var/log", text=box.token + "\n",
+                     check=False).stdout.split()
+    lists = box.exec("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; :").stdout
+    assert [path for path in found if not path.startswith("/run/credentials/")] == []
+    assert box.token not in said + lists + box.logs() + box.exec("journalctl", "-q").stdout
+
+
 def test_a_browser_logs_in_and_its_forms_cannot_be_made_by_others(box):
     assert log_in(box, "not the token at all")[0].status == 403
     answer, known = log_in(box, box.token)

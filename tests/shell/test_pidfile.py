@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from initd.shell import pidfile
 from initd.shell.pidfile import is_roots, read_pid_file
 from initd.shell.track import Tracker, process_ref
 
@@ -93,6 +94,7 @@ def test_file_of_root_in_roots_directories_is_trusted(root):
     lambda root: os.chown(root / "run/d", 65534, 65534),
     lambda root: (root / "run/d").chmod(0o777),
     lambda root: (root / "run/d/pid").unlink(),
+    lambda root: (os.chown(root / "run/d/pid", 0, 65534), (root / "run/d/pid").chmod(0o664)),
 ])
 def test_what_another_user_could_have_written_is_not(root, spoil):
     spoil(root)
@@ -105,6 +107,27 @@ def test_link_of_another_user_is_not_followed(root):
     link.symlink_to("/run/d")
     os.lchown(link, 65534, 65534)
     assert not is_roots("/run/link/pid", str(root))
+
+
+@needs_root
+def test_a_file_that_takes_the_place_of_the_one_that_was_read_does_not_vouch_for_it(root, tracker, child, monkeypatch):
+    """The directory belongs to root and to a group that may write there: one of it puts root's file where its own was."""
+    directory = root / "run/d"
+    os.chown(directory, 0, 65534)
+    directory.chmod(0o775)
+    (directory / "roots").write_text("7")
+    (directory / "pid").write_text(str(child.pid))
+    os.chown(directory / "pid", 65534, 65534)
+    assert not read_pid_file(UNIT, "/run/d/pid", tracker, str(root)).is_trusted
+    look = pidfile.is_roots
+
+    def swap_then_look(*arguments):
+        os.rename(directory / "roots", directory / "pid")
+        return look(*arguments)
+
+    monkeypatch.setattr(pidfile, "is_roots", swap_then_look)
+    found = read_pid_file(UNIT, "/run/d/pid", tracker, str(root))
+    assert found.process == process_ref(child.pid) and not found.is_trusted
 
 
 @needs_root

@@ -8,9 +8,12 @@ import pytest
 
 from initd.core.events import SocketBroken, SocketReady
 from initd.core.settings import SocketSettings
+from initd.shell import listening
 from initd.shell.fds import OwnedFd
 from initd.shell.loop import Loop
 from initd.shell.sockets import Sockets
+
+from .conftest import needs_root
 
 
 class Watcher:
@@ -70,6 +73,28 @@ def test_what_is_in_the_way_goes(watcher, tmp_path):
     (tmp_path / "sock").write_text("mine")
     assert watcher.open(listen=(("Stream", str(tmp_path / "sock")),)).failure == ""
     assert (tmp_path / "sock").is_socket()
+
+
+@needs_root
+@pytest.mark.parametrize("planted", ["link", "file"])
+def test_what_takes_a_sockets_place_at_once_is_neither_opened_to_all_nor_given_away(watcher, tmp_path, monkeypatch, planted):
+    """In a directory that others may write to, as soon as it is bound."""
+    path, victim = tmp_path / "sock", tmp_path / "victim"
+    victim.write_text("")
+    victim.chmod(0o600)
+
+    class Swapped(listening.s.socket):
+        def bind(self, address):
+            super().bind(address)
+            if address == str(path):
+                path.unlink()
+                path.symlink_to(victim) if planted == "link" else os.link(victim, path)
+
+    monkeypatch.setattr(listening.s, "socket", Swapped)
+    opened = watcher.open(listen=(("Stream", str(path)),), socket_user="nobody", socket_mode=0o666)
+    assert "no socket any more" in opened.failure
+    info = victim.stat()
+    assert (info.st_uid, stat.S_IMODE(info.st_mode)) == (0, 0o600)
 
 
 def test_whoever_comes_is_told_of_once_watched(watcher, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from initd.core.events import PathTouched
@@ -99,3 +101,10 @@ def test_what_comes_or_goes_with_a_directory_above_has_changed(watcher, tmp_path
     assert not watcher.start(kind, "a/x", is_fresh=False)
     (tmp_path / "b").rename(tmp_path / "a")
     assert not watcher.start(kind, "a/x")  # the service has just ended: that is no news
+
+
+def test_no_program_that_is_run_has_what_watches(watcher, tmp_path):
+    watcher.start("PathExists", "x")
+    fds = [fd for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")]
+    found = [int(fd) for fd in fds if os.readlink(f"/proc/self/fd/{fd}") == "anon_inode:inotify"]
+    assert found and not any(os.get_inheritable(fd) for fd in found)
