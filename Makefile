@@ -9,7 +9,7 @@ RUN = $(BIN)/python -m pytest -q
 DEBS = build-essential ca-certificates catatonit curl debhelper help2man iproute2 lowdown mmdebstrap musl-tools openssh-client \
 	podman procps python3 python3-venv runc valgrind
 
-.PHONY: help demo test check unit sim container packages images web figures docs answers escape fuzz fuzz-socket bench bench-capture bench-journalctl growth \
+.PHONY: help demo test check unit sim sim-long container packages images web figures docs answers escape fuzz fuzz-exec fuzz-socket injected bench bench-capture bench-journalctl growth \
 	journal-kills groups-page steering-page chaos soak chaos-peers calendars triggers package-triggers matrix pythons trixie autopkgtest single deb tools clean
 
 help:
@@ -32,6 +32,11 @@ unit: $(VENV)/ready initd/exec/pyinit-exec
 
 sim: $(VENV)/ready
 	$(RUN) tests/sim
+
+# Ten million events with everything going wrong that can (an hour); goes into tests/sim/results.tsv.
+SIM_STEPS ?= 10000000
+sim-long: $(VENV)/ready
+	nice -n 19 $(BIN)/python -m tests.sim.long --steps $(SIM_STEPS) --write
 
 # Three files at a time: most of what they do is to wait for containers.
 container: $(VENV)/ready
@@ -100,6 +105,15 @@ fuzz: $(VENV)/ready-fuzz
 # The manager's socket, for FUZZ_SECONDS; what was run goes into tests/fuzz/socket_results.tsv.
 fuzz-socket: tools
 	$(PYTHON) tests/fuzz/fuzz_socket.py --seconds $(FUZZ_SECONDS) --write
+
+# pyinit-exec by its exec context, with libFuzzer and the sanitizers; what was run goes into tests/fuzz/exec_results.tsv.
+fuzz-exec: $(VENV)/ready
+	dpkg-query -W clang-14 libclang-rt-14-dev > /dev/null || apt-get install -qq -y --no-install-recommends clang-14 libclang-rt-14-dev
+	nice -n 19 $(BIN)/python tests/fuzz/fuzz_exec.py --seconds $(FUZZ_SECONDS)
+
+# Every function of the shell raises once, in a manager that must go on (an hour and more); goes into tests/injected/results.tsv.
+injected: $(VENV)/ready initd/exec/pyinit-exec
+	nice -n 5 $(BIN)/python -m tests.injected.run --write
 
 # What events, scale, rolling restarts and event listeners say in a container; goes into debian/doc/events-and-groups.md.
 groups-page: tools

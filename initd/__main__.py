@@ -13,6 +13,7 @@ from initd.options import Options, UsageError, parse  # noqa: E402  (the path co
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from initd.manager import Manager
 
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
         os.write(1, options.encode())
         return 0
     if options.mode == "system":
-        return manager_class()(options, LIBRARY).run()
+        return make_manager(options, LIBRARY).run()
     return run_beside(options)
 
 
@@ -67,7 +68,16 @@ def run_beside(options: Options) -> int:
         from initd.detach import detach
 
         return detach(options, places, LIBRARY + "/initd/exec/pyinit-exec")
-    return manager_class()(options, LIBRARY, places).run()
+    return make_manager(options, LIBRARY, places).run()
+
+
+def make_manager(*words: Any) -> Manager:
+    """Tried once more where it fails: a container would end with it, or all that another manager has handed over."""
+    try:
+        return manager_class()(*words)
+    except Exception as error:
+        complain(f"The manager cannot begin, trying again: {type(error).__name__}: {error}")
+        return manager_class()(*words)
 
 
 def manager_class() -> type[Manager]:

@@ -53,7 +53,10 @@ class Generators:
         clock: Callable[[], int],
         say: Say,
         places: Places = SYSTEM,
+        attempt: Callable[..., object] = lambda action: action(),
     ) -> None:
+        """`attempt` calls, and keeps what is raised to itself."""
+        self._attempt = attempt
         self._places = places
         self._command = command
         self._container = container
@@ -91,6 +94,19 @@ class Generators:
 
     def _begin(self, then: list[Callable[[], None]]) -> None:
         self._then = then
+        self._surely(self._begin_with_environment)
+
+    def _surely(self, action: Callable[[], None]) -> None:
+        """Whatever goes wrong: whoever waits for it goes on."""
+        try:
+            action()
+        except Exception:
+            self._queue.clear()
+            if self.is_running and self._running.is_over:
+                self._finish()
+            raise
+
+    def _begin_with_environment(self) -> None:
         self._environment = self._base()
         self._queue, taken = self._choose("environment-generators")
         if self._places.environment_d:
@@ -176,15 +192,14 @@ class Generators:
         elif end.status:
             self._say(LOG_ERR, f"{path} failed with exit status {end.status}.")
         if self._said is not None:
-            self._hear(path, self._said)
-            self._go_on()
+            said, self._said = self._said, None
+            self._surely(lambda: (self._hear(path, said), self._go_on()) and None)
         elif self._running.is_over:
             self._finish()
         return True
 
     def _hear(self, path: str, said: OwnedFd) -> None:
         """Whatever its end: what it has said counts, as with systemd 252."""
-        self._said = None
         try:
             assignments, problems = parse_file(shell.read_output(said))
         except OSError:
@@ -210,16 +225,20 @@ class Generators:
 
     def _finish(self) -> None:
         output, self._output = self._output, None
-        for problem in output.publish() if output is not None else ():
-            self._say(LOG_ERR, problem)
+        then, self._then = self._then, []
         self._is_boot = False
         self._deadline_usec = None
-        then, self._then = self._then, []
+        if output is not None:
+            self._attempt(lambda: self._publish(output))
         for each in then:
-            each()
+            self._attempt(each)
         following, self._next = self._next, []
         if following:
             self._begin(following)
+
+    def _publish(self, output: shell.Output) -> None:
+        for problem in output.publish():
+            self._say(LOG_ERR, problem)
 
 
 def read_environment_d(directories: Iterable[str], variables: Mapping[str, str], say: Say) -> dict[str, str]:

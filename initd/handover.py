@@ -50,32 +50,30 @@ class Handover:
             return  # one trial serves all that ask
         try:
             self.trial_pid = successor.spawn_trial(self._helper)
-        except OSError as error:
-            self._refuse(error.strerror or str(error))
+        except Exception as error:  # whatever it is, whoever asked is told
+            self.refuse(getattr(error, "strerror", None) or str(error))
 
     def on_trial_exit(self, end: ProcessEnd) -> None:
         self.trial_pid = 0
         if end == ProcessEnd("exited", 0):
             self.is_due = True
         else:
-            self._refuse(f"its trial {end.code}, status={end.status}")
+            self.refuse(f"its trial {end.code}, status={end.status}")
 
-    def _refuse(self, why: str) -> None:
+    def refuse(self, why: str) -> None:
+        self.is_due = False
         text = f"Another manager cannot begin here, going on with this one: {why}"
         self._say(LOG_ERR, text)
-        for caller in self._callers:
+        callers, self._callers = self._callers, []
+        for caller in callers:
             caller.answer(Error("org.freedesktop.DBus.Error.Failed", text))
-        self._callers.clear()
 
     def execute(self, parts: Mapping[str, Part], engine: dict[str, Any]) -> None:
-        """Does not come back, but where the other manager cannot be executed. Signals must be blocked."""
+        """Does not come back, but raises where the other manager cannot be executed. Signals must be blocked."""
         self.is_due = False
         self._say(LOG_INFO, "Reexecuting.")
         state, fds = save(parts)
-        try:
-            successor.execute(self._helper, STATE, self._words, {"engine": engine, "parts": state, "fds": fds}, fds)
-        except OSError as error:
-            self._refuse(error.strerror or str(error))
+        successor.execute(self._helper, STATE, self._words, {"engine": engine, "parts": state, "fds": fds}, fds)
 
     # --- the manager that comes --------------------------------------------------------------------------------------
 

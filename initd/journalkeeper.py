@@ -78,15 +78,16 @@ class JournalKeeper:
             self._loop.add(self._journal.streams.fileno(), READ, self._journal.hear, RANK_LAST)
 
     def start(self) -> None:
-        self.retry_usec = None
         if self._journal.fileno() < 0:
+            self.retry_usec = None
             return
         try:
             self._journal.start()
-        except OSError as error:
+            self.retry_usec = None
+        except Exception as error:  # whatever it is: nobody's lines may be lost for it
             self._journal.pid = 0
             self.retry_usec = now().monotonic_usec + _LONG_PAUSE_USEC
-            os.write(2, f"pyinit: cannot start the journal: {error.strerror}\n".encode())
+            os.write(2, f"pyinit: cannot start the journal: {getattr(error, 'strerror', None) or error}\n".encode())
         self.spare()
 
     def spare(self) -> None:
@@ -102,6 +103,7 @@ class JournalKeeper:
         self._journal.pid = 0
         if is_last:
             return
+        self.retry_usec = now().monotonic_usec  # where something goes wrong below
         if not self._is_renewing:
             self._journal.write(Log(LOG_WARNING, "", "The journal process ended, starting it again."))
         self._is_renewing = False

@@ -32,7 +32,7 @@ from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
 from initd.core.states import LoadState
 from initd.core.unit import Unit
-from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
+from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic, ProcessEnd
 from initd.core.view import View
 from initd.generators import Generators
 from initd.handover import Handover
@@ -100,6 +100,7 @@ class Manager:
         self.places = places
         self.exit: ef.Exit | None = None
         self.loop = Loop()
+        self.loop.call, self.loop.call_surely = self._attempt, self._attempt_twice
         self._helper = library + "/initd/exec/pyinit-exec"
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone, but for the part that a user was given.
@@ -135,7 +136,7 @@ class Manager:
         self._direct_journal()
         self.generators = Generators(
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
-            self._share_own_environment, lambda: now().monotonic_usec, self.say, places,
+            self._share_own_environment, lambda: now().monotonic_usec, self.say, places, self._attempt,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -155,12 +156,15 @@ class Manager:
                                     self.clients, self.engine.world.surroundings, places)
         self._last_connection = 0
         self.notify: NotifySocket | None = None
+        self._has_booted = False
         self._events: deque[ev.Event | Launching] = deque()
         self._is_feeding = False
         self._reaped_units: set[str] = set()
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
-        #: Not all dead children were reaped in this wake-up.
+        #: Not all dead children were reaped in this wake-up; and those that were, and are to be heard of.
         self._has_more_children = False
+        self._dead: deque[tuple[int, ProcessEnd, str | None]] = deque()
+        self._has_met_bug = False
 
     def _reconfigure(self) -> None:
         config = self.configuration.read()
@@ -184,23 +188,29 @@ class Manager:
     # --- events in, effects out ------------------------------------------------------------------------------------
 
     def feed(self, event: ev.Event) -> None:
-        """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more."""
+        """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more. What goes
+        wrong with one of them is told, and not raised."""
         if isinstance(event, ev.JobRequest) and not self._is_feeding:
-            self._look_for_missing()
+            self._attempt(self._look_for_missing)
         self._events.append(event)
         if self._is_feeding:
             return
         self._is_feeding = True
-        self.journal.hold()
+        self._attempt(self.journal.hold)
+        while self._events and self.exit is None:
+            event = self._events.popleft()
+            self._attempt(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
+        self._is_feeding = False
+        self._attempt(self.performer.launcher.end_batch)
+        self._attempt(self.journal.release)
+        self._attempt(self.clients.tell_changes)
+
+    def _answer_of(self, launching: Launching) -> ev.Event:
         try:
-            while self._events and self.exit is None:
-                event = self._events.popleft()
-                self._handle(self.performer.launcher.answer(event) if isinstance(event, Launching) else event)
-        finally:
-            self._is_feeding = False
-            self.performer.launcher.end_batch()
-            self.journal.release()
-        self.clients.tell_changes()
+            return self.performer.launcher.answer(launching)
+        except Exception as error:
+            self._report_bug("a process of a batch", error)
+            return bugs.spawn_failed(launching.request, error)
 
     def _handle(self, event: ev.Event) -> None:
         try:
@@ -220,7 +230,7 @@ class Manager:
         self.journal.direct(tuning.log_target, tuning.log_level)
 
     def carry_out(self, effects: list[ef.Effect]) -> None:
-        for effect in self.performer.launcher.begin_batch(effects) if self._is_feeding else effects:
+        for effect in self._attempt(self.performer.launcher.begin_batch, effects) or effects if self._is_feeding else effects:
             if isinstance(effect, ef.Exit):
                 self.exit = effect
                 return
@@ -231,14 +241,14 @@ class Manager:
                 answer = bugs.answer(effect, error)
             if answer is not None:
                 self._events.append(answer)
-            try:
-                self._follow(effect)
-            except Exception as error:
-                self._report_bug(type(effect).__name__, error)
+            for follow in (self.clients.tell, self._follow):
+                try:
+                    follow(effect)
+                except Exception as error:
+                    self._report_bug(type(effect).__name__, error)
 
     def _follow(self, effect: ef.Effect) -> None:
-        """What others than the performer have to do with an effect."""
-        self.clients.tell(effect)
+        """What others than the performer and clients have to do with an effect."""
         if isinstance(effect, ef.UnitRemoved):
             self.tracker.unload(effect.unit)
             self.made_units.forget(effect.unit)
@@ -261,8 +271,30 @@ class Manager:
             utmp.end_boot(self._is_up, now().realtime_usec)
 
     def _report_bug(self, what: str, error: Exception) -> None:
-        for line in bugs.report(what, error):
-            self.journal.write(line)
+        self._has_met_bug = True
+        lines = bugs.report(what, error)
+        try:
+            for line in lines:
+                self.journal.write(line)
+        except Exception:  # one on the way to the journal, perhaps the one that is told of
+            os.write(2, "".join([f"{line.text}\n" for line in lines]).encode("utf-8", "replace"))
+
+    def _attempt(self, action: Callable[..., Any], *words: object) -> Any:
+        """What it returns; None where it raises, which is told. So what goes wrong with one thing keeps no other waiting."""
+        try:
+            return action(*words)
+        except Exception as error:
+            self._report_bug(getattr(action, "__qualname__", "something"), error)
+            return None
+
+    def _attempt_twice(self, action: Callable[..., object], *words: object) -> None:
+        """For what nobody tells of again, as a signal or a death: once more where it goes wrong."""
+        for _ in range(2):
+            try:
+                action(*words)
+                return
+            except Exception as error:
+                self._report_bug(getattr(action, "__qualname__", "something"), error)
 
     def say(self, priority: int, text: str) -> None:
         self.journal.write(ef.Log(priority, "", text))
@@ -282,10 +314,19 @@ class Manager:
         try:
             missing = graph.missing()
             while missing and self.exit is None:
-                self.feed(ev.UnitsLoaded(tuple(self.units.read(name) for name in missing)))
+                self.feed(ev.UnitsLoaded(tuple(self._read(name) for name in missing)))
                 missing = graph.missing()
         finally:
             gc.enable()
+
+    def _read(self, name: str) -> UnitDefinition:
+        """A unit whose reading meets a bug, and once more, is none that could be started, but the others are read."""
+        definition = self._attempt(self.units.read, name)
+        try:
+            return definition or self.units.read(name)
+        except Exception as error:
+            self._report_bug(f"reading {name}", error)
+            return bugs.unreadable(name, error)
 
     def _is_up(self, name: str) -> bool:
         return name in self.engine.units and self.engine.units[name].active_state.is_up
@@ -321,12 +362,24 @@ class Manager:
         self.load(name)
         self.feed(ev.ConnectionAccepted(unit, number, name, source))
 
-    def reload(self, then: Callable[[], None] = lambda: None) -> None:
-        """daemon-reload: generators are run, then every unit that is known is read again, and what those mention now. `then`
-        hears that it is done, which may be later."""
-        self.clients.tell_reloading(True)
-        self._reconfigure()
-        self.generators.begin(lambda: (self._read_again(), then()) and None)
+    def reload(self, caller: Caller | None = None) -> None:
+        """daemon-reload: generators are run, then every unit that is known is read again, and what those mention now. The
+        caller hears that it is done, which may be later."""
+        self._attempt(self.clients.tell_reloading, True)
+        self._attempt(self._reconfigure)
+        self.generators.begin(lambda: self._end_reload(caller))
+
+    def _end_reload(self, caller: Caller | None) -> None:
+        try:
+            self._read_again()
+        except Exception as error:
+            self._attempt(self.clients.tell_reloading, False)
+            if caller is None:
+                raise
+            self._answer_bug(caller, "Reload", error)
+        else:
+            if caller is not None:
+                caller.answer(Return())
 
     def _read_again(self) -> None:
         world = self.engine.world
@@ -335,7 +388,7 @@ class Manager:
         definitions: dict[str, UnitDefinition] = {}
         for name in sorted(self.engine.graph.units):
             kept = self.engine.graph.units[name].definition
-            definition = kept if kept.is_transient else self.units.read(name)
+            definition = kept if kept.is_transient else self._attempt(self.units.read, name) or kept
             if definition.load_state is not LoadState.NOT_FOUND:
                 definitions[definition.name] = definition
         self.carry_out(self.engine.reload(list(definitions.values()), now()))
@@ -370,7 +423,7 @@ class Manager:
         elif order.kind == SET_PROPERTIES:
             self.clients.answer(caller, self.made_units.change(*order.args))
         elif order.kind == "Reload":
-            self.reload(lambda: caller.answer(Return()))
+            self.reload(caller)
         elif order.kind == "Reexecute":
             self.generators.begin(lambda: self.handover.ask(caller))
         else:
@@ -398,28 +451,30 @@ class Manager:
         os.umask(0o022)  # whatever the runtime has: nobody else is to write where our sockets and files are
         self._listen_to_signals()
         if self.container.is_pid_1 and self.places.is_init:
-            bootfiles.take_name("systemd")
-        if self.options.state_fd >= 0:
-            self._go_on(self.options.state_fd)
-            self.loop.unblock_signals()
-        else:
+            self._attempt(bootfiles.take_name, "systemd")
+        if self.options.state_fd < 0 or not self._go_on(self.options.state_fd):
             self._prepare()
-            self.loop.unblock_signals()
-            self.loop.run_once(0)
+            self._attempt_twice(self.loop.unblock_signals)
+            self._attempt(self.loop.run_once, 0)
             if self.exit is None:  # no signal has come since the container's first instant
-                times = self.engine.world.boot_times
-                self.engine.world.boot_times = times.replace(generators_start=now())
-                self.generators.begin(self._boot, is_boot=True)
+                self._attempt_twice(self._begin_boot)
+        self._attempt_twice(self.loop.unblock_signals)
         while self.exit is None:
-            try:
-                self._wake_up()
-            except Exception as error:  # as in `_handle`: a bug costs what it touched, not the container
-                self._report_bug("a wake-up", error)
+            self._attempt(self._wake_up)
+            if self._has_met_bug:
+                self._has_met_bug = False
                 time.sleep(BUG_PAUSE_SEC)
-        exit_code = self._end()
+        self._attempt_twice(self._end)
         if self.exit.verb == "soft-reboot":
             successor.begin_anew(self._helper, self.loop, self.options.words)
-        return exit_code
+        return self.exit.exit_code
+
+    def _begin_boot(self) -> None:
+        if self._has_booted:
+            return  # the second attempt, behind one that failed later
+        times = self.engine.world.boot_times
+        self.engine.world.boot_times = times.replace(generators_start=now())
+        self.generators.begin(self._boot, is_boot=True)
 
     def _wake_up(self) -> None:
         wanted = (
@@ -441,12 +496,12 @@ class Manager:
             is_busy = True
         else:
             is_busy = self.loop.run_once(timeout)
-        self._look_for_empty_units()
-        self.journal_keeper.on_deadline()
-        self.backlog.go_on(is_busy)
-        self.control.on_deadline()
-        self.bus.on_deadline()
-        self.generators.on_deadline()
+        self._attempt(self._look_for_empty_units)
+        self._attempt(self.journal_keeper.on_deadline)
+        self._attempt(self.backlog.go_on, is_busy)
+        self._attempt(self.control.on_deadline)
+        self._attempt(self.bus.on_deadline)
+        self._attempt(self.generators.on_deadline)
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
@@ -461,17 +516,21 @@ class Manager:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:
-        self.performer.sockets.inherited.collect(os.environ)
-        problems = bootfiles.prepare_run("/") if self.places.is_init else bootfiles.prepare_own(self.places)
+        self._attempt(self.performer.sockets.inherited.collect, os.environ)
+        prepare = (bootfiles.prepare_run, "/") if self.places.is_init else (bootfiles.prepare_own, self.places)
+        problems = self._attempt(*prepare) or []
         if self.places.is_init:
-            problems += self._identify()
+            problems += self._attempt(self._identify) or []
         if self.container.is_pid_1:
-            utmp.begin_boot(now().realtime_usec)
-        unbound = self.journal.open()
-        self.journal_keeper.begin()
-        self.tell([*problems, *self._early])
+            self._attempt(utmp.begin_boot, now().realtime_usec)
+        unbound = self._attempt(self.journal.open) or []
+        self._attempt(self.journal_keeper.begin)
+        self._attempt(self.tell, [*problems, *self._early])
         for text in unbound:
-            self.say(LOG_WARNING, text)
+            self._attempt(self.say, LOG_WARNING, text)
+        self._attempt_twice(self._open_notify)
+
+    def _open_notify(self) -> None:
         try:
             self.notify = NotifySocket(self.places.notify)
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
@@ -499,7 +558,8 @@ class Manager:
     def _boot(self) -> None:
         if self.exit is not None or self.engine.world.shutdown.stage is not Stage.NONE:
             return  # the end was asked for while generators ran
-        self._open_control()
+        self._has_booted = True
+        self._attempt_twice(self._open_control)
         target = self._pin_target()
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
@@ -507,8 +567,8 @@ class Manager:
         world, began = self.engine.world, now()
         world.boot_times = world.boot_times.replace(generators_finish=began)
         if self.places.is_init:
-            self._watch_mounts()
-        self.load(target, *sorted(self.engine.pinned - {target}))
+            self._attempt(self._watch_mounts)
+        self._attempt_twice(self.load, target, *sorted(self.engine.pinned - {target}))
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
@@ -535,28 +595,40 @@ class Manager:
         if self.notify is None:
             return
         for notification in self.notify.receive(self.tracker):
-            if notification.event is not None:
-                self.performer.fd_store.offer(notification.fds)
-                self.feed(notification.event)
-            elif notification.problem:
-                self.say(LOG_WARNING, notification.problem)
-            notification.close()
+            try:
+                if notification.event is not None:
+                    self.performer.fd_store.offer(notification.fds)
+                    self.feed(notification.event)
+                elif notification.problem:
+                    self.say(LOG_WARNING, notification.problem)
+            finally:
+                notification.close()
 
     def _on_children(self) -> None:
-        dead = list(reap(self.tracker, self._on_notify))
-        for pid, end, unit in dead:
-            if pid == self.journal.pid:
-                self.journal_keeper.on_exit(end, is_last=self.exit is not None)
-            elif pid == self.handover.trial_pid:
-                self.handover.on_trial_exit(end)
-            elif self.generators.on_exit(pid, end):
-                pass
-            elif unit is not None:
-                self._reaped_units.add(unit)
-                if end.status == _signal.SIGKILL and end.code == "killed":
-                    self.performer.oom.check(unit)
-                self.feed(ev.ProcessExited(unit, pid, end))
-        self._has_more_children = len(dead) >= AT_ONCE
+        self._has_more_children = True  # where it goes wrong
+        self._attempt(self._reap)
+        while self._dead:
+            self._attempt_twice(self._on_death, *self._dead.popleft())
+
+    def _reap(self) -> None:
+        count = 0
+        for dead in reap(self.tracker, lambda: self._attempt(self._on_notify)):
+            self._dead.append(dead)
+            count += 1
+        self._has_more_children = count >= AT_ONCE
+
+    def _on_death(self, pid: int, end: ProcessEnd, unit: str | None) -> None:
+        if pid == self.journal.pid:
+            self.journal_keeper.on_exit(end, is_last=self.exit is not None)
+        elif pid == self.handover.trial_pid:
+            self.handover.on_trial_exit(end)
+        elif self.generators.on_exit(pid, end):
+            pass
+        elif unit is not None:
+            self._reaped_units.add(unit)
+            if end.status == _signal.SIGKILL and end.code == "killed":
+                self._attempt(self.performer.oom.check, unit)
+            self.feed(ev.ProcessExited(unit, pid, end))
 
     def _on_end(self, unit: str) -> None:
         """A process of the unit is gone, of which nobody else tells us."""
@@ -564,20 +636,23 @@ class Manager:
 
     def _look_for_empty_units(self) -> None:
         """After the exits of this wake-up were heard: whose last process was it?"""
-        self.killer.go_on()
+        self._attempt(self.killer.go_on)
         units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
         self.killer.unsettled.clear()
         if not units:
             return
-        self.tracker.forget()
+        self._attempt(self.tracker.forget)
         for unit in sorted(units):
-            is_empty = self.tracker.is_empty(unit)
-            if is_empty:
-                self.feed(ev.UnitEmpty(unit))
-            elif is_empty is None:
-                self._reaped_units.add(unit)
-            else:
-                self.performer.attacher.look(unit)
+            self._attempt_twice(self._look_whether_empty, unit)
+
+    def _look_whether_empty(self, unit: str) -> None:
+        is_empty = self.tracker.is_empty(unit)
+        if is_empty:
+            self.feed(ev.UnitEmpty(unit))
+        elif is_empty is None:
+            self._reaped_units.add(unit)
+        else:
+            self.performer.attacher.look(unit)
 
     # --- another manager in our place (daemon-reexec) ---------------------------------------------------------------
 
@@ -607,62 +682,92 @@ class Manager:
     def _reexecute(self) -> None:
         # Signals stay with the kernel from here on; those that have come already are heard by us.
         self.loop.block_signals()
-        self.loop.run_once(0)
-        self.backlog.finish()
-        if self.exit is None:
-            self.clients.tell_reloading(True)
-            self.handover.execute(self._parts(), self.engine.save())
-        self.loop.unblock_signals()
+        try:
+            self._attempt(self.loop.run_once, 0)
+            self.backlog.finish()
+            if self.exit is None:
+                self.clients.tell_reloading(True)
+                self.handover.execute(self._parts(), self.engine.save())
+        except Exception as error:
+            if not isinstance(error, OSError):
+                self._report_bug("daemon-reexec", error)
+            self.handover.refuse(getattr(error, "strerror", None) or str(error))
+            self._attempt(self.clients.tell_reloading, False)
+        finally:
+            self.loop.unblock_signals()
 
-    def _go_on(self, state_fd: int) -> None:
-        """Take over from the manager before us: the same process, the same children, another program."""
+    def _go_on(self, state_fd: int) -> bool:
+        """Take over from the manager before us: the same process, the same children, another program. False where what it has
+        left cannot be read, so that all begins anew."""
         from initd.core.snapshot import Saved
 
-        state = successor.read_state(state_fd)
-        successor.keep_to_ourselves(state["fds"])
-        saved = Saved(state["engine"])
-        saved.reserve(self.engine.world)
+        try:
+            state = successor.read_state(state_fd)
+            saved, states, fds = Saved(state["engine"]), state["parts"], state["fds"]
+            saved.reserve(self.engine.world)
+        except Exception as error:
+            self._begin_without_state(error)
+            return False
+        self._attempt(successor.keep_to_ourselves, fds)
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
-        problems = handover.restore(parts, state["parts"])
-        self.journal_keeper.go_on()
-        self._pin_target()
-        self.feed(ev.UnitsLoaded(tuple(saved.definition(name, self.units.read(name)) for name in saved.names)))
-        self.load()
+        problems = handover.restore(parts, states)
+        self._attempt(self.journal_keeper.go_on)
+        self._attempt_twice(self._pin_target)
+        self.feed(ev.UnitsLoaded(tuple([saved.definition(name, self._read(name)) for name in saved.names])))
+        self._attempt_twice(self.load)
         self.carry_out(self.engine.restore(saved, now()))
-        self._direct_journal()
-        self._share_environment()
-        problems += handover.restore(outside, state["parts"])
-        self.tell([*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
-        self.clients.tell_reloading(False)
-        self._watch_mounts()
-        self.handover.answer()
-        self.journal_keeper.renew()
+        self._attempt(self._direct_journal)
+        self._attempt(self._share_environment)
+        problems += handover.restore(outside, states)
+        self._attempt(self.tell, [*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
+        self._attempt(self.clients.tell_reloading, False)
+        self._attempt(self._watch_mounts)
+        self._attempt(self.handover.answer)
+        self._attempt(self.journal_keeper.renew)
         self._has_more_children = True  # who died while nobody listened
+        return True
+
+    def _begin_without_state(self, error: Exception) -> None:
+        """Whose process is whose nobody knows any more, nor which descriptor is whose: all end."""
+        self.say(LOG_ERR, "What the manager before this one has left cannot be read, everything begins anew: "
+                          f"{type(error).__name__} {error}")
+        self._attempt(successor.close_inherited)
+        self.journal_keeper.spare()
+        self._attempt_twice(self.killer.kill_everything, ef.KillEverything(_signal.SIGKILL))
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def _end(self) -> int:
+    def _end(self) -> None:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
-        assert self.exit is not None
-        self.generators.stop()
+        self._attempt(self.generators.stop)
         if self.places.is_init:
-            bootfiles.remove_booted_marker("/")
-        self.bus.close()
-        self.control.close()
+            self._attempt(bootfiles.remove_booted_marker, "/")
+        self._attempt(self.bus.close)
+        self._attempt(self.control.close)
+        self._attempt(self._close_notify)
+        self._attempt_twice(self.journal_keeper.end)
+        self._attempt_twice(self._await_journal)
+        self._attempt_twice(self._write_kept)
+        self._attempt(self._leave_message)
+        self._attempt(bootfiles.remove_own, self.places)
+        self._attempt(notify_parent, os.environ, (("STOPPING", "1"),))
+
+    def _close_notify(self) -> None:
         if self.notify is not None:
             self.loop.remove(self.notify.fileno())
             self.notify.close()
-        self.journal_keeper.end()
+
+    def _await_journal(self) -> None:
         deadline = self.engine.world.shutdown.last_words_end_usec(now().monotonic_usec)
         while self.journal.pid and now().monotonic_usec < deadline:
             self.loop.run_once(deadline - now().monotonic_usec)
+
+    def _write_kept(self) -> None:
+        """What the journal has not taken, and from now on all else, goes to stderr."""
+        self.journal.direct("console", self.engine.world.tuning.log_level)
         for text in self.journal.take_kept():
             os.write(2, text + b"\n")
-        self._leave_message()
-        bootfiles.remove_own(self.places)
-        notify_parent(os.environ, (("STOPPING", "1"),))
-        return self.exit.exit_code
 
     def _leave_message(self) -> None:
         path = bootfiles.message_path(os.environ) if self.places.is_init else ""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import marshal
 from collections import deque
 from types import SimpleNamespace
 
+import pytest
+
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.values import LOG_CRIT
+from initd.core.settings import UnitDefinition
+from initd.core.states import ExecPhase, LoadState, UnitType
+from initd.core.values import LOG_CRIT, ExecCommand, ProcessEnd, SpawnRequest
+from initd.generators import Generators
 from initd.manager import Manager
+from initd.shell import successor
+from initd.shell.launcher import Launching
 
 
 def test_an_effect_that_meets_a_bug_is_answered_and_the_next_one_carried_out():
@@ -38,3 +46,153 @@ def test_an_effect_that_meets_a_bug_is_answered_and_the_next_one_carried_out():
         "Bug: CheckConditions could not be handled, going on without it: RuntimeError: no idea",
         "Bug: CheckConditions could not be handled, going on without it: RuntimeError: nobody listens",
         "Bug: UnitChanged could not be handled, going on without it: RuntimeError: nobody listens"]
+
+
+class Bug(Exception):
+    """What nobody has foreseen."""
+
+
+def fail(*_: object) -> None:
+    raise Bug("no idea")
+
+
+def make(**parts: object) -> tuple[Manager, list[str]]:
+    """A manager of these parts, and the first lines of what it tells."""
+    said: list[str] = []
+    manager = Manager.__new__(Manager)
+    manager._is_feeding, manager._events, manager.exit = False, deque(), None
+    manager._dead, manager._has_more_children, manager._reaped_units = deque(), False, set()
+    manager.journal = SimpleNamespace(  # type: ignore[assignment]
+        write=lambda log: said.append(log.text) if log.text.startswith("Bug:") else None,
+        hold=lambda: None, release=lambda: None, pid=0)
+    for name, part in parts.items():
+        setattr(manager, name, part)
+    return manager, said
+
+
+def test_who_feeds_an_event_hears_nothing_of_a_bug_around_it():
+    """And the next event is heard as if nothing had been."""
+    heard: list[object] = []
+    launcher = SimpleNamespace(begin_batch=fail, end_batch=fail)
+    manager, said = make(
+        performer=SimpleNamespace(launcher=launcher, perform=lambda effect: heard.append(effect)),
+        clients=SimpleNamespace(tell=lambda effect: None, tell_changes=fail, are_there=False),
+        engine=SimpleNamespace(handle=lambda event, now: [ef.UnitChanged(event.unit)]),
+    )
+    manager.journal.hold = fail  # type: ignore[method-assign]
+    for name in ("a.service", "b.service"):
+        manager.feed(ev.UnitEmpty(name))
+    assert heard == [ef.UnitChanged("a.service"), ef.UnitChanged("b.service")]
+    assert len(said) == 8 and not manager._is_feeding
+
+
+def test_a_process_of_a_batch_that_nobody_can_ask_after_has_failed():
+    request = SpawnRequest("a.service", 1, ExecPhase.START, ExecCommand("/bin/true", ("/bin/true",)), None, None)
+    heard: list[ev.Event] = []
+    launching = Launching(request, None)  # type: ignore[arg-type]
+    manager, said = make(
+        performer=SimpleNamespace(launcher=SimpleNamespace(answer=fail, end_batch=lambda: None, begin_batch=list)),
+        clients=SimpleNamespace(tell_changes=lambda: None, are_there=False),
+        engine=SimpleNamespace(handle=lambda event, now: heard.append(event) or []),
+    )
+    manager._events.append(launching)
+    manager.feed(ev.Tick())
+    assert heard == [ev.SpawnFailed("a.service", ExecPhase.START, 0, "Internal error: no idea"), ev.Tick()]
+    assert len(said) == 1
+
+
+def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
+    """Of one that is reaped nobody tells again; nor do those behind it wait."""
+    fed: list[ev.Event] = []
+    tries: list[int] = []
+
+    def on_exit(pid: int, end: ProcessEnd) -> bool:
+        tries.append(pid)
+        if tries == [10]:
+            fail()
+        return False
+
+    ends = [(10, ProcessEnd("exited", 1), "a.service"), (11, ProcessEnd("killed", 9), "b.service")]
+    monkeypatch.setattr("initd.manager.reap", lambda tracker, before: iter(ends))
+    manager, said = make(
+        tracker=None, handover=SimpleNamespace(trial_pid=0), generators=SimpleNamespace(on_exit=on_exit),
+        performer=SimpleNamespace(oom=SimpleNamespace(check=fail)), feed=fed.append)
+    manager._on_children()
+    assert [event.pid for event in fed] == [10, 11] and manager._reaped_units == {"a.service", "b.service"}
+    assert len(said) == 2 and not manager._has_more_children
+
+    def broken(tracker: object, before: object):
+        yield ends[0]
+        fail()
+
+    monkeypatch.setattr("initd.manager.reap", broken)
+    manager._on_children()
+    assert [event.pid for event in fed] == [10, 11, 10] and manager._has_more_children
+
+
+def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
+    """Signals are let in again, and whoever has asked is answered."""
+    calls: list[str] = []
+    manager, said = make(
+        loop=SimpleNamespace(block_signals=lambda: calls.append("block"), unblock_signals=lambda: calls.append("unblock"),
+                             run_once=lambda timeout: None),
+        backlog=SimpleNamespace(finish=lambda: None), clients=SimpleNamespace(tell_reloading=lambda is_active: None),
+        handover=SimpleNamespace(execute=lambda parts, engine: None, refuse=calls.append), engine=SimpleNamespace(save=fail),
+        _parts=dict,
+    )
+    manager._reexecute()
+    assert calls == ["block", "no idea", "unblock"] and len(said) == 1
+
+
+def test_a_unit_that_cannot_be_read_keeps_no_other_from_being_read():
+    def read(name: str) -> UnitDefinition:
+        if name == "bad.service":
+            fail()
+        return UnitDefinition(name, UnitType.SERVICE, LoadState.LOADED, (name,))
+
+    manager, said = make(units=SimpleNamespace(read=read))
+    assert manager._read("good.service").load_state is LoadState.LOADED
+    bad = manager._read("bad.service")
+    assert bad.load_state is LoadState.ERROR and "no idea" in bad.diagnostics[0].text and len(said) == 2
+
+
+def test_what_is_told_when_even_the_journal_fails(capfd):
+    manager, _ = make()
+    manager.journal.write = fail  # type: ignore[method-assign]
+    manager._attempt(fail)
+    assert "Bug: fail could not be handled, going on without it: Bug: no idea" in capfd.readouterr().err
+
+
+# --- generators and the handover -----------------------------------------------------------------------------------------
+
+
+def test_who_waits_for_generators_goes_on_whatever_happens_to_them(monkeypatch):
+    """A boot would never begin, and no daemon-reload would ever end."""
+    heard: list[str] = []
+
+    def attempt(action):
+        try:
+            action()
+        except Bug as error:
+            heard.append(str(error))
+
+    monkeypatch.setattr("initd.generators.shell.list_generators", lambda directories: [])
+    generators = Generators(None, {}, dict, fail, lambda own: None, lambda: 0, lambda priority, text: None, attempt=attempt)
+    for name in ("a boot", "a reload"):
+        attempt(lambda name=name: generators.begin(lambda: heard.append(name)))
+    assert heard == ["a boot", "no idea", "a reload", "no idea"] and not generators.is_running
+
+
+def test_a_state_that_is_spoiled_is_told_from_one_that_is_not():
+    state = {"engine": {"units": {}}, "fds": [1, 2]}
+    data = successor.encode(state)
+    assert successor.decode(data) == state
+    assert successor.decode(marshal.dumps(state)) == state  # of a manager that knew no checksums
+    for number in range(len(marshal.dumps(state))):
+        spoiled = bytearray(data)
+        spoiled[number] ^= 1
+        with pytest.raises(ValueError, match="the state is spoiled"):
+            successor.decode(bytes(spoiled))
+    for size in (0, 3, len(marshal.dumps(state)) - 1):
+        with pytest.raises(ValueError):
+            successor.decode(data[:size])

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.values import LOG_CRIT
+from initd.core.settings import UnitDefinition
+from initd.core.states import LoadState
+from initd.core.unitname import unit_type
+from initd.core.values import LOG_CRIT, LOG_ERR, Diagnostic, SpawnRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +46,17 @@ def report(what: str, error: Exception) -> list[ef.Log]:
         lines.append(f"  {code.co_filename}, line {step.tb_lineno}, in {code.co_name}")
         step = step.tb_next
     return [ef.Log(LOG_CRIT, "", line) for text in lines for line in text.splitlines()]
+
+
+def spawn_failed(request: SpawnRequest, error: Exception) -> ev.Event:
+    """For a process of which nobody can say whether it has begun."""
+    return ev.SpawnFailed(request.unit, request.phase, 0, f"Internal error: {error}")
+
+
+def unreadable(name: str, error: Exception) -> UnitDefinition:
+    """What is known of a unit whose files could not be read for a bug: nobody can start it."""
+    text = f"{name}: Cannot be read, internal error: {error}"
+    return UnitDefinition(name, unit_type(name), LoadState.ERROR, (name,), diagnostics=(Diagnostic(LOG_ERR, "", 0, text),))
 
 
 def answer(effect: ef.Effect, error: Exception) -> ev.Event | None:

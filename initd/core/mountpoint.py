@@ -36,8 +36,9 @@ class MountPoint(Record):
 
     @property
     def has_unit(self) -> bool:
-        """An automount point that waits is none of a mount unit's."""
-        return not is_of_the_system(self.where) and self.type != "autofs" and self.where.startswith("/")
+        """An automount point that waits is none of a mount unit's; a path may be too long to name one."""
+        return (not is_of_the_system(self.where) and self.type != "autofs" and self.where.startswith("/")
+                and len(self.unit) <= unitname.MAX_LENGTH)
 
     @property
     def unit(self) -> str:

@@ -42,6 +42,7 @@ from initd.core.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _MODULES = (
@@ -95,6 +96,10 @@ class Saved:
     """What `save` has made, to be put in force in three steps: `reserve`, then the units are loaded, then `restore`."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
+        """Raises Unreadable where it is nothing of the kind."""
+        for name in ("world", "shutdown", "queue", "units"):
+            if not isinstance(plain, dict) or not isinstance(plain.get(name), dict):
+                raise Unreadable(f"there is nothing of {name} in it")
         self._plain = plain
         self._reader = Reader(classes())
 
@@ -107,7 +112,7 @@ class Saved:
         plain = self._plain["units"].get(name, {}).get("definition")
         try:
             kept: UnitDefinition | None = self._reader.load(plain) if plain is not None else None
-        except Unreadable:
+        except (Unreadable, AttributeError):
             kept = None  # of another version: the unit's files have to do
         if kept is None or of_files.load_state is not LoadState.NOT_FOUND:
             return of_files
@@ -127,24 +132,31 @@ class Saved:
         """All units are loaded: give everything the state that it had. What cannot be read is told, and left out."""
         for name in _OF_WORLD:
             if name in self._plain["world"]:
-                setattr(world, name, self._reader.load(self._plain["world"][name]))
-        self._reader.fill(world.shutdown, self._plain["shutdown"])
-        self._reader.fill(world.tuning, self._plain.get("tuning", {}))
+                self._try(f"the manager's {name}", turn, self._restore_field, world, name)
+        self._try("the shutdown", turn, self._reader.fill, world.shutdown, self._plain["shutdown"])
+        self._try("settings", turn, self._reader.fill, world.tuning, self._plain.get("tuning", {}))
         for name, saved in self._plain["units"].items():
             unit = world.graph.units.get(name)
             if unit is None:
                 turn.log(None, LOG_ERR, f"Unit {name} is an alias now, what was known of it is lost.")
-                continue
-            try:
-                self._restore_unit(unit, saved)
-            except Unreadable as error:
-                turn.log(unit, LOG_ERR, f"The unit's state could not be read, it begins anew: {error}")
-        self._restore_queue(world)
+            else:
+                self._try(name, turn, self._restore_unit, unit, saved)
+        self._try("jobs", turn, self._restore_queue, world)
         for unit in world.graph.units.values():
             after = AFTER_RESTORE.get(unit.type)
             if after is not None:
-                after(unit, world, turn)
-            world.deadlines.touch(unit)
+                self._try(unit.name, turn, after, unit, world, turn)
+            self._try(unit.name, turn, world.deadlines.touch, unit)
+
+    def _restore_field(self, world: World, name: str) -> None:
+        setattr(world, name, self._reader.load(self._plain["world"][name]))
+
+    def _try(self, what: str, turn: Turn, action: Callable[..., None], *words: object) -> None:
+        """One part of it that makes no sense is no reason to lose the others."""
+        try:
+            action(*words)
+        except Exception as error:
+            turn.log(None, LOG_ERR, f"What was known of {what} is lost, it begins anew: {type(error).__name__} {error}")
 
     def _restore_unit(self, unit: Unit, saved: dict[str, Any]) -> None:
         kind, fields = saved["machine"]

@@ -26,6 +26,20 @@ static const unsigned char least_numbers[TAG_LAST + 1] = {
     [TAG_MEMORY_POLICY] = 1,
 };
 
+/* Texts that are two, with a NUL between them. */
+static const unsigned char has_two_texts[TAG_LAST + 1] = { [TAG_SYMLINK] = 1, [TAG_MOVE] = 1, [TAG_CREDENTIAL] = 1 };
+
+/* What steps count on. */
+static int has_sound_content(const struct record *record) {
+    const char *text = record_text(record);
+
+    if (has_two_texts[record->tag] && strlen(text) == record->size)
+        return 0;
+    if (record->tag == TAG_CREDENTIAL_DIRECTORY)
+        return text[0] == '/';
+    return record->tag != TAG_STREAM || (record->number[0] >= 0 && record->number[0] <= 2);
+}
+
 static size_t record_length(const struct record *record) {
     size_t length = sizeof(struct record) + record->count * sizeof(int64_t) + record->size + 1;
     return (length + 7) & ~(size_t) 7;
@@ -43,7 +57,7 @@ static int is_sound(const struct context *context) {
             return 0;
         if (record->tag > TAG_LAST || record->count < least_numbers[record->tag])
             return 0;
-        if (record_text(record)[record->size] != '\0')
+        if (record_text(record)[record->size] != '\0' || !has_sound_content(record))
             return 0;
         at += record_length(record);
     }

@@ -219,6 +219,10 @@ static char *read_mounts(void) {
     return text;
 }
 
+static int is_octal(char digit) {
+    return digit >= '0' && digit <= '7';
+}
+
 /* The mount point of a line of mountinfo, the fifth word, with its \ooo escapes undone in place. */
 static char *mount_point(char *line) {
     char *out, *in, *point;
@@ -229,7 +233,7 @@ static char *mount_point(char *line) {
         return NULL;
     point = out = in = line;
     while (*in && *in != ' ' && *in != '\n') {
-        if (in[0] == '\\' && in[1] && in[2] && in[3]) {
+        if (in[0] == '\\' && is_octal(in[1]) && is_octal(in[2]) && is_octal(in[3])) {
             *out++ = (char) ((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
             in += 4;
         } else

@@ -183,9 +183,14 @@ static int write_map(pid_t pid, const char *name, const struct record *ids) {
     ssize_t written;
 
     snprintf(path, sizeof path, "/proc/%d/%s", (int) pid, name);
-    for (int i = 0; i < ids->count; i++)
+    for (int i = 0; i < ids->count; i++) {
         length += snprintf(text + length, sizeof text - (size_t) length, "%u %u 1\n", (unsigned) ids->number[i],
                            (unsigned) ids->number[i]);
+        if (length >= (int) sizeof text) {
+            errno = E2BIG;
+            return -1;
+        }
+    }
     fd = open(path, O_WRONLY | O_CLOEXEC);
     written = fd < 0 ? -1 : write(fd, text, (size_t) length);
     return written == length ? 0 : -1;

@@ -215,8 +215,12 @@ static void step_memory_policy(struct context *context) {
 static void step_io_priority(struct context *context) {
     const struct record *record = context_find(context, TAG_IO_PRIORITY);
     const int this_process = 1;
+    unsigned priority;
 
-    if (!record || syscall(SYS_ioprio_set, this_process, 0, (int) (record->number[0] << 13 | record->number[1])) == 0)
+    if (!record)
+        return;
+    priority = (unsigned) record->number[0] << 13 | (unsigned) record->number[1];
+    if (syscall(SYS_ioprio_set, this_process, 0, (int) priority) == 0)
         return;
     if (!lacks_privilege(errno))
         FAIL(context, IOPRIO, "");

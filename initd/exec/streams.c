@@ -163,7 +163,7 @@ void step_streams(struct context *context) {
     const struct record *stream = NULL;
 
     while ((stream = context_next(context, TAG_STREAM, stream))) {
-        int target = (int) stream->number[0] % 3;
+        int target = (int) stream->number[0];
         int fd = open_stream(context, stream);
 
         if (fd < 0 || (fd != target && dup2(fd, target) < 0))

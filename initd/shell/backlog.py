@@ -99,5 +99,9 @@ class Backlog:
             self._go_on_with_chore()
 
     def _go_on_with_chore(self) -> None:
-        if self._chores[0](self._clock() + TURN_USEC):
-            self._chores.popleft()
+        is_over = True  # even where it raises
+        try:
+            is_over = self._chores[0](self._clock() + TURN_USEC)
+        finally:
+            if is_over:
+                self._chores.popleft()

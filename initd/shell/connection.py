@@ -121,6 +121,17 @@ class Connection:
     # --- what comes ------------------------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int) -> None:
+        self._or_end(self._hear, mask)
+
+    def _or_end(self, action: Callable[[int], None], word: int) -> None:
+        """What goes wrong with this one is the end of this one: it would go wrong again, and the peer wait for ever."""
+        try:
+            action(word)
+        except Exception:
+            self.close()
+            raise
+
+    def _hear(self, mask: int) -> None:
         if mask & EPOLLOUT:
             self._flush()
         if not self.is_open:
@@ -185,7 +196,7 @@ class Connection:
         """Messages may be complete. Until they are served no more are read."""
         if self.is_open and not self._has_waiting:
             self._has_waiting = True
-            self._backlog.add(self._serve, is_fresh)
+            self._backlog.add(lambda end_usec: self._or_end(self._serve, end_usec), is_fresh)
 
     def _serve(self, end_usec: int) -> None:
         """Hand over messages that are complete; the rest waits for another turn, or for the peer to read."""

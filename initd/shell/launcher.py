@@ -127,6 +127,15 @@ class Launcher:
         outcome = status.read()
         if outcome is None:
             return
+        event = outcome.event(unit, spawned.pid)
+        try:
+            self._end_set_up(spawned, unit)
+        finally:
+            if event is not None:
+                self._feed(event)
+
+    def _end_set_up(self, spawned: Spawned, unit: str) -> None:
+        status = spawned.status
         self._loop.remove(status.fileno())
         del self._setting_up[status.fileno()]
         status.close()
@@ -135,9 +144,6 @@ class Launcher:
             is_missed = spawned.needs_mounts and report.detail == "mount"
             self._log(LOG_WARNING if is_missed else LOG_DEBUG, unit,
                       f"{what} could not be applied here, going on without: {os.strerror(report.errno)}")
-        event = outcome.event(unit, spawned.pid)
-        if event is not None:
-            self._feed(event)
 
     def _log(self, priority: int, unit: str, text: str) -> None:
         self._journal.write(ef.Log(priority, unit, f"{unit}: {text}"))

@@ -49,6 +49,10 @@ class Watch:
         self.token = token
 
 
+def _call(callback: Callable[..., object], *words: object) -> None:
+    callback(*words)
+
+
 class Loop:
     """Descriptors stay their owners'; the loop closes none but its own."""
 
@@ -58,6 +62,10 @@ class Loop:
         self._next_token = 0
         self._signal_watches: dict[int, tuple[int, Callable[[], None]]] = {}
         self._pending_signals: dict[int, None] = {}
+        #: What calls a callback, and what calls that of a signal, which comes once: whoever owns the loop may keep what one
+        #: raises from the others.
+        self.call: Callable[..., object] = _call
+        self.call_surely: Callable[..., object] = _call
         self._old_handlers: dict[int, object] = {}
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._old_wakeup_fd = _signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
@@ -128,11 +136,11 @@ class Loop:
         calls.sort()
         for _rank, token, fd, mask in calls:
             if fd < 0:
-                self._signal_watches[-fd][1]()
+                self.call_surely(self._signal_watches[-fd][1])
                 continue
             watch = self._watches.get(fd)
             if watch is not None and watch.token == token:
-                watch.callback(mask)
+                self.call(watch.callback, mask)
         return bool(calls)
 
     def close(self) -> None:

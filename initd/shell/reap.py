@@ -48,7 +48,13 @@ def reap(tracker: Tracker, before: Callable[[], None] = _nothing) -> Iterator[tu
         units = tracker.units_of(pid, sessions)
         tracker.account(pid, units)
         os.waitpid(pid, os.WNOHANG)
-        tracker.remove(pid)
+        problem = None
+        try:
+            tracker.remove(pid)
+        except Exception as error:  # it is reaped, so that nobody tells of it again
+            problem = error
         end = ProcessEnd(_CODES[dead.si_code], dead.si_status)
         for unit in units or (None,):
             yield pid, end, unit
+        if problem is not None:
+            raise problem

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import marshal
 import os
+from binascii import crc32
+from struct import Struct
 
 from initd.shell.environment import container_environment
 from initd.shell.fds import OwnedFd, open_memory_file
@@ -18,19 +20,23 @@ if TYPE_CHECKING:
 
     from initd.shell.loop import Loop
 
+#: Behind the state, where a manager that knows nothing of it does not look: what it is, how long, and its checksum.
+_MARK = b"pyinit-state"
+_TRAILER = Struct(f"<{len(_MARK)}sQI")
+
 #: What a manager is started with that is only to see whether it could begin.
 TRIAL = "--trial"
 
 
 def execute(program: str, option: str, arguments: Iterable[str], state: Any, fds: Iterable[int]) -> NoReturn:
     """Become `program`, told by `option` which descriptor has the state. OSError: we are still who we were."""
-    memory_file = open_memory_file("pyinit-state", marshal.dumps(state))
+    memory_file = open_memory_file("pyinit-state", encode(state))
     kept = {*fds, memory_file.fileno()}
     try:
         for fd in kept:
             os.set_inheritable(fd, True)
         os.execve(program, ["pyinit", f"{option}{memory_file.fileno()}", *arguments], container_environment())
-    except OSError:
+    except Exception:
         keep_to_ourselves(kept)
         memory_file.close()
         raise
@@ -51,13 +57,44 @@ def spawn_trial(program: str) -> int:
 
 
 def read_state(fd: int) -> Any:
-    """What the manager before us has left. Raises ValueError or EOFError where it is not whole."""
+    """What the manager before us has left. Raises ValueError where it is not whole."""
     with OwnedFd(fd) as memory_file:
         os.lseek(memory_file.fileno(), 0, os.SEEK_SET)
         data = bytearray()
         while chunk := os.read(memory_file.fileno(), 1 << 20):
             data += chunk
-    return marshal.loads(bytes(data))
+    return decode(bytes(data))
+
+
+def encode(state: Any) -> bytes:
+    data = marshal.dumps(state)
+    return data + _TRAILER.pack(_MARK, len(data), crc32(data))
+
+
+def decode(data: bytes) -> Any:
+    """ValueError where that is not what `encode` has made. An older manager has left no checksum."""
+    begin = len(data) - _TRAILER.size
+    if begin >= 0 and data.startswith(_MARK, begin):
+        _, length, checksum = _TRAILER.unpack_from(data, begin)
+        data = data[:begin]
+        if (length, checksum) != (begin, crc32(data)):
+            raise ValueError("the state is spoiled")
+    try:
+        return marshal.loads(data)
+    except (EOFError, TypeError) as error:
+        raise ValueError(f"the state is not whole: {error}") from None
+
+
+def close_inherited() -> None:
+    """Close what has come through an exec but for standard input, output and error: what we open ourselves is close-on-exec."""
+    for name in os.listdir("/proc/self/fd"):
+        fd = int(name)
+        try:
+            if fd > 2 and os.get_inheritable(fd):
+                os.close(fd)
+        except OSError:
+            pass  # the one that listed them
+    os.environ.pop("LISTEN_FDS", None)
 
 
 def keep_to_ourselves(fds: Iterable[int]) -> None:

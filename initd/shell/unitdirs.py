@@ -161,8 +161,15 @@ class UnitDirs:
     # --- names ------------------------------------------------------------------------------------------------------
 
     def _scan(self) -> dict[str, _Entry]:
-        if self._entries is not None:
-            return self._entries
+        if self._entries is None:
+            try:
+                return self._look()
+            except Exception:
+                self.forget()  # half of what is there is worse than nothing
+                raise
+        return self._entries
+
+    def _look(self) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
         self._entries = entries
         seen: set[str] = set()

@@ -76,11 +76,10 @@ def parse_limits(data: bytes) -> dict[str, tuple[int | None, int | None]]:
     """Every (soft, hard) limit by the kernel's name in lower case ("max open files"); None is unlimited."""
     limits = {}
     for line in data.decode("ascii", "replace").splitlines()[1:]:
-        soft, hard = line[26:].split()[:2]
-        limits[line[:26].strip().lower()] = (
-            None if soft == "unlimited" else int(soft),
-            None if hard == "unlimited" else int(hard),
-        )
+        words = line[26:].split()[:2]
+        if len(words) == 2 and all(word == "unlimited" or word.isdecimal() and word.isascii() for word in words):
+            soft, hard = (None if word == "unlimited" else int(word) for word in words)
+            limits[line[:26].strip().lower()] = (soft, hard)
     return limits
 
 

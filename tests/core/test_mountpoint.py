@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from initd.core import unitname
 from initd.core.dependency import Dependency
 from initd.core.load import LoadFacts, load_unit
 from initd.core.mountpoint import TABLE, MountPoint, needs, unit_text, units_at
@@ -64,3 +65,11 @@ def test_what_requires_mounts_for_comes_to():
 def test_a_mount_does_not_need_itself():
     own = loaded("srv-x.mount", "[Unit]\nRequiresMountsFor=/srv/x\n[Mount]\nWhat=a\nWhere=/srv/x\n")
     assert needs(own, "srv-x.mount", True) == () and needs(own, "srv.mount", True)
+
+
+def test_a_place_whose_name_would_be_too_long_has_no_unit():
+    """As in systemd: a unit's name has 255 characters at most, and each byte that is escaped takes four."""
+    for where, has_unit in (("/srv/" + "a" * 245, True), ("/srv/" + "a" * 246, False), ("/srv/" + "é" * 40, False)):
+        point = MountPoint(where, "tmpfs", "tmpfs", "rw")
+        assert point.has_unit is has_unit
+        assert unitname.is_valid(point.unit) is has_unit

@@ -1,4 +1,4 @@
-"""`python3 tests/fuzz/fuzz_units.py [--seconds N] [--seed N]`: everything that parses, fuzzed by coverage (atheris).
+"""`fuzz_units.py [--seconds N] [--seed N] [--targets NAME…]`: everything that parses, fuzzed by coverage (atheris).
 
 `make fuzz` runs it. Inputs begin with those of `targets.seeds` and the project's own units; the dictionary is made from
 the directive table. An input that raises is kept in build/fuzz/crashes, one for each place that raises, and so is one
@@ -34,30 +34,32 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=int, default=60)
     options.add_argument("--seed", type=int, default=int(time.time()))
+    options.add_argument("--targets", nargs="*", default=[], metavar="NAME", help="grammars, of all if there are none")
     options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     directory = ROOT / "build" / "fuzz"
     if chosen.child:
-        fuzz(directory, chosen.seconds, chosen.seed)
+        fuzz(directory, chosen.seconds, chosen.seed, chosen.targets)
         return 0
-    return report(directory, chosen.seconds, chosen.seed)
+    return report(directory, chosen.seconds, chosen.seed, chosen.targets)
 
 
 # --- the fuzzer's own process -------------------------------------------------------------------------------------
 
 
-def fuzz(directory: Path, seconds: int, seed: int) -> None:
+def fuzz(directory: Path, seconds: int, seed: int, names: list[str]) -> None:
     """Does not return: libFuzzer ends the process."""
     import atheris
 
     with atheris.instrument_imports(include=["initd"]):
         from tests.fuzz import targets
     seen: set[tuple[object, ...]] = set()
+    chosen = tuple(names) or tuple(targets.TARGETS)
 
     def run(data: bytes) -> None:
         since = time.process_time()
         try:
-            targets.run(data)
+            targets.run(data, chosen)
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             keep(data, (type(error), place.filename, place.lineno), traceback.format_exc())
@@ -73,7 +75,7 @@ def fuzz(directory: Path, seconds: int, seed: int) -> None:
             print(f"{path}\n{story}", file=sys.stderr, flush=True)
 
     (directory / "dictionary").write_text(dictionary())
-    for data in (*targets.seeds(), *own_units()):
+    for data in (*targets.seeds(chosen), *([] if names else own_units())):
         (directory / "seeds" / hashlib.sha1(data).hexdigest()).write_bytes(data)
     atheris.Setup([
         sys.argv[0], f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={MAX_INPUT}", "-timeout=60",
@@ -113,13 +115,14 @@ def own_units() -> list[bytes]:
 # --- the run and its line -----------------------------------------------------------------------------------------
 
 
-def report(directory: Path, seconds: int, seed: int) -> int:
+def report(directory: Path, seconds: int, seed: int, names: list[str]) -> int:
     """Fuzzes in a process of its own; 1 where something was found."""
     for name in ("corpus", "crashes", "seeds"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     before, read_from = set((directory / "crashes").iterdir()), commit()
     with (directory / "log").open("w") as log:
-        subprocess.run([sys.executable, __file__, "--child", "--seconds", str(seconds), "--seed", str(seed)],
+        subprocess.run([sys.executable, __file__, "--child", "--seconds", str(seconds), "--seed", str(seed),
+                        "--targets", *names],
                        stderr=log, stdout=log, check=False)
     text = (directory / "log").read_text(errors="replace")
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", text)
@@ -129,7 +132,7 @@ def report(directory: Path, seconds: int, seed: int) -> int:
         print(text[-2000:], file=sys.stderr)
         return 2
     line = (time.strftime("%Y-%m-%d", time.gmtime()), read_from, platform.python_version(), version("atheris"), seed,
-            seconds, executions[1], covered[-1], len(found))
+            seconds, executions[1], covered[-1], len(found), " ".join(names) or "all")
     with RESULTS.open("a") as results:
         results.write("\t".join(map(str, line)) + "\n")
     print(f"{executions[1]} executions, {len(found)} of them kept: {directory}/crashes")

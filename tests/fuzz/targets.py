@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+from types import SimpleNamespace
 
 from initd.cli.check import judge_unit
 from initd.core import (
@@ -33,18 +34,32 @@ from initd.core import (
     words,
     zone,
 )
+from initd.core import events as ev
 from initd.core.directives import properties_of
+from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.lookup import look_up, read_installation, unit_file_state
 from initd.core.managerconf import configure
 from initd.core.settings import UnitDefinition
+from initd.core.snapshot import Saved
 from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
-from initd.core.states import Fate, LoadState, UnitType
+from initd.core.states import Fate, JobMode, JobType, LoadState, NotifyAccess, ServiceType, UnitType
 from initd.core.unitfiles import Impossible
-from initd.core.values import Condition, Diagnostic
+from initd.core.values import Condition, Diagnostic, Now
+from initd.journal import datagram, stream
+from initd.journal.sink import Source
 from initd.shell import environment
-from initd.wire import dbus, journal, notify, sasl, syslog
+from initd.shell.successor import decode as decode_state
+from initd.shell.successor import encode as encode_state
+from initd.wire import dbus, execcontext, journal, keeping, notify, proc, sasl, syslog, unitstate
 from tests.core.unitfiles_fake import ETC, LIB, FakeFiles
+from tests.sim.system import FakeSystem
+from tests.sim.units import service, shutdown_units, timer, unloaded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 FACTS = LoadFacts(hostname="host", machine_id="0" * 32, boot_id="1" * 32, kernel_release="6.1.0")
 #: 2024-10-27, an hour before clocks were set back in Europe.
@@ -316,6 +331,203 @@ def protocols(data: bytes) -> None:
             pass  # so here
 
 
+def bus_body(data: bytes) -> None:
+    """A signature, a NUL, and the bytes of a body: read or refused; what is read is written to bytes that read the same."""
+    signature, _, body = data.partition(b"\0")
+    try:
+        word = signature.decode("ascii")
+        values = dbus.unmarshal(word, body)
+    except (dbus.WireError, UnicodeDecodeError):
+        return
+    again = dbus.marshal(word, values)
+    assert repr(dbus.unmarshal(word, again)) == repr(values)  # a number that is none equals none
+
+
+def notification(data: bytes) -> None:
+    """A datagram: refused with a reason, or fields that make the same datagram, and that the engine takes."""
+    try:
+        fields = notify.parse(data)
+    except notify.NotifyError as error:
+        assert str(error)
+        return
+    assert all("\n" not in name + value for name, value in fields)
+    assert notify.parse(notify.encode(fields)) == fields
+    system = _system()
+    system.send(ev.NotifyReceived("a.service", _main_pid(system), 0, fields))
+    system.run(until=system.usec + 10_000_000)
+
+
+def journal_stream(data: bytes) -> None:
+    """What a service writes: all of it but ends of lines and NULs comes out again, in lines no longer than may be."""
+    for chunk in (1, 7, len(data) or 1):
+        cutter = stream.LineCutter(64)
+        blocks = [block for start in range(0, len(data), chunk) for block, _ in cutter.feed(data[start:start + chunk])]
+        rest = cutter.finish()
+        whole = b"".join([*blocks, rest])
+        assert not whole or whole.endswith(b"\n")
+        assert whole.replace(b"\n", b"") == data.replace(b"\n", b"").replace(b"\0", b"")
+        assert all(len(line) <= 64 for line in whole.split(b"\n"))
+        for block in [*blocks, rest] if rest else blocks:
+            for level, lines in stream.messages(block, 6, True):
+                assert 0 <= level <= 7 and lines.endswith(b"\n") and b"\n\n" not in b"\n" + lines
+    try:
+        journal.decode_header(data)
+    except ValueError as error:
+        assert str(error)
+
+
+class _Sink:
+    """What a datagram becomes, as the journal would store it."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[bytes, int]] = []
+
+    def take_entry(self, sender: object, source: Source, fields: bytes, text: bytes, level: int, *units: str) -> None:
+        assert source.name and b"\n" not in source.name
+        self.entries.append((fields, level))
+
+
+_ROOT = SimpleNamespace(fields=b"_PID=1\n_UID=0\n", command="root", unit="init.scope")
+_NOBODY = SimpleNamespace(fields=b"_PID=2\n_UID=65534\n", command="x y\n", unit="a.service")
+
+
+def journal_datagram(data: bytes) -> None:
+    """Native or syslog, from root or another: fields of sound names, none of which is the journal's own."""
+    for take, more in ((datagram.take_native, (lambda pid: ((b"OBJECT_EXE", b"%d" % pid),),)), (datagram.take_syslog, ())):
+        for sender in (_ROOT, _NOBODY):
+            sink = _Sink()
+            take(sink, sender, data, *more)  # type: ignore[operator]
+            for fields, level in sink.entries:
+                assert 0 <= level <= 7
+                for name, _ in next(journal.decode_entries(fields), ()):
+                    assert not name.startswith("_") and name.isascii(), name
+
+
+def proc_text(data: bytes) -> None:
+    """The name of a file below /proc, a newline, and its text, whole or torn: values, or ValueError where it says so."""
+    name, _, text = data.partition(b"\n")
+    if name in (b"stat", b""):
+        try:
+            assert proc.parse_stat(text).state
+        except ValueError:
+            pass  # torn
+    if name in (b"limits", b""):
+        tag = proc.parse_tag(text)
+        assert tag is None or tag >= proc.TAG_BASE
+        assert all(limit is None or limit >= 0 for pair in proc.parse_limits(text).values() for limit in pair)
+    if name in (b"mountinfo", b""):
+        for mount in proc.parse_mounts(text):
+            point = mountpoint.MountPoint(mount.path, mount.source, mount.type, mount.all_options)
+            if point.has_unit:
+                assert unitname.is_valid(point.unit), point
+                load_unit(UnitFiles(point.unit, (point.unit,), UnitText("/m", mountpoint.unit_text(point))), FACTS)
+    if name in (b"status", b""):
+        assert all(key == key.strip("\n") for key in proc.parse_status(text))
+    if name in (b"cgroup", b""):
+        proc.parse_cgroups(text)
+    if name in (b"cmdline", b""):
+        assert "\0" not in proc.parse_command_line(text)
+
+
+def report(data: bytes) -> None:
+    """What comes from `pyinit-exec`, from the journal to be kept for it, and what is kept of units."""
+    for read in (execcontext.parse_reports, keeping.decode_streams, unitstate.decode):
+        try:
+            read(data)
+        except ValueError:
+            pass  # it says why it is none
+    found = keeping.decode(data)
+    if found is not None and found[0] == keeping.DROP:
+        assert b"".join(keeping.split_names(found[2])) == found[2]
+
+
+# --- what a manager leaves to the next ----------------------------------------------------------------------------
+
+
+def _system() -> FakeSystem:
+    system = FakeSystem(Engine(Now(0, 0), seed=1), 1)
+    system.send(ev.UnitsLoaded((
+        *shutdown_units(), service("a.service", type=ServiceType.NOTIFY, notify_access=NotifyAccess.ALL),
+        timer("a.timer", monotonic=(("OnActive", 3_000_000),)))))
+    system.send(ev.UnitsLoaded(tuple(unloaded(name) for name in system.engine.graph.missing())))
+    system.engine.pinned = frozenset(system.engine.units)
+    system.has_triggers = system.expects_bugs = True
+    for name in ("a.service", "a.timer"):
+        system.send(ev.JobRequest(1, name, JobType.START, JobMode.REPLACE))
+    system.run(until=system.usec + 20_000)
+    return system
+
+
+def _main_pid(system: FakeSystem) -> int:
+    return next(iter(system.processes), 100)
+
+
+_SYSTEM = _system()
+_SAVED = encode_state({"engine": _SYSTEM.engine.save()})
+#: What may stand where something else should.
+_ODD = (None, 0, -1, 2**70, "", "x", b"", b"\xff", True, 1.5, [], (), {}, ("r", "Job", {}), ("e", "JobType", "x"), ("t", 1),
+        ("d", [1]))
+
+
+def state(text: str) -> None:
+    """Lines of two numbers: at which place of what a manager has saved which odd value is put. The next one begins anew, or
+    goes on with what makes sense."""
+    plain = decode_state(_SAVED)["engine"]
+    for line in text.splitlines()[:20]:
+        words = line.split()
+        if len(words) == 2 and all(word.isascii() and word.isdecimal() and len(word) < 9 for word in words):
+            _spoil(plain, int(words[0]), _ODD[int(words[1]) % len(_ODD)])
+    system = _system()
+    definitions = tuple(unit.definition for unit in system.engine.graph.units.values())
+    system.engine = engine = Engine(system.now, 0)
+    engine.pinned = frozenset(unit.name for unit in definitions)
+    try:
+        saved = Saved(plain)
+        saved.reserve(engine.world)
+        assert all(saved.definition(unit.name, unit) for unit in definitions)
+    except Exception:
+        return  # the manager begins anew (`initd.manager`)
+    engine.handle(ev.UnitsLoaded(definitions), system.now)
+    engine.restore(saved, system.now)
+
+
+def _spoil(plain: object, number: int, odd: object) -> None:
+    """Puts the odd value at the place of this number, counted through all dicts and lists."""
+    places: list[tuple[Any, Any]] = []
+
+    def visit(value: object) -> None:
+        if isinstance(value, dict):
+            keys: Iterable[Any] = list(value)
+        elif isinstance(value, (list, tuple)):
+            keys = range(len(value))
+        else:
+            return
+        for key in keys:
+            if not isinstance(value, tuple):
+                places.append((value, key))
+            visit(value[key])
+
+    visit(plain)
+    if places:
+        target, key = places[number % len(places)]
+        target[key] = odd
+
+
+def state_bytes(data: bytes) -> None:
+    """Numbers and bytes to change: what is spoiled anywhere is refused as a whole, with a reason."""
+    spoiled = bytearray(_SAVED)
+    for position, byte in zip(data[::3], data[1::3]):
+        spoiled[(position << 8 | byte) % len(spoiled)] ^= (data[2::3] or b"\1")[0]
+    if bytes(spoiled) == _SAVED or not spoiled.endswith(_SAVED[-8:]):
+        return
+    try:
+        decode_state(bytes(spoiled))
+    except ValueError as error:
+        assert str(error)
+        return
+    raise AssertionError("a spoiled state was read")
+
+
 # --- all of them --------------------------------------------------------------------------------------------------
 
 
@@ -348,21 +560,33 @@ TARGETS = {
     "install": installation,
     "preset": preset,
     "number": number,
-    "bytes": lambda text: protocols(text.encode("utf-8", "surrogateescape")),
+    "state": state,
+} | {
+    name: (lambda text, read=read: read(text.encode("utf-8", "surrogateescape"))) for name, read in {
+        "bytes": protocols,
+        "body": bus_body,
+        "notify": notification,
+        "stream": journal_stream,
+        "datagram": journal_datagram,
+        "proc": proc_text,
+        "report": report,
+        "state-bytes": state_bytes,
+    }.items()
 }
 
 
-def run(data: bytes) -> None:
-    """One input of the fuzzer: a line with the grammar's name, and the text. A line that is no name picks one too."""
+def run(data: bytes, names: tuple[str, ...] = tuple(TARGETS)) -> None:
+    """One input of the fuzzer: a line with the grammar's name, and the text. A line that is none of the names picks one too."""
     first, _, rest = data.partition(b"\n")
     word = first.decode("utf-8", "surrogateescape")
-    read = TARGETS.get(word) or tuple(TARGETS.values())[sum(first) % len(TARGETS)]
+    read = TARGETS[word if word in names else names[sum(first) % len(names)]]
     read(rest.decode("utf-8", "surrogateescape"))
 
 
-def seeds() -> list[bytes]:
-    """The committed corpus: every entry of corpus.json as one input."""
+def seeds(names: Iterable[str] = tuple(TARGETS)) -> list[bytes]:
+    """The committed corpus: every entry of corpus.json for these grammars as one input."""
     from pathlib import Path
 
     entries = json.loads(Path(__file__).with_name("corpus.json").read_text())
-    return [f"{name}\n{text}".encode("utf-8", "surrogateescape") for name, texts in entries.items() for text in texts]
+    return [f"{name}\n{text}".encode("utf-8", "surrogateescape") for name, texts in entries.items() if name in names
+            for text in texts]

@@ -128,3 +128,22 @@ def test_what_can_wait_waits_while_things_happen_but_not_for_ever(clock, backlog
     clock.usec += PATIENCE_USEC
     backlog.go_on(is_busy=True)
     assert heard == ["more", "done"]
+
+
+def test_a_result_that_nobody_can_take_is_not_offered_again(clock):
+    """Nor are others kept waiting by it."""
+    backlog, heard = Backlog(clock), []
+
+    def fail(result: str) -> None:
+        heard.append(f"{result}!")
+        raise RuntimeError("no idea")
+
+    backlog.begin(work(clock, 2, "first"), fail, pytest.fail)
+    backlog.begin(work(clock, 2, "second"), heard.append, pytest.fail)
+    for _ in range(6):
+        clock.usec += PATIENCE_USEC
+        try:
+            backlog.go_on(is_busy=False)
+        except RuntimeError:
+            heard.append("told")
+    assert heard == ["first!", "told", "second"] and not backlog.is_pending

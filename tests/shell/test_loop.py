@@ -160,3 +160,29 @@ def test_close_puts_the_handlers_back():
     assert signal.getsignal(signal.SIGUSR1) != before
     loop.close()
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_whoever_owns_the_loop_may_keep_a_bug_from_the_others(loop, pipes):
+    """Descriptors are ready again, signals are not: those are called by another way."""
+    said: list[str] = []
+
+    def keep(what: str):
+        def call(action, *words):
+            try:
+                action(*words)
+            except RuntimeError as error:
+                said.append(f"{what}: {error}")
+        return call
+
+    def fail(text: str) -> None:
+        raise RuntimeError(text)
+
+    loop.call, loop.call_surely = keep("descriptor"), keep("signal")
+    for text in ("first", "second"):
+        reader, writer = pipes()
+        os.write(writer, b"x")
+        loop.add(reader, READ, lambda _, text=text: fail(text))
+    loop.add_signal(signal.SIGUSR1, lambda: fail("USR1"))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    loop.run_once(0)
+    assert said == ["signal: USR1", "descriptor: first", "descriptor: second"]

@@ -322,3 +322,23 @@ def test_what_is_new_in_a_directory_is_noticed(tree):
     assert dirs.has_changed()
     dirs.forget()
     assert dirs.unit_names() == ["a.service", "b.service"] and not dirs.has_changed()
+
+
+def test_a_look_that_fails_halfway_leaves_nothing_behind(tmp_path, monkeypatch):
+    """The next one finds all there is."""
+    directory = tmp_path / "etc/systemd/system"
+    directory.mkdir(parents=True)
+    for name in ("a.service", "b.service"):
+        (directory / name).write_text("[Service]\nExecStart=/bin/true\n")
+    dirs = UnitDirs(str(tmp_path))
+    look_at, left = UnitDirs._entry, [1]
+
+    def fail(self, *words):
+        if left and left.pop() == 1:
+            raise RuntimeError("no idea")
+        return look_at(self, *words)
+
+    monkeypatch.setattr(UnitDirs, "_entry", fail)
+    with pytest.raises(RuntimeError):
+        dirs.read("a.service")
+    assert dirs.read("a.service").fragment is not None and dirs.read("b.service").fragment is not None

@@ -8,13 +8,13 @@ from random import Random
 from types import FrameType
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from initd.core import bugs
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.states import JobMode, JobType
+from initd.core.states import JobMode, JobState, JobType
 from initd.core.values import LOG_CRIT
 from tests.sim import test_properties as services
 from tests.sim import test_triggers as triggers
@@ -44,6 +44,8 @@ class Injected:
         system.engine.handle = self.handle  # type: ignore[method-assign]
 
     def handle(self, event: ev.Event, now: object) -> list[ef.Effect]:
+        if self.left <= 0:
+            return self._handle(event, now)  # type: ignore[arg-type]
         sys.setprofile(self._on_call)
         try:
             return self._handle(event, now)  # type: ignore[arg-type]
@@ -75,7 +77,19 @@ def request(system: FakeSystem, number: int, name: str, kind: JobType) -> None:
     system.send(ev.JobRequest(number, name, kind, JobMode.REPLACE))
 
 
+def stuck(system: FakeSystem) -> list[str]:
+    """Jobs that nothing will end. One that waits for a job that comes to an end is none: units that uphold each other, and are
+    bound to each other, may be busy for ever, and keep others waiting."""
+    engine = system.engine
+    return [
+        str(job) for job in engine.jobs.values()
+        if not (engine.world.queue.waits_for(job, engine.graph.units[job.unit]) if job.state is JobState.WAITING else
+                engine.graph.units[job.unit].machine.deadline_usec is not None)
+    ]
+
+
 @given(st.integers(0, 2**32))
+@example(seed=20261294)  # one upholds another that is bound to a third, which is to start after it
 @examples
 def test_one_bug_does_not_spread(seed: int) -> None:
     system, names = begin(seed)
@@ -97,7 +111,7 @@ def test_one_bug_does_not_spread(seed: int) -> None:
     for number, name in enumerate(names):
         request(system, 200 + number, name, JobType.STOP)
     system.run(until=system.usec + 600 * SEC)
-    assert not system.engine.jobs, (injected.where, system.engine.jobs)
+    assert not stuck(system), (injected.where, stuck(system))
     going = [str(unit) for unit in system.engine.units.values() if not unit.active_state.is_down and not unit.active_state.is_up
              and unit.machine.deadline_usec is None]
     assert not going, (injected.where, going)
