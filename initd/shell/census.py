@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _FRESH_USEC = 20_000
 #: More newborn than these are found faster by reading the list of all.
 _MOST_SINGLE_LOOKS = 64
+#: So many may be known, at least, before those that are gone are looked for.
+_MOST_KNOWN = 1024
 #: Pids below are given out only in the first round.
 _RESERVED = 300
 #: What `_FRESH_USEC` is enough for; pid_max may be set lower.
@@ -46,6 +48,7 @@ class Census:
         #: pid → (start, unit); of processes that are gone, too, until somebody notices.
         self._known: dict[int, tuple[int, str | None]] = {}
         self._members: dict[str, dict[int, int]] = {}
+        self._most_known = _MOST_KNOWN
         #: The last pid when all that came before it were counted; -1 before the first count.
         self._last = -1
         #: What the kernel had counted then, and how many pids there are at least before one comes again.
@@ -65,6 +68,8 @@ class Census:
         elif last != self._last:
             self._count_newborn(last, on_counted)
         self._last, self._counted_usec = last, now
+        if len(self._known) > self._most_known:
+            self._drop_gone(_pids(self._proc))
 
     def is_complete(self) -> bool:
         """Nobody was born since the last look. False where nobody can say."""
@@ -138,9 +143,14 @@ class Census:
         self._forks = self._count_forks()
         self._round = self._count_pids()
         present = _pids(self._proc)
+        self._drop_gone(present)
+        self._count_each(present, on_counted)
+
+    def _drop_gone(self, present: set[int]) -> None:
+        """Who was reaped by somebody else: there may be as many of these as there are pids."""
         for pid in self._known.keys() - present:
             self.remove(pid)
-        self._count_each(present, on_counted)
+        self._most_known = max(_MOST_KNOWN, 2 * len(self._known))
 
     def _count_newborn(self, last: int, on_counted: OnCounted) -> None:
         first = self._last + 1

@@ -241,6 +241,8 @@ class Tracker:
             stat = read_stat(pid)
             if stat is None or stat.is_zombie or start_ticks not in (0, stat.start_ticks):
                 gone.add((pid, start_ticks))
+                if stat is None:
+                    self.census.remove(pid)
                 yield None
             elif self._cgroups is None or self.unit_of(pid) == unit:
                 yield ProcessInfo(pid, stat.parent_pid, stat.start_ticks, False, stat.command)

@@ -177,3 +177,12 @@ def test_the_kernel_tells_of_a_real_child():
     finally:
         child.kill()
         child.wait()
+
+
+def test_those_who_are_gone_are_not_kept_for_ever(proc, census):
+    for pid in range(100, 2600):
+        proc.fork(pid, "a.service")
+        census.look()
+        proc.end(pid)
+    assert len(census.members("a.service")) < 1100
+    assert set(proc.pids(census, "a.service")) >= {10, 12}

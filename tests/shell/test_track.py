@@ -237,6 +237,20 @@ def test_process_two_units_care_for_is_told_to_both(tagged, tracker):
     assert [(dead, unit) for dead, _end, unit in ends] == [(pid, "other.service"), (pid, UNIT)]
 
 
+def test_who_was_reaped_by_another_is_looked_at_once(tagged, tracker):
+    pid = start(tagged, tracker, "/bin/sh", "-c", "sleep 0.3 & wait; exec sleep 1000")
+
+    def known() -> set[int]:
+        return {pid for pid, _ in tracker.census.members(UNIT)}
+
+    def short_lived() -> set[int]:
+        tracker.census.look()
+        return known() - {pid}
+    (short,) = wait_until(short_lived)
+    wait_until(lambda: read_stat(short) is None)
+    assert tracker.is_empty(UNIT) is False and short not in known() and pid in known()
+
+
 def test_release_forgets_what_was_watched(tracker):
     tracker.watch(UNIT, process_ref(os.getpid()))
     assert tracker.unit_of(os.getpid()) == UNIT
