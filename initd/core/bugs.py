@@ -9,6 +9,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.settings import UnitDefinition
 from initd.core.states import LoadState
+from initd.core.unit import Unit
 from initd.core.unitname import unit_type
 from initd.core.values import LOG_CRIT, LOG_ERR, Diagnostic, SpawnRequest
 
@@ -46,6 +47,13 @@ def report(what: str, error: Exception) -> list[ef.Log]:
         lines.append(f"  {code.co_filename}, line {step.tb_lineno}, in {code.co_name}")
         step = step.tb_next
     return [ef.Log(LOG_CRIT, "", line) for text in lines for line in text.splitlines()]
+
+
+def keep_deadline(unit: Unit, usec: int) -> None:
+    """What a unit does that waits no longer for a state to end was not done: once more at that time."""
+    machine, state = unit.machine, unit.active_state
+    if machine.deadline_usec is None and hasattr(machine, "state_deadline_usec") and not (state.is_up or state.is_down):
+        machine.state_deadline_usec = usec
 
 
 def spawn_failed(request: SpawnRequest, error: Exception) -> ev.Event:

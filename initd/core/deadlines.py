@@ -32,6 +32,9 @@ class Deadlines:
         """Not before that."""
         self._at[name] = usec
 
+    def is_due(self, name: str, now_usec: int) -> bool:
+        return self._at.get(name, INFINITY) <= now_usec
+
     def nearest(self) -> int:
         return min(self._at.values(), default=INFINITY)
 

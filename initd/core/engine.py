@@ -58,7 +58,7 @@ _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
 
 #: So many bugs end a turn: one that comes back at once must not keep it for ever.
 _MOST_BUGS = 16
-#: When a unit is looked at again whose deadline has met one.
+#: When a unit is looked at again whose deadline has met one, or which one has left with a deadline that means nothing.
 _PUT_OFF_USEC = 1_000_000
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
 _LAST_STAGES = (Stage.TERMINATING, Stage.KILLING, Stage.OVER)
@@ -80,6 +80,8 @@ class Engine:
         self.pinned: frozenset[str] = frozenset()
         #: Somebody listens to signals: set by whoever sends them.
         self.is_heard = True
+        #: And what it has left behind is to be looked for, once all else is done.
+        self._has_met_bug = False
 
     # --- what others may read --------------------------------------------------------------------------------------
 
@@ -153,6 +155,7 @@ class Engine:
                 self._on_unit_event(event, turn)
         except Exception as error:  # what was decided until then is done all the same
             turn.effects += bugs.report(type(event).__name__, error)
+            self._has_met_bug = True
             self._answer_bug(event, error, turn)
         self._work(turn)
         return turn.effects
@@ -174,13 +177,16 @@ class Engine:
         found = 0
         while found < _MOST_BUGS and self.world.shutdown.stage not in _LAST_STAGES:
             try:
-                if not self._step(turn):
+                if self._step(turn):
+                    continue
+                if not self._has_met_bug:
                     break
+                self._has_met_bug = False
+                running.end_settled(self.world, turn)
             except Exception as error:
                 found += 1
+                self._has_met_bug = True
                 turn.effects += bugs.report("a step", error)
-        if found:
-            running.end_settled(self.world, turn)
 
     def _step(self, turn: Turn) -> bool:
         """False: there was nothing to do."""
@@ -411,10 +417,16 @@ class Engine:
             if unit is None:
                 world.deadlines.drop(name)
                 continue
+            before = unit.machine.sub_state, unit.machine.deadline_usec
             try:
                 self._on_deadline(unit, turn)
+                after = unit.machine.sub_state, unit.machine.deadline_usec
+                is_stuck = before == after and world.deadlines.is_due(name, now_usec)
             except Exception as error:
                 turn.effects += bugs.report(f"a deadline of {name}", error)
+                is_stuck = self._has_met_bug = True
+                bugs.keep_deadline(unit, now_usec + _PUT_OFF_USEC)
+            if is_stuck:  # or it would be due again at once, for ever
                 world.deadlines.put_off(name, now_usec + _PUT_OFF_USEC)
         shutdown = world.shutdown
         if shutdown.drain_end_usec <= now_usec:

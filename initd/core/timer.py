@@ -66,7 +66,7 @@ class TimerMachine(StateMachine):
 
     @property
     def deadline_usec(self) -> int | None:
-        return self.wake_usec if self.wake_usec < INFINITY else None
+        return self.wake_usec if self.wake_usec < INFINITY and self.state is TimerState.WAITING else None
 
 
 def make(definition: UnitDefinition) -> TimerMachine:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 import os
 import sys
 from random import Random
@@ -25,6 +27,8 @@ CORE = os.path.dirname(os.path.abspath(bugs.__file__)) + os.sep
 SPARED = (CORE + "bugs.py", CORE + "record.py", CORE + "turn.py")
 #: Those which catch, and what is called when nobody can be told any more.
 ABOVE = ("handle", "run_next", "_turn", "_work", "_answer_bug", "_try_to_collect_garbage", "<lambda>", "<genexpr>")
+#: Where a generator stands that has not run yet.
+_BEGINS = dis.opmap["RETURN_GENERATOR"]
 examples = settings(max_examples=int(os.environ.get("PYINIT_SIM_EXAMPLES", "100")), deadline=None,
                     phases=(Phase.explicit, Phase.generate))
 
@@ -56,6 +60,8 @@ class Injected:
         code = frame.f_code
         if what != "call" or not code.co_filename.startswith(CORE) or code.co_filename in SPARED or code.co_name in ABOVE:
             return
+        if code.co_flags & inspect.CO_GENERATOR and code.co_code[frame.f_lasti] != _BEGINS:
+            return  # it goes on, or is closed: what it raises then is heard by nobody
         self.left -= 1
         if self.left == 0:
             self.where = f"{code.co_filename.removeprefix(CORE)}: {code.co_name}"
@@ -90,6 +96,10 @@ def stuck(system: FakeSystem) -> list[str]:
 
 @given(st.integers(0, 2**32))
 @example(seed=20261294)  # one upholds another that is bound to a third, which is to start after it
+@example(seed=5000)  # a service that another one's end starts, for ever
+@example(seed=9646)  # the end of a stop's time is not acted upon
+@example(seed=9088)  # the last that was to be stopped is down, and its job goes on
+@example(seed=7129)  # a timer is left with a time at which nothing is to be done
 @examples
 def test_one_bug_does_not_spread(seed: int) -> None:
     system, names = begin(seed)
@@ -107,10 +117,10 @@ def test_one_bug_does_not_spread(seed: int) -> None:
     # The next ones are heard as if nothing had been.
     for number, name in enumerate(names):
         request(system, 100 + number, name, JobType.STOP)
-    system.run(until=system.usec + 600 * SEC)
+    system.run(until=system.usec + 600 * SEC, steps=200_000)  # some start each other again all the time
     for number, name in enumerate(names):
         request(system, 200 + number, name, JobType.STOP)
-    system.run(until=system.usec + 600 * SEC)
+    system.run(until=system.usec + 600 * SEC, steps=200_000)
     assert not stuck(system), (injected.where, stuck(system))
     going = [str(unit) for unit in system.engine.units.values() if not unit.active_state.is_down and not unit.active_state.is_up
              and unit.machine.deadline_usec is None]
