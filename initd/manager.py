@@ -18,6 +18,7 @@ import time
 from collections import deque
 
 from initd import handover
+from initd.attempts import Attempts
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
 from initd.configuration import Configuration, variables
@@ -34,6 +35,7 @@ from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic, ProcessEnd
 from initd.core.view import View
+from initd.deaths import Deaths
 from initd.generators import Generators
 from initd.handover import Handover
 from initd.journalkeeper import JournalKeeper
@@ -54,7 +56,6 @@ from initd.shell.loop import RANK_EXITS, RANK_MESSAGES, READ, Loop
 from initd.shell.notify import NotifySocket
 from initd.shell.notify import send as notify_parent
 from initd.shell.perform import Performer
-from initd.shell.reap import AT_ONCE, reap
 from initd.shell.spawn import Spawner
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
@@ -63,7 +64,7 @@ from initd.wire.dbus import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from initd.handover import Part
@@ -100,7 +101,6 @@ class Manager:
         self.places = places
         self.exit: ef.Exit | None = None
         self.loop = Loop()
-        self.loop.call, self.loop.call_surely = self._attempt, self._attempt_twice
         self._helper = library + "/initd/exec/pyinit-exec"
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone, but for the part that a user was given.
@@ -110,6 +110,10 @@ class Manager:
         self.journal = Journal(places.run, sys.executable, library + "/initd/journal/__main__.py", mode=places.mode)
         self.killer = Killer(self.tracker)
         self.journal_keeper = JournalKeeper(self.loop, self.journal, self.killer)
+        self.attempts = Attempts(self.journal.write)
+        self.loop.call, self.loop.call_surely = self.attempts.once, self.attempts.twice
+        self.deaths = Deaths(self.tracker, self.killer, self.attempts, self._on_notify, self._on_death, self.feed,
+                             lambda unit: self.performer.attacher.look(unit))
         config = self.configuration.read()
         #: What was found out before there was a journal to tell it to.
         self._early = config.diagnostics
@@ -136,7 +140,7 @@ class Manager:
         self._direct_journal()
         self.generators = Generators(
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
-            self._share_own_environment, lambda: now().monotonic_usec, self.say, places, self._attempt,
+            self._share_own_environment, lambda: now().monotonic_usec, self.say, places, self.attempts.once,
         )
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
@@ -145,12 +149,12 @@ class Manager:
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
-            self._answer, self.say, self._on_children, places.bus,
+            self._answer, self.say, self.deaths.on_children, places.bus,
         )
         self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
-            self._on_connection, self._on_end, self.bus.handlers() | self.mounts.handlers(),
+            self._on_connection, self.deaths.note, self.bus.handlers() | self.mounts.handlers(),
         )
         self.made_units = MadeUnits(self.unit_dirs, self.units.read, self.load_one, self.feed, self.performer,
                                     self.clients, self.engine.world.surroundings, places)
@@ -159,12 +163,7 @@ class Manager:
         self._has_booted = False
         self._events: deque[ev.Event | Launching] = deque()
         self._is_feeding = False
-        self._reaped_units: set[str] = set()
         self.handover = Handover(self._helper, options.words, self.clients, self.say)
-        #: Not all dead children were reaped in this wake-up; and those that were, and are to be heard of.
-        self._has_more_children = False
-        self._dead: deque[tuple[int, ProcessEnd, str | None]] = deque()
-        self._has_met_bug = False
 
     def _reconfigure(self) -> None:
         config = self.configuration.read()
@@ -191,25 +190,25 @@ class Manager:
         """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more. What goes
         wrong with one of them is told, and not raised."""
         if isinstance(event, ev.JobRequest) and not self._is_feeding:
-            self._attempt(self._look_for_missing)
+            self.attempts.once(self._look_for_missing)
         self._events.append(event)
         if self._is_feeding:
             return
         self._is_feeding = True
-        self._attempt(self.journal.hold)
+        self.attempts.once(self.journal.hold)
         while self._events and self.exit is None:
             event = self._events.popleft()
-            self._attempt(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
+            self.attempts.once(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
         self._is_feeding = False
-        self._attempt(self.performer.launcher.end_batch)
-        self._attempt(self.journal.release)
-        self._attempt(self.clients.tell_changes)
+        self.attempts.once(self.performer.launcher.end_batch)
+        self.attempts.once(self.journal.release)
+        self.attempts.once(self.clients.tell_changes)
 
     def _answer_of(self, launching: Launching) -> ev.Event:
         try:
             return self.performer.launcher.answer(launching)
         except Exception as error:
-            self._report_bug("a process of a batch", error)
+            self.attempts.report("a process of a batch", error)
             return bugs.spawn_failed(launching.request, error)
 
     def _handle(self, event: ev.Event) -> None:
@@ -217,7 +216,7 @@ class Manager:
             self.engine.is_heard = self.clients.are_there
             effects = self.engine.handle(event, now())
         except Exception as error:  # a bug must not end PID 1, and must be told
-            self._report_bug(type(event).__name__, error)
+            self.attempts.report(type(event).__name__, error)
             return
         self.carry_out(effects)
         if isinstance(event, ev.EnvironmentRequest):
@@ -230,14 +229,16 @@ class Manager:
         self.journal.direct(tuning.log_target, tuning.log_level)
 
     def carry_out(self, effects: list[ef.Effect]) -> None:
-        for effect in self._attempt(self.performer.launcher.begin_batch, effects) or effects if self._is_feeding else effects:
+        if self._is_feeding:
+            effects = self.attempts.once(self.performer.launcher.begin_batch, effects) or effects
+        for effect in effects:
             if isinstance(effect, ef.Exit):
                 self.exit = effect
                 return
             try:
                 answer = self.performer.perform(effect)
             except Exception as error:
-                self._report_bug(type(effect).__name__, error)
+                self.attempts.report(type(effect).__name__, error)
                 answer = bugs.answer(effect, error)
             if answer is not None:
                 self._events.append(answer)
@@ -245,7 +246,7 @@ class Manager:
                 try:
                     follow(effect)
                 except Exception as error:
-                    self._report_bug(type(effect).__name__, error)
+                    self.attempts.report(type(effect).__name__, error)
 
     def _follow(self, effect: ef.Effect) -> None:
         """What others than the performer and clients have to do with an effect."""
@@ -269,32 +270,6 @@ class Manager:
         bootfiles.end_first_boot("/")
         if self.container.is_pid_1:
             utmp.end_boot(self._is_up, now().realtime_usec)
-
-    def _report_bug(self, what: str, error: Exception) -> None:
-        self._has_met_bug = True
-        lines = bugs.report(what, error)
-        try:
-            for line in lines:
-                self.journal.write(line)
-        except Exception:  # one on the way to the journal, perhaps the one that is told of
-            os.write(2, "".join([f"{line.text}\n" for line in lines]).encode("utf-8", "replace"))
-
-    def _attempt(self, action: Callable[..., Any], *words: object) -> Any:
-        """What it returns; None where it raises, which is told. So what goes wrong with one thing keeps no other waiting."""
-        try:
-            return action(*words)
-        except Exception as error:
-            self._report_bug(getattr(action, "__qualname__", "something"), error)
-            return None
-
-    def _attempt_twice(self, action: Callable[..., object], *words: object) -> None:
-        """For what nobody tells of again, as a signal or a death: once more where it goes wrong."""
-        for _ in range(2):
-            try:
-                action(*words)
-                return
-            except Exception as error:
-                self._report_bug(getattr(action, "__qualname__", "something"), error)
 
     def say(self, priority: int, text: str) -> None:
         self.journal.write(ef.Log(priority, "", text))
@@ -321,11 +296,11 @@ class Manager:
 
     def _read(self, name: str) -> UnitDefinition:
         """A unit whose reading meets a bug, and once more, is none that could be started, but the others are read."""
-        definition = self._attempt(self.units.read, name)
+        definition = self.attempts.once(self.units.read, name)
         try:
             return definition or self.units.read(name)
         except Exception as error:
-            self._report_bug(f"reading {name}", error)
+            self.attempts.report(f"reading {name}", error)
             return bugs.unreadable(name, error)
 
     def _is_up(self, name: str) -> bool:
@@ -365,15 +340,15 @@ class Manager:
     def reload(self, caller: Caller | None = None) -> None:
         """daemon-reload: generators are run, then every unit that is known is read again, and what those mention now. The
         caller hears that it is done, which may be later."""
-        self._attempt(self.clients.tell_reloading, True)
-        self._attempt(self._reconfigure)
+        self.attempts.once(self.clients.tell_reloading, True)
+        self.attempts.once(self._reconfigure)
         self.generators.begin(lambda: self._end_reload(caller))
 
     def _end_reload(self, caller: Caller | None) -> None:
         try:
             self._read_again()
         except Exception as error:
-            self._attempt(self.clients.tell_reloading, False)
+            self.attempts.once(self.clients.tell_reloading, False)
             if caller is None:
                 raise
             self._answer_bug(caller, "Reload", error)
@@ -388,7 +363,7 @@ class Manager:
         definitions: dict[str, UnitDefinition] = {}
         for name in sorted(self.engine.graph.units):
             kept = self.engine.graph.units[name].definition
-            definition = kept if kept.is_transient else self._attempt(self.units.read, name) or kept
+            definition = kept if kept.is_transient else self.attempts.once(self.units.read, name) or kept
             if definition.load_state is not LoadState.NOT_FOUND:
                 definitions[definition.name] = definition
         self.carry_out(self.engine.reload(list(definitions.values()), now()))
@@ -408,7 +383,7 @@ class Manager:
 
     def _answer_bug(self, caller: Caller, member: str, error: Exception) -> None:
         """Whoever called must not wait for ever for an answer that a bug has eaten."""
-        self._report_bug(f"call {member}", error)
+        self.attempts.report(f"call {member}", error)
         caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
 
     def _carry_out_order(self, order: Order, caller: Caller) -> None:
@@ -451,20 +426,20 @@ class Manager:
         os.umask(0o022)  # whatever the runtime has: nobody else is to write where our sockets and files are
         self._listen_to_signals()
         if self.container.is_pid_1 and self.places.is_init:
-            self._attempt(bootfiles.take_name, "systemd")
+            self.attempts.once(bootfiles.take_name, "systemd")
         if self.options.state_fd < 0 or not self._go_on(self.options.state_fd):
             self._prepare()
-            self._attempt_twice(self.loop.unblock_signals)
-            self._attempt(self.loop.run_once, 0)
+            self.attempts.twice(self.loop.unblock_signals)
+            self.attempts.once(self.loop.run_once, 0)
             if self.exit is None:  # no signal has come since the container's first instant
-                self._attempt_twice(self._begin_boot)
-        self._attempt_twice(self.loop.unblock_signals)
+                self.attempts.twice(self._begin_boot)
+        self.attempts.twice(self.loop.unblock_signals)
         while self.exit is None:
-            self._attempt(self._wake_up)
-            if self._has_met_bug:
-                self._has_met_bug = False
+            self.attempts.once(self._wake_up)
+            if self.attempts.has_met_bug:
+                self.attempts.has_met_bug = False
                 time.sleep(BUG_PAUSE_SEC)
-        self._attempt_twice(self._end)
+        self.attempts.twice(self._end)
         if self.exit.verb == "soft-reboot":
             successor.begin_anew(self._helper, self.loop, self.options.words)
         return self.exit.exit_code
@@ -485,23 +460,23 @@ class Manager:
         deadlines = [each for each in wanted if each is not None]
         if self.killer.is_chasing or self.backlog.is_pending:
             deadlines.append(0)
-        elif self._reaped_units or self.killer.unsettled:
+        elif self.deaths.is_to_look:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self.journal_keeper.watch()
         self.tracker.forget()
-        if self._has_more_children:
+        if self.deaths.has_more:
             self.loop.run_once(0)
-            self._on_children()
+            self.deaths.on_children()
             is_busy = True
         else:
             is_busy = self.loop.run_once(timeout)
-        self._attempt(self._look_for_empty_units)
-        self._attempt(self.journal_keeper.on_deadline)
-        self._attempt(self.backlog.go_on, is_busy)
-        self._attempt(self.control.on_deadline)
-        self._attempt(self.bus.on_deadline)
-        self._attempt(self.generators.on_deadline)
+        self.attempts.once(self.deaths.look_for_empty_units)
+        self.attempts.once(self.journal_keeper.on_deadline)
+        self.attempts.once(self.backlog.go_on, is_busy)
+        self.attempts.once(self.control.on_deadline)
+        self.attempts.once(self.bus.on_deadline)
+        self.attempts.once(self.generators.on_deadline)
         deadline = self.engine.next_deadline()
         if deadline is not None and deadline <= now().monotonic_usec:
             self.feed(ev.Tick())
@@ -512,23 +487,23 @@ class Manager:
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():
             self.loop.add_signal(number, lambda name=name: self.feed(ev.SignalReceived(name)))
-        self.loop.add_signal(_signal.SIGCHLD, self._on_children, RANK_EXITS)
+        self.loop.add_signal(_signal.SIGCHLD, self.deaths.on_children, RANK_EXITS)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:
-        self._attempt(self.performer.sockets.inherited.collect, os.environ)
+        self.attempts.once(self.performer.sockets.inherited.collect, os.environ)
         prepare = (bootfiles.prepare_run, "/") if self.places.is_init else (bootfiles.prepare_own, self.places)
-        problems = self._attempt(*prepare) or []
+        problems = self.attempts.once(*prepare) or []
         if self.places.is_init:
-            problems += self._attempt(self._identify) or []
+            problems += self.attempts.once(self._identify) or []
         if self.container.is_pid_1:
-            self._attempt(utmp.begin_boot, now().realtime_usec)
-        unbound = self._attempt(self.journal.open) or []
-        self._attempt(self.journal_keeper.begin)
-        self._attempt(self.tell, [*problems, *self._early])
+            self.attempts.once(utmp.begin_boot, now().realtime_usec)
+        unbound = self.attempts.once(self.journal.open) or []
+        self.attempts.once(self.journal_keeper.begin)
+        self.attempts.once(self.tell, [*problems, *self._early])
         for text in unbound:
-            self._attempt(self.say, LOG_WARNING, text)
-        self._attempt_twice(self._open_notify)
+            self.attempts.once(self.say, LOG_WARNING, text)
+        self.attempts.twice(self._open_notify)
 
     def _open_notify(self) -> None:
         try:
@@ -559,7 +534,7 @@ class Manager:
         if self.exit is not None or self.engine.world.shutdown.stage is not Stage.NONE:
             return  # the end was asked for while generators ran
         self._has_booted = True
-        self._attempt_twice(self._open_control)
+        self.attempts.twice(self._open_control)
         target = self._pin_target()
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))
@@ -567,8 +542,8 @@ class Manager:
         world, began = self.engine.world, now()
         world.boot_times = world.boot_times.replace(generators_finish=began)
         if self.places.is_init:
-            self._attempt(self._watch_mounts)
-        self._attempt_twice(self.load, target, *sorted(self.engine.pinned - {target}))
+            self.attempts.once(self._watch_mounts)
+        self.attempts.twice(self.load, target, *sorted(self.engine.pinned - {target}))
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
@@ -604,19 +579,6 @@ class Manager:
             finally:
                 notification.close()
 
-    def _on_children(self) -> None:
-        self._has_more_children = True  # where it goes wrong
-        self._attempt(self._reap)
-        while self._dead:
-            self._attempt_twice(self._on_death, *self._dead.popleft())
-
-    def _reap(self) -> None:
-        count = 0
-        for dead in reap(self.tracker, lambda: self._attempt(self._on_notify)):
-            self._dead.append(dead)
-            count += 1
-        self._has_more_children = count >= AT_ONCE
-
     def _on_death(self, pid: int, end: ProcessEnd, unit: str | None) -> None:
         if pid == self.journal.pid:
             self.journal_keeper.on_exit(end, is_last=self.exit is not None)
@@ -625,34 +587,10 @@ class Manager:
         elif self.generators.on_exit(pid, end):
             pass
         elif unit is not None:
-            self._reaped_units.add(unit)
+            self.deaths.note(unit)
             if end.status == _signal.SIGKILL and end.code == "killed":
-                self._attempt(self.performer.oom.check, unit)
+                self.attempts.once(self.performer.oom.check, unit)
             self.feed(ev.ProcessExited(unit, pid, end))
-
-    def _on_end(self, unit: str) -> None:
-        """A process of the unit is gone, of which nobody else tells us."""
-        self._reaped_units.add(unit)
-
-    def _look_for_empty_units(self) -> None:
-        """After the exits of this wake-up were heard: whose last process was it?"""
-        self._attempt(self.killer.go_on)
-        units, self._reaped_units = self._reaped_units | self.killer.unsettled, set()
-        self.killer.unsettled.clear()
-        if not units:
-            return
-        self._attempt(self.tracker.forget)
-        for unit in sorted(units):
-            self._attempt_twice(self._look_whether_empty, unit)
-
-    def _look_whether_empty(self, unit: str) -> None:
-        is_empty = self.tracker.is_empty(unit)
-        if is_empty:
-            self.feed(ev.UnitEmpty(unit))
-        elif is_empty is None:
-            self._reaped_units.add(unit)
-        else:
-            self.performer.attacher.look(unit)
 
     # --- another manager in our place (daemon-reexec) ---------------------------------------------------------------
 
@@ -670,29 +608,29 @@ class Manager:
         """What is the manager's own."""
         notify = self.notify.fileno() if self.notify is not None else -1
         fds += [notify] if notify >= 0 else []
-        return {"notify": notify, "last_connection": self._last_connection, "reaped_units": self._reaped_units}
+        return {"notify": notify, "last_connection": self._last_connection, "reaped_units": self.deaths.units}
 
     def restore(self, saved: dict[str, Any]) -> None:
         if saved["notify"] >= 0:
             self.notify = NotifySocket(self.places.notify, saved["notify"])
             self.loop.add(self.notify.fileno(), READ, self._on_notify, RANK_MESSAGES)
         self._last_connection = saved["last_connection"]
-        self._reaped_units |= saved["reaped_units"]
+        self.deaths.units |= saved["reaped_units"]
 
     def _reexecute(self) -> None:
         # Signals stay with the kernel from here on; those that have come already are heard by us.
         self.loop.block_signals()
         try:
-            self._attempt(self.loop.run_once, 0)
+            self.attempts.once(self.loop.run_once, 0)
             self.backlog.finish()
             if self.exit is None:
                 self.clients.tell_reloading(True)
                 self.handover.execute(self._parts(), self.engine.save())
         except Exception as error:
             if not isinstance(error, OSError):
-                self._report_bug("daemon-reexec", error)
+                self.attempts.report("daemon-reexec", error)
             self.handover.refuse(getattr(error, "strerror", None) or str(error))
-            self._attempt(self.clients.tell_reloading, False)
+            self.attempts.once(self.clients.tell_reloading, False)
         finally:
             self.loop.unblock_signals()
 
@@ -708,50 +646,50 @@ class Manager:
         except Exception as error:
             self._begin_without_state(error)
             return False
-        self._attempt(successor.keep_to_ourselves, fds)
+        self.attempts.once(successor.keep_to_ourselves, fds)
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
         problems = handover.restore(parts, states)
-        self._attempt(self.journal_keeper.go_on)
-        self._attempt_twice(self._pin_target)
+        self.attempts.once(self.journal_keeper.go_on)
+        self.attempts.twice(self._pin_target)
         self.feed(ev.UnitsLoaded(tuple([saved.definition(name, self._read(name)) for name in saved.names])))
-        self._attempt_twice(self.load)
+        self.attempts.twice(self.load)
         self.carry_out(self.engine.restore(saved, now()))
-        self._attempt(self._direct_journal)
-        self._attempt(self._share_environment)
+        self.attempts.once(self._direct_journal)
+        self.attempts.once(self._share_environment)
         problems += handover.restore(outside, states)
-        self._attempt(self.tell, [*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
-        self._attempt(self.clients.tell_reloading, False)
-        self._attempt(self._watch_mounts)
-        self._attempt(self.handover.answer)
-        self._attempt(self.journal_keeper.renew)
-        self._has_more_children = True  # who died while nobody listened
+        self.attempts.once(self.tell, [*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
+        self.attempts.once(self.clients.tell_reloading, False)
+        self.attempts.once(self._watch_mounts)
+        self.attempts.once(self.handover.answer)
+        self.attempts.once(self.journal_keeper.renew)
+        self.deaths.has_more = True  # who died while nobody listened
         return True
 
     def _begin_without_state(self, error: Exception) -> None:
         """Whose process is whose nobody knows any more, nor which descriptor is whose: all end."""
         self.say(LOG_ERR, "What the manager before this one has left cannot be read, everything begins anew: "
                           f"{type(error).__name__} {error}")
-        self._attempt(successor.close_inherited)
+        self.attempts.once(successor.close_inherited)
         self.journal_keeper.spare()
-        self._attempt_twice(self.killer.kill_everything, ef.KillEverything(_signal.SIGKILL))
+        self.attempts.twice(self.killer.kill_everything, ef.KillEverything(_signal.SIGKILL))
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
         """Everything is stopped: take the marker away, let the journal write out what it has, and go."""
-        self._attempt(self.generators.stop)
+        self.attempts.once(self.generators.stop)
         if self.places.is_init:
-            self._attempt(bootfiles.remove_booted_marker, "/")
-        self._attempt(self.bus.close)
-        self._attempt(self.control.close)
-        self._attempt(self._close_notify)
-        self._attempt_twice(self.journal_keeper.end)
-        self._attempt_twice(self._await_journal)
-        self._attempt_twice(self._write_kept)
-        self._attempt(self._leave_message)
-        self._attempt(bootfiles.remove_own, self.places)
-        self._attempt(notify_parent, os.environ, (("STOPPING", "1"),))
+            self.attempts.once(bootfiles.remove_booted_marker, "/")
+        self.attempts.once(self.bus.close)
+        self.attempts.once(self.control.close)
+        self.attempts.once(self._close_notify)
+        self.attempts.twice(self.journal_keeper.end)
+        self.attempts.twice(self._await_journal)
+        self.attempts.twice(self._write_kept)
+        self.attempts.once(self._leave_message)
+        self.attempts.once(bootfiles.remove_own, self.places)
+        self.attempts.once(notify_parent, os.environ, (("STOPPING", "1"),))
 
     def _close_notify(self) -> None:
         if self.notify is not None:

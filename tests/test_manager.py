@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from initd.attempts import Attempts
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.settings import UnitDefinition
 from initd.core.states import ExecPhase, LoadState, UnitType
 from initd.core.values import LOG_CRIT, ExecCommand, ProcessEnd, SpawnRequest
+from initd.deaths import Deaths
 from initd.generators import Generators
 from initd.manager import Manager
 from initd.shell import successor
@@ -36,7 +38,7 @@ def test_an_effect_that_meets_a_bug_is_answered_and_the_next_one_carried_out():
     manager._is_feeding, manager._events, manager.exit = False, deque(), None
     manager.performer = SimpleNamespace(perform=perform)  # type: ignore[assignment]
     manager.clients = SimpleNamespace(tell=tell)  # type: ignore[assignment]
-    manager.journal = SimpleNamespace(write=said.append)  # type: ignore[assignment]
+    manager.attempts = Attempts(said.append)
     check, last = ef.CheckConditions("a.service", ("x", "y"), ("z",)), ef.UnitChanged("b.service")  # type: ignore[arg-type]
     manager.carry_out([check, last])
     assert (done, told) == ([last], [check, last])
@@ -61,10 +63,10 @@ def make(**parts: object) -> tuple[Manager, list[str]]:
     said: list[str] = []
     manager = Manager.__new__(Manager)
     manager._is_feeding, manager._events, manager.exit = False, deque(), None
-    manager._dead, manager._has_more_children, manager._reaped_units = deque(), False, set()
     manager.journal = SimpleNamespace(  # type: ignore[assignment]
         write=lambda log: said.append(log.text) if log.text.startswith("Bug:") else None,
         hold=lambda: None, release=lambda: None, pid=0)
+    manager.attempts = Attempts(manager.journal.write)
     for name, part in parts.items():
         setattr(manager, name, part)
     return manager, said
@@ -113,21 +115,22 @@ def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
         return False
 
     ends = [(10, ProcessEnd("exited", 1), "a.service"), (11, ProcessEnd("killed", 9), "b.service")]
-    monkeypatch.setattr("initd.manager.reap", lambda tracker, before: iter(ends))
+    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: iter(ends))
     manager, said = make(
-        tracker=None, handover=SimpleNamespace(trial_pid=0), generators=SimpleNamespace(on_exit=on_exit),
+        handover=SimpleNamespace(trial_pid=0), generators=SimpleNamespace(on_exit=on_exit),
         performer=SimpleNamespace(oom=SimpleNamespace(check=fail)), feed=fed.append)
-    manager._on_children()
-    assert [event.pid for event in fed] == [10, 11] and manager._reaped_units == {"a.service", "b.service"}
-    assert len(said) == 2 and not manager._has_more_children
+    deaths = manager.deaths = Deaths(None, None, manager.attempts, fail, manager._on_death, fed.append, fail)  # type: ignore
+    deaths.on_children()
+    assert [event.pid for event in fed] == [10, 11] and deaths.units == {"a.service", "b.service"}
+    assert len(said) == 2 and not deaths.has_more
 
     def broken(tracker: object, before: object):
         yield ends[0]
         fail()
 
-    monkeypatch.setattr("initd.manager.reap", broken)
-    manager._on_children()
-    assert [event.pid for event in fed] == [10, 11, 10] and manager._has_more_children
+    monkeypatch.setattr("initd.deaths.reap", broken)
+    deaths.on_children()
+    assert [event.pid for event in fed] == [10, 11, 10] and deaths.has_more
 
 
 def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
@@ -157,9 +160,7 @@ def test_a_unit_that_cannot_be_read_keeps_no_other_from_being_read():
 
 
 def test_what_is_told_when_even_the_journal_fails(capfd):
-    manager, _ = make()
-    manager.journal.write = fail  # type: ignore[method-assign]
-    manager._attempt(fail)
+    Attempts(fail).once(fail)
     assert "Bug: fail could not be handled, going on without it: Bug: no idea" in capfd.readouterr().err
 
 

@@ -14,10 +14,10 @@ FAILING = (
     ("reexec", "handover.py:save", "RuntimeError"),
     ("reload", "manager.py:Manager._read_again", "KeyError"),
     ("ask", "shell/connection.py:Connection._read", "RuntimeError"),
-    ("timer", "manager.py:Manager._look_for_empty_units", "RuntimeError"),
+    ("timer", "deaths.py:Deaths.look_for_empty_units", "RuntimeError"),
     ("start", "shell/launcher.py:Launcher._on_status", "ENOMEM"),
     ("start", "shell/track.py:Tracker.units_of", "RuntimeError"),
-    ("start", "manager.py:Manager._on_children", "EMFILE"),
+    ("start", "deaths.py:Deaths.on_children", "EMFILE"),
     ("start", "manager.py:Manager.feed", "RuntimeError"),
 )
 
