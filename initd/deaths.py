@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 from initd.core import events as ev
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from initd.core.values import ProcessEnd
     from initd.shell.kill import Killer
     from initd.shell.track import Tracker
+
+#: How long deaths are told of in one go: services that crash all the time must not keep clients waiting.
+_GO_NSEC = 10_000_000
 
 
 class Deaths:
@@ -36,7 +40,7 @@ class Deaths:
         self._dead: deque[tuple[int, ProcessEnd, str | None]] = deque()
         #: Units that somebody left.
         self.units: set[str] = set()
-        #: Not all dead children were reaped in this wake-up.
+        #: Not all dead children were reaped in this wake-up, or not all of them told of.
         self.has_more = False
 
     @property
@@ -45,25 +49,30 @@ class Deaths:
         return bool(self.units or self._killer.unsettled)
 
     def on_children(self) -> None:
-        """Reaps who is dead, up to `AT_ONCE`, and tells of each."""
+        """Reaps who is dead, up to `AT_ONCE`, and tells of each, for as long as there is time for it."""
         self.has_more = True  # where it goes wrong
-        self._attempts.once(self._reap)
+        end_nsec = time.monotonic_ns() + _GO_NSEC
+        may_be_more = bool(self._dead) or self._attempts.once(self._reap) is not False
         while self._dead:
             self._attempts.twice(self._on_death, *self._dead.popleft())
+            if time.monotonic_ns() >= end_nsec:
+                break
+        self.has_more = may_be_more or bool(self._dead)
 
-    def _reap(self) -> None:
-        count = 0
+    def _reap(self) -> bool:
+        """Whether there may be more."""
         for dead in reap(self._tracker, lambda: self._attempts.once(self._hear)):
             self._dead.append(dead)
-            count += 1
-        self.has_more = count >= AT_ONCE
+        return len(self._dead) >= AT_ONCE
 
     def note(self, unit: str) -> None:
         """A process of the unit is gone."""
         self.units.add(unit)
 
     def look_for_empty_units(self) -> None:
-        """After the exits of this wake-up were heard: whose last process was it?"""
+        """After the exits of this wake-up were heard: whose last process was it? Not before all were."""
+        if self._dead:
+            return
         self._attempts.once(self._killer.go_on)
         units, self.units = self.units | self._killer.unsettled, set()
         self._killer.unsettled.clear()

@@ -133,6 +133,28 @@ def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
     assert [event.pid for event in fed] == [10, 11, 10] and deaths.has_more
 
 
+def test_deaths_that_take_long_are_told_of_in_turns_and_no_unit_is_empty_before(monkeypatch):
+    ends = [(number, ProcessEnd("exited", 0), f"{number}.service") for number in range(3)]
+    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: iter(ends))
+    monkeypatch.setattr("initd.deaths._GO_NSEC", 0)
+    heard: list[object] = []
+    killer = SimpleNamespace(go_on=lambda: None, unsettled=set())
+    tracker = SimpleNamespace(forget=lambda: None, is_empty=lambda unit: True)
+    manager, said = make()
+    deaths = Deaths(tracker, killer, manager.attempts, fail, lambda *dead: heard.append(dead), heard.append, fail)  # type: ignore
+
+    def tell() -> bool:
+        deaths.note("left.service")
+        deaths.on_children()
+        deaths.look_for_empty_units()
+        return deaths.has_more
+
+    assert tell() and heard == ends[:1]
+    assert tell() and heard == ends[:2]
+    tell()
+    assert heard == [*ends, ev.UnitEmpty("left.service")] and not said
+
+
 def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
     """Signals are let in again, and whoever has asked is answered."""
     calls: list[str] = []

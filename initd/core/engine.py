@@ -58,6 +58,8 @@ _FORWARDED = {"HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12, "WINCH": 28}
 
 #: So many bugs end a turn: one that comes back at once must not keep it for ever.
 _MOST_BUGS = 16
+#: Deadlines in one turn: behind more of them somebody who asks would wait too long. The others are due at once.
+_MOST_DUE = 8
 #: When a unit is looked at again whose deadline has met one, or which one has left with a deadline that means nothing.
 _PUT_OFF_USEC = 1_000_000
 #: When all that is left is killing, units are no longer run: nothing may be spawned behind the killer's back.
@@ -412,7 +414,7 @@ class Engine:
         world, now_usec = self.world, turn.now.monotonic_usec
         if world.shutdown.stage in _LAST_STAGES:
             world.deadlines.clear()
-        for name in world.deadlines.due(now_usec):
+        for name in world.deadlines.due(now_usec)[:_MOST_DUE]:
             unit = self.graph.units.get(name)
             if unit is None:
                 world.deadlines.drop(name)

@@ -650,3 +650,17 @@ def test_permissions_are_for_the_start_only_where_that_is_said(is_wanted):
     run(system)
     spawned = [each.request.command for each in system.trace if isinstance(each, ef.Spawn)]
     assert [(each.path, each.full_privileges) for each in spawned] == [("/pre", is_wanted), ("/bin/true", False)]
+
+
+def test_many_times_that_are_over_at_once_are_acted_upon_in_turns() -> None:
+    """Whoever asks meanwhile has an answer between two of them."""
+    names = [f"slow-{number}.service" for number in range(20)]
+    system = boot(*(service(name, type=ServiceType.NOTIFY, timeout_start_usec=SEC) for name in names))
+    for name in names:
+        ask(system, name)
+    acted = []
+    system.usec += SEC
+    while (system.engine.next_deadline() or INFINITY) <= system.usec:
+        effects = system.engine.handle(ev.Tick(), system.now)
+        acted.append(len([effect for effect in effects if isinstance(effect, ef.KillProcesses)]))
+    assert sum(acted) == len(names) and max(acted) < 10 and len(acted) > 1
