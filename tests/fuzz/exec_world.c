@@ -59,13 +59,13 @@ static int answer(void) {
 #define ANSWERS(name) int stub_##name(void) { return answer(); }
 ANSWERS(access) ANSWERS(bind) ANSWERS(chdir) ANSWERS(chmod) ANSWERS(chroot) ANSWERS(close) ANSWERS(closedir)
 ANSWERS(connect) ANSWERS(dirfd) ANSWERS(dup2) ANSWERS(execve) ANSWERS(fchmod) ANSWERS(fchown) ANSWERS(fchownat)
-ANSWERS(fcntl) ANSWERS(fork) ANSWERS(getpid) ANSWERS(getpriority) ANSWERS(inotify_add_watch) ANSWERS(inotify_init1)
-ANSWERS(ioctl) ANSWERS(isatty) ANSWERS(lockf) ANSWERS(mkdir) ANSWERS(mknod) ANSWERS(mount) ANSWERS(msgctl) ANSWERS(open)
-ANSWERS(openat) ANSWERS(personality) ANSWERS(poll) ANSWERS(prctl) ANSWERS(rename) ANSWERS(renameat)
-ANSWERS(sched_setaffinity) ANSWERS(semctl) ANSWERS(setgroups) ANSWERS(setns) ANSWERS(setpriority) ANSWERS(setresgid)
-ANSWERS(setresuid) ANSWERS(setrlimit) ANSWERS(setsid) ANSWERS(shmctl) ANSWERS(shutdown) ANSWERS(sigaction)
-ANSWERS(sigprocmask) ANSWERS(socket) ANSWERS(symlink) ANSWERS(tcflush) ANSWERS(tcsetattr) ANSWERS(umask) ANSWERS(umount2)
-ANSWERS(unlink) ANSWERS(unlinkat) ANSWERS(unshare)
+ANSWERS(fcntl) ANSWERS(fork) ANSWERS(geteuid) ANSWERS(getpid) ANSWERS(getpriority) ANSWERS(inotify_add_watch)
+ANSWERS(inotify_init1) ANSWERS(ioctl) ANSWERS(isatty) ANSWERS(lockf) ANSWERS(mkdir) ANSWERS(mkdirat) ANSWERS(mknod)
+ANSWERS(mount) ANSWERS(msgctl) ANSWERS(open) ANSWERS(openat) ANSWERS(personality) ANSWERS(poll) ANSWERS(prctl)
+ANSWERS(rename) ANSWERS(renameat) ANSWERS(sched_setaffinity) ANSWERS(semctl) ANSWERS(setgroups) ANSWERS(setns)
+ANSWERS(setpriority) ANSWERS(setresgid) ANSWERS(setresuid) ANSWERS(setrlimit) ANSWERS(setsid) ANSWERS(shmctl)
+ANSWERS(shutdown) ANSWERS(sigaction) ANSWERS(sigprocmask) ANSWERS(socket) ANSWERS(symlink) ANSWERS(symlinkat)
+ANSWERS(tcflush) ANSWERS(tcsetattr) ANSWERS(umask) ANSWERS(umount2) ANSWERS(unlink) ANSWERS(unlinkat) ANSWERS(unshare)
 
 /* What no context leads to. */
 int request_automount(char **words) { (void) words; abort(); }

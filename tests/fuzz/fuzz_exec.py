@@ -34,12 +34,12 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 PARTS = ("context", "streams", "terminal", "directories", "credentials", "namespaces", "mounts", "privileges")
 #: Functions of the C library that would do something, and those by which memory comes and goes.
 ACTS = """
-_exit access bind chdir chmod chroot close closedir connect dirfd dup2 execve fchmod fchown fchownat fcntl fdopendir fork fstat
-fstatat getpid getpriority getrandom getrlimit inotify_add_watch inotify_init1 ioctl isatty lockf lstat mkdir mknod mmap mount
-msgctl open openat personality pipe2 poll prctl prlimit read readdir readlink readlinkat recvmsg rename renameat
-sched_setaffinity semctl sendmsg setgroups setns setpriority setresgid setresuid setrlimit setsid shmctl shutdown sigaction
-signal sigprocmask socket stat statvfs symlink syscall sysconf tcflush tcgetattr tcsetattr umask umount2 unlink unlinkat unshare
-waitpid write malloc calloc realloc free
+_exit access bind chdir chmod chroot close closedir connect dirfd dup2 execve fchmod fchown fchownat fcntl fdopendir fork
+fstat fstatat geteuid getpid getpriority getrandom getrlimit inotify_add_watch inotify_init1 ioctl isatty lockf lstat mkdir
+mkdirat mknod mmap mount msgctl open openat personality pipe2 poll prctl prlimit read readdir readlink readlinkat recvmsg
+rename renameat sched_setaffinity semctl sendmsg setgroups setns setpriority setresgid setresuid setrlimit setsid shmctl
+shutdown sigaction signal sigprocmask socket stat statvfs symlink symlinkat syscall sysconf tcflush tcgetattr tcsetattr umask
+umount2 unlink unlinkat unshare waitpid write malloc calloc realloc free
 """.split()
 #: What may be called as it is.
 PURE = re.compile(r"__errno_location|__(isoc99|isoc23)_sscanf|atoi|gnu_dev_makedev|mem\w+|sigemptyset|snprintf|st[pr]\w+|"
