@@ -123,7 +123,7 @@ def test_one_bug_does_not_spread(seed: int) -> None:
     system.run(until=system.usec + 600 * SEC, steps=200_000)
     assert not stuck(system), (injected.where, stuck(system))
     going = [str(unit) for unit in system.engine.units.values() if not unit.active_state.is_down and not unit.active_state.is_up
-             and unit.machine.deadline_usec is None]
+             and unit.machine.deadline_usec is None and unit.job is None]  # of jobs it was said above
     assert not going, (injected.where, going)
     system.send(ev.SignalReceived("TERM"))
     system.run(until=system.usec + 60 * SEC)
