@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from initd.core import events as ev
-from initd.shell.reap import AT_ONCE, reap
+from initd.shell.reap import reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,21 +49,20 @@ class Deaths:
         return bool(self.units or self._killer.unsettled)
 
     def on_children(self) -> None:
-        """Reaps who is dead, up to `AT_ONCE`, and tells of each, for as long as there is time for it."""
-        self.has_more = True  # where it goes wrong
+        """Reaps who is dead and tells of each, for as long as there is time for it."""
+        self.has_more = True  # where it goes wrong, and where the time is over
         end_nsec = time.monotonic_ns() + _GO_NSEC
-        may_be_more = bool(self._dead) or self._attempts.once(self._reap) is not False
-        while self._dead:
+        while self._dead or self._attempts.once(self._reap) or self._dead:
             self._attempts.twice(self._on_death, *self._dead.popleft())
             if time.monotonic_ns() >= end_nsec:
-                break
-        self.has_more = may_be_more or bool(self._dead)
+                return
 
     def _reap(self) -> bool:
-        """Whether there may be more."""
+        """Whether anybody was dead; if not, the next one is told of by SIGCHLD."""
         for dead in reap(self._tracker, lambda: self._attempts.once(self._hear)):
             self._dead.append(dead)
-        return len(self._dead) >= AT_ONCE
+        self.has_more = bool(self._dead)
+        return self.has_more
 
     def note(self, unit: str) -> None:
         """A process of the unit is gone."""

@@ -465,12 +465,7 @@ class Manager:
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
         self.journal_keeper.watch()
         self.tracker.forget()
-        if self.deaths.has_more:
-            self.loop.run_once(0)
-            self.deaths.on_children()
-            is_busy = True
-        else:
-            is_busy = self.loop.run_once(timeout)
+        is_busy = self._listen(timeout)
         self.attempts.once(self.deaths.look_for_empty_units)
         self.attempts.once(self.journal_keeper.on_deadline)
         self.attempts.once(self.backlog.go_on, is_busy)
@@ -483,6 +478,14 @@ class Manager:
         self.carry_out(self.engine.collect_garbage(now()))
         if self.handover.is_due and self.exit is None and not (self.killer.is_chasing or self.generators.is_running):
             self._reexecute()
+
+    def _listen(self, timeout_usec: int | None) -> bool:
+        """Until something has happened, or the time is over; whether anything has."""
+        if not self.deaths.has_more:
+            return self.loop.run_once(timeout_usec)
+        self.loop.run_once(0)
+        self.deaths.on_children()
+        return True
 
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():
@@ -699,7 +702,7 @@ class Manager:
     def _await_journal(self) -> None:
         deadline = self.engine.world.shutdown.last_words_end_usec(now().monotonic_usec)
         while self.journal.pid and now().monotonic_usec < deadline:
-            self.loop.run_once(deadline - now().monotonic_usec)
+            self._listen(deadline - now().monotonic_usec)
 
     def _write_kept(self) -> None:
         """What the journal has not taken, and from now on all else, goes to stderr."""

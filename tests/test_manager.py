@@ -115,7 +115,8 @@ def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
         return False
 
     ends = [(10, ProcessEnd("exited", 1), "a.service"), (11, ProcessEnd("killed", 9), "b.service")]
-    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: iter(ends))
+    lots = iter([ends])
+    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: next(lots, []))
     manager, said = make(
         handover=SimpleNamespace(trial_pid=0), generators=SimpleNamespace(on_exit=on_exit),
         performer=SimpleNamespace(oom=SimpleNamespace(check=fail)), feed=fed.append)
@@ -125,7 +126,8 @@ def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
     assert len(said) == 2 and not deaths.has_more
 
     def broken(tracker: object, before: object):
-        yield ends[0]
+        if len(fed) == 2:
+            yield ends[0]
         fail()
 
     monkeypatch.setattr("initd.deaths.reap", broken)
@@ -134,8 +136,9 @@ def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
 
 
 def test_deaths_that_take_long_are_told_of_in_turns_and_no_unit_is_empty_before(monkeypatch):
-    ends = [(number, ProcessEnd("exited", 0), f"{number}.service") for number in range(3)]
-    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: iter(ends))
+    ends = [(number, ProcessEnd("exited", 0), f"{number}.service") for number in range(4)]
+    lots = iter([ends[:3], ends[3:]])
+    monkeypatch.setattr("initd.deaths.reap", lambda tracker, before: next(lots, []))
     monkeypatch.setattr("initd.deaths._GO_NSEC", 0)
     heard: list[object] = []
     killer = SimpleNamespace(go_on=lambda: None, unsettled=set())
@@ -151,8 +154,11 @@ def test_deaths_that_take_long_are_told_of_in_turns_and_no_unit_is_empty_before(
 
     assert tell() and heard == ends[:1]
     assert tell() and heard == ends[:2]
-    tell()
-    assert heard == [*ends, ev.UnitEmpty("left.service")] and not said
+    empty = ev.UnitEmpty("left.service")
+    assert tell() and heard == [*ends[:3], empty]
+    # Who has died meanwhile is reaped without another signal.
+    assert tell() and heard == [*ends[:3], empty, ends[3], empty]
+    assert not tell() and not said
 
 
 def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
