@@ -28,6 +28,8 @@ _FRESH_USEC = 20_000
 _MOST_SINGLE_LOOKS = 64
 #: So many may be known, at least, before those that are gone are looked for.
 _MOST_KNOWN = 1024
+#: So long a pid may have been given out without its process being seen: who forks may have to wait in the middle of it.
+_BIRTH_USEC = 100_000
 #: Pids below are given out only in the first round.
 _RESERVED = 300
 #: What `_FRESH_USEC` is enough for; pid_max may be set lower.
@@ -49,6 +51,8 @@ class Census:
         self._known: dict[int, tuple[int, str | None]] = {}
         self._members: dict[str, dict[int, int]] = {}
         self._most_known = _MOST_KNOWN
+        #: Pids that were given out, and since when nobody was seen who has it: not born yet, or gone already.
+        self._unseen: dict[int, int] = {}
         #: The last pid when all that came before it were counted; -1 before the first count.
         self._last = -1
         #: What the kernel had counted then, and how many pids there are at least before one comes again.
@@ -65,8 +69,11 @@ class Census:
         now = self._clock()
         if last < 0 or self._may_have_gone_round(last, now):
             self._count_all(on_counted)
-        elif last != self._last:
-            self._count_newborn(last, on_counted)
+        else:
+            if self._unseen:
+                self._look_again(now, on_counted)
+            if last != self._last:
+                self._count_newborn(last, now, on_counted)
         self._last, self._counted_usec = last, now
         if len(self._known) > self._most_known:
             self._drop_gone(_pids(self._proc))
@@ -99,6 +106,7 @@ class Census:
         """Whose they are may be another matter now: the next look asks about each again."""
         self._known.clear()
         self._members.clear()
+        self._unseen.clear()
         self._last = -1
 
     # --- how it counts ----------------------------------------------------------------------------------------------
@@ -152,17 +160,31 @@ class Census:
             self.remove(pid)
         self._most_known = max(_MOST_KNOWN, 2 * len(self._known))
 
-    def _count_newborn(self, last: int, on_counted: OnCounted) -> None:
+    def _look_again(self, now_usec: int, on_counted: OnCounted) -> None:
+        """A pid is told of by /proc/loadavg a moment before its process is seen."""
+        seen: set[int] | None = _pids(self._proc) if len(self._unseen) > _MOST_SINGLE_LOOKS else None
+        for pid, since_usec in tuple(self._unseen.items()):
+            if pid in seen if seen is not None else _is_process(self._proc, pid):
+                del self._unseen[pid]
+                self._count(pid, on_counted)
+            elif now_usec - since_usec > _BIRTH_USEC:
+                del self._unseen[pid]
+
+    def _count_newborn(self, last: int, now_usec: int, on_counted: OnCounted) -> None:
         first = self._last + 1
         if first <= last < first + _MOST_SINGLE_LOOKS:
             for pid in range(last, self._last, -1):
                 self.remove(pid)
                 if _is_process(self._proc, pid):
                     self._count(pid, on_counted)
+                else:
+                    self._unseen[pid] = now_usec
             return
         present = _pids(self._proc)
         if last >= first:
             again = {pid for pid in present if first <= pid <= last}
+            late = range(max(first, last - _MOST_KNOWN), last + 1)  # of those before, the last look is long ago
+            self._unseen |= dict.fromkeys(set(late) - present, now_usec)
         else:  # the round has begun anew in between
             again = {pid for pid in present if pid >= first or pid <= last}
         self._count_each(again | (present - self._known.keys()), on_counted)

@@ -186,3 +186,32 @@ def test_those_who_are_gone_are_not_kept_for_ever(proc, census):
         proc.end(pid)
     assert len(census.members("a.service")) < 1100
     assert set(proc.pids(census, "a.service")) >= {10, 12}
+
+
+def test_who_forks_slowly_is_found_once_born(proc, census):
+    """Its pid was given out before: it is the last one of two looks."""
+    census.look()
+    proc.last, proc.forks = 40, proc.forks + 1
+    proc.tell()
+    assert proc.pids(census, "a.service") == [12, 10]
+    proc.fork(40, "a.service")
+    assert proc.pids(census, "a.service") == [40, 12, 10]
+
+
+def test_many_who_are_gone_at_once_hide_nobody_who_is_born_late(proc, census):
+    census.look()
+    for last in (60, 100, 140):
+        proc.last, proc.forks = last, proc.forks + 40
+        proc.tell()
+        census.look()
+    proc.fork(70, "a.service")
+    proc.last, proc.forks = 150, proc.forks + 10
+    proc.tell()
+    assert proc.pids(census, "a.service") == [70, 12, 10]
+    # What was not born in all that time is not looked for any longer.
+    proc.usec += 200_000
+    census.look()
+    proc.fork(80, "a.service")
+    proc.last = 150
+    proc.tell()
+    assert proc.pids(census, "a.service") == [70, 12, 10]
