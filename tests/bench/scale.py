@@ -130,11 +130,13 @@ class Trial:
     def activity(self) -> tuple[int, int]:
         """How often the manager's threads woke up so far, and their CPU in nanoseconds."""
         wakeups = cpu = 0
-        for path in self.own():
-            for task in (path / "task").iterdir():
-                wakeups += sum(int(line.split()[1]) for line in (task / "status").read_text().splitlines()
-                               if line.startswith("voluntary_ctxt"))
-                cpu += int((task / "schedstat").read_text().split()[0])
+        for task in [task for path in self.own() for task in path.glob("task/*")]:
+            try:
+                status, schedule = (task / "status").read_text(), (task / "schedstat").read_text()
+            except OSError:
+                continue  # it has ended
+            wakeups += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt"))
+            cpu += int(schedule.split()[0])
         return wakeups, cpu
 
     # --- what is measured -------------------------------------------------------------------------------------------
