@@ -57,6 +57,13 @@ class Deaths:
             if time.monotonic_ns() >= end_nsec:
                 return
 
+    def hear_all(self) -> None:
+        """Who is dead by now is told of, however long it takes: for what must not come before."""
+        self.has_more = True
+        self._attempts.once(self._reap)
+        while self._dead:
+            self._attempts.twice(self._on_death, *self._dead.popleft())
+
     def _reap(self) -> bool:
         """Whether anybody was dead; if not, the next one is told of by SIGCHLD."""
         for dead in reap(self._tracker, lambda: self._attempts.once(self._hear)):

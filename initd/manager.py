@@ -149,7 +149,7 @@ class Manager:
         self.clients = Clients({"control": self.control}, self.view, self.feed)
         self.bus = BusLink(
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
-            self._answer, self.say, self.deaths.on_children, places.bus,
+            self._answer, self.say, self.deaths.hear_all, places.bus,
         )
         self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
         self.performer = Performer(
@@ -625,6 +625,7 @@ class Manager:
         self.loop.block_signals()
         try:
             self.attempts.once(self.loop.run_once, 0)
+            self.deaths.hear_all()  # they are reaped: the other manager would never know
             self.backlog.finish()
             if self.exit is None:
                 self.clients.tell_reloading(True)

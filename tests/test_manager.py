@@ -159,6 +159,11 @@ def test_deaths_that_take_long_are_told_of_in_turns_and_no_unit_is_empty_before(
     # Who has died meanwhile is reaped without another signal.
     assert tell() and heard == [*ends[:3], empty, ends[3], empty]
     assert not tell() and not said
+    # What must not come before them waits for all.
+    lots = iter([ends])
+    heard.clear()
+    deaths.hear_all()
+    assert heard == ends
 
 
 def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
@@ -169,10 +174,10 @@ def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
                              run_once=lambda timeout: None),
         backlog=SimpleNamespace(finish=lambda: None), clients=SimpleNamespace(tell_reloading=lambda is_active: None),
         handover=SimpleNamespace(execute=lambda parts, engine: None, refuse=calls.append), engine=SimpleNamespace(save=fail),
-        _parts=dict,
+        deaths=SimpleNamespace(hear_all=lambda: calls.append("deaths")), _parts=dict,
     )
     manager._reexecute()
-    assert calls == ["block", "no idea", "unblock"] and len(said) == 1
+    assert calls == ["block", "deaths", "no idea", "unblock"] and len(said) == 1
 
 
 def test_a_unit_that_cannot_be_read_keeps_no_other_from_being_read():
