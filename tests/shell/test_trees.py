@@ -33,8 +33,9 @@ def is_place(path) -> bool:
         os.close(fd)
 
 
-def test_a_directory_that_becomes_a_link_when_it_is_gone_into_is_not_followed(victim, tmp_path, monkeypatch):
-    """The moment between the look at a name and its use, at each use of a name."""
+@pytest.fixture
+def swapped(victim, tmp_path, monkeypatch):
+    """At the first look at it, `deep` becomes a link to the victim; has something in it once that has happened."""
     swapped = []
     look = os.stat
 
@@ -47,6 +48,11 @@ def test_a_directory_that_becomes_a_link_when_it_is_gone_into_is_not_followed(vi
         return info
 
     monkeypatch.setattr(trees.os, "stat", stat_then_swap)
+    return swapped
+
+
+def test_a_directory_that_becomes_a_link_when_it_is_gone_into_is_not_followed(victim, tmp_path, swapped):
+    """The moment between the look at a name and its use, at each use of a name."""
     with pytest.raises(OSError):
         remove_tree(str(tmp_path / "tree"))
     assert swapped and (victim / "kept").exists()
@@ -108,20 +114,8 @@ def test_links_of_others_lead_nowhere(victim, tmp_path):
 
 
 @needs_root
-def test_remove_ipc_does_not_follow_what_becomes_a_link(victim, tmp_path, monkeypatch):
+def test_remove_ipc_does_not_follow_what_becomes_a_link(victim, tmp_path, swapped):
     os.chown(victim / "kept", 5, 60)
-    swapped = []
-    look = os.stat
-
-    def stat_then_swap(path, **options):
-        info = look(path, **options)
-        if path == "deep" and not swapped:
-            swapped.append(path)
-            (tmp_path / "tree" / "deep").rmdir()
-            (tmp_path / "tree" / "deep").symlink_to(victim)
-        return info
-
-    monkeypatch.setattr(trees.os, "stat", stat_then_swap)
     remove_files(5, 60, (str(tmp_path / "tree"),))
     assert swapped and (victim / "kept").exists()
 
