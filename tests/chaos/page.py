@@ -87,12 +87,12 @@ def tried() -> Iterator[tuple[str, str, str, str, str, str]]:
 
 def soak() -> str:
     rows = read(HERE / "soak.tsv")
-    titles = {"reexecs": "re-executions", "late_usec": "late, µs", "manager_mb": "manager, MB",
-              "journal_mb": "journal, MB", "jobs_failed": "codes", "fds": "descriptors",
+    titles = {"reexecs": "re-executions", "late_usec": "late, µs", "least_late_usec": "least late, µs",
+              "manager_mb": "manager, MB", "journal_mb": "journal, MB", "jobs_failed": "codes", "fds": "descriptors",
               "journal_disk_mb": "journal on disk, MB"}
     shown = ("quarter", "restarts", "calls", "jobs_failed", "triggers", "reloads", "reexecs", "lines", "elapses", "missed",
-             "doubled", "stalled", "late_usec", "manager_mb", "journal_mb", "fds", "children", "zombies", "journal_disk_mb",
-             "failures")
+             "doubled", "stalled", "late_usec", "least_late_usec", "manager_mb", "journal_mb", "fds", "children",
+             "zombies", "journal_disk_mb", "failures")
 
     def cell(row: Row, name: str) -> str:
         return f"{row['manager_fds']} + {row['journal_fds']}" if name == "fds" else number(row[name])
@@ -178,7 +178,8 @@ without a word, lines are written, rotated and vacuumed, units are reloaded, and
 re-executed. Memory is each process's own, descriptors are the manager's and the journal's, all of it when the quarter's work
 is done. *missed*, *doubled*: turns of timers that did not come, or came twice; *stalled*: those of calendar timers that passed
 while no timer at all could be served for longer than a turn, since the machine had other work; *late*: how much later than due
-a timer elapsed, the median.
+a timer elapsed, the median; *least late*: that of the most punctual of the calendar timers, which would be later in each
+quarter if timers drifted.
 """
 GROWTH = """## What ten thousand restarts leave behind
 

@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "bench")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "bench"), str(HERE.parents[1])]
 
 from harness import Container  # noqa: E402
 from images import CACHE, Image, run  # noqa: E402
@@ -49,12 +49,15 @@ SECONDS = 40
 SAMPLE_SEC = 5
 #: What may be on top in the last quarter: MB of the heap's own holes.
 GROWTH_MB = 0.3
+#: By so much may the calendar timer's elapse that was least late be later in the last quarter than in the first: what a busy
+#: machine adds to each is not in it, what drifts would be.
+DRIFT_USEC = 1000
 MONOTONIC = ("each-0", "each-1", "each-2")
 CALENDAR = ("even", "odd")
 PERIOD_USEC, CALENDAR_USEC = 600_000, 2_000_000
 COLUMNS = ("date", "commit", "seed", "hours", "quarter", "seconds", "restarts", "calls", "jobs_failed", "triggers",
-           "reloads", "reexecs", "lines", "elapses", "missed", "stalled", "doubled", "late_usec", "manager_mb", "journal_mb",
-           "manager_fds", "journal_fds", "children", "zombies", "journal_disk_mb", "failures")
+           "reloads", "reexecs", "lines", "elapses", "missed", "stalled", "doubled", "late_usec", "least_late_usec",
+           "manager_mb", "journal_mb", "manager_fds", "journal_fds", "children", "zombies", "journal_disk_mb", "failures")
 _ELAPSED = "/bin/sh -c 'echo $TRIGGER_TIMER_MONOTONIC_USEC $TRIGGER_TIMER_REALTIME_USEC >>/run/soak/%p'"
 
 
@@ -145,10 +148,11 @@ class Lateness:
         self.seen: dict[str, int] = {}
         self.count = self.missed = self.stalled = self.doubled = 0
         self.late: list[int] = []
+        self.calendar: list[int] = []
 
     def look(self, container: Container) -> None:
         self.count = self.missed = self.stalled = self.doubled = 0
-        self.late = []
+        self.late, self.calendar = [], []
         stalls = []
         for name in MONOTONIC:
             for before, after in self.steps(container, name):  # due one period after its service was last started
@@ -161,7 +165,7 @@ class Lateness:
             offset = (name == "odd") * CALENDAR_USEC // 2
             for before, after in self.steps(container, name):
                 turns = (after[1] - offset) // CALENDAR_USEC - (before[1] - offset) // CALENDAR_USEC
-                self.late.append((after[1] - offset) % CALENDAR_USEC)
+                self.calendar.append((after[1] - offset) % CALENDAR_USEC)
                 self.doubled += turns < 1
                 if turns > 1:
                     is_stalled = any(begin < after[0] and before[0] < end for begin, end in stalls)
@@ -237,7 +241,8 @@ def day_of(container: Container, hours: float, seed: int, about: tuple[str, ...]
                 *about, seed, hours, quarter + 1, round(took), done["restart"] + done["kill"],
                 done["calls"] * 10 + done["command"], done["code"], done["path"] + done["socket"], done["reload"],
                 done.get("reexec", 0), done["lines"],
-                lateness.count, lateness.missed, lateness.stalled, lateness.doubled, round(statistics.median(lateness.late)),
+                lateness.count, lateness.missed, lateness.stalled, lateness.doubled,
+                round(statistics.median(lateness.late + lateness.calendar)), min(lateness.calendar, default=0),
                 *(f"{size:.2f}" for size in found.memory), *found.fds, len(found.children), len(found.zombies),
                 f"{max(each.disk for each in [*samples, found]):.1f}", len(wrong)))))
             print(*rows[-1].values(), sep="\t", flush=True)
@@ -255,6 +260,9 @@ def judge(rows: list[Row]) -> list[str]:
     found = [f"quarter {row['quarter']}: {row[name]} {name}" for row in rows for name in ("missed", "doubled", "zombies")
              if row[name]]
     third, fourth = rows[-2:]
+    drift = int(str(fourth["least_late_usec"])) - int(str(rows[0]["least_late_usec"]))
+    if drift > DRIFT_USEC:
+        found.append(f"calendar timers drift: the least late is {drift} µs later than in the first quarter")
     for name in ("manager_mb", "journal_mb"):
         if float(str(fourth[name])) > float(str(third[name])) + GROWTH_MB:
             found.append(f"{name} grew from {third[name]} to {fourth[name]}")

@@ -38,8 +38,8 @@ def test_turns_that_do_not(monkeypatch, monotonic, calendar, found):
 
 
 def row(**changed):
-    return {"quarter": 1, "missed": 0, "doubled": 0, "zombies": 0, "manager_mb": "14.00", "journal_mb": "4.00",
-            "manager_fds": 40, "journal_fds": 36, "children": 22, **changed}
+    return {"quarter": 1, "missed": 0, "doubled": 0, "zombies": 0, "least_late_usec": 300, "manager_mb": "14.00",
+            "journal_mb": "4.00", "manager_fds": 40, "journal_fds": 36, "children": 22, **changed}
 
 
 def test_what_stays_as_it_is_is_well():
@@ -53,3 +53,8 @@ def test_one_more_of_what_must_not_be_is_told(name):
 
 def test_growth_within_one_process_is_told():
     assert soak.judge([row(), row(), row(), row(journal_mb="4.31")])
+
+
+def test_timers_that_drift_are_told():
+    assert soak.judge([row(), row(), row(), row(least_late_usec=1301)])
+    assert not soak.judge([row(), row(least_late_usec=9000), row(), row(least_late_usec=1300)])
