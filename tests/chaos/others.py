@@ -20,7 +20,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -31,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "bench")]
 
 from harness import PLAIN, Container, TimedOut, wait_until  # noqa: E402
-from images import CACHE, Image, run  # noqa: E402
+from images import Image, directory_of, run  # noqa: E402
 from scale import UNLIMITED  # noqa: E402
 from surroundings import version_in  # noqa: E402
 
@@ -317,7 +316,7 @@ class Ward:
 
     def __init__(self, peer: Peer, services: dict[str, Service], *options: str) -> None:
         self.peer = peer
-        self._directory = tempfile.TemporaryDirectory(prefix="peers-", dir=CACHE)
+        self._directory = directory_of("peers-")
         self.bench = Path(self._directory.name)
         run(["cc", "-O2", "-static", "-o", str(self.bench / "orphans"), str(HERE.parent / "bench/service.c")])
         shutil.copy(self.bench / "orphans", self.bench / "sleeper")

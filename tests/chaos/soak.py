@@ -20,7 +20,6 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import date
 from pathlib import Path
@@ -29,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "bench"), str(HERE.parents[1])]
 
 from harness import Container  # noqa: E402
-from images import CACHE, Image, run  # noqa: E402
+from images import Image, directory_of, run  # noqa: E402
 from subjects import DEFAULT, UNITS, complaints  # noqa: E402
 from surroundings import pss  # noqa: E402
 
@@ -210,7 +209,7 @@ def play(
 
 
 def day(hours: float, seed: int, about: tuple[str, ...]) -> tuple[list[Row], list[str]]:
-    with tempfile.TemporaryDirectory(prefix="soak-", dir=CACHE) as directory:
+    with directory_of("soak-") as directory:
         for name, text in units().items():
             Path(directory, name).write_text(text)
         Path(directory, "default.target").write_text(DEFAULT + "".join(f"Wants={name}\n" for name in STARTED))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import PLAIN, Container, wait_until
-from images import CACHE, run
+from images import directory_of, run
 
 from initd.cli.bus import SYSTEMD, Bus
 from initd.core.objectpath import unit_path
@@ -92,7 +91,7 @@ class Subject(Container):
     """A container, not started, whose boot starts what is wanted. Commands in it are run from here, which is quicker."""
 
     def __init__(self, units: dict[str, str], wanted: list[str], *options: str) -> None:
-        self._units = tempfile.TemporaryDirectory(prefix="chaos-", dir=CACHE)
+        self._units = directory_of("chaos-")
         Path(self._units.name).chmod(0o755)
         for name, text in boot_files(units, wanted).items():
             Path(self._units.name, Path(name).name).write_text(text)

@@ -110,6 +110,12 @@ def run(argv: list[str], **options) -> subprocess.CompletedProcess:
     return done
 
 
+def directory_of(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    """For what a container mounts: in CACHE, which is made if this machine has none yet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=CACHE)
+
+
 @contextmanager
 def _locked(name: str) -> Iterator[None]:
     """Two test runs on one machine build an image once."""
