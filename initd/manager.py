@@ -449,7 +449,7 @@ class Manager:
             return  # the second attempt, behind one that failed later
         times = self.engine.world.boot_times
         self.engine.world.boot_times = times.replace(generators_start=now())
-        self.generators.begin(self._boot, is_boot=True)
+        self.generators.begin(lambda: self.attempts.twice(self._boot), is_boot=True)
 
     def _wake_up(self) -> None:
         wanted = (
@@ -536,8 +536,9 @@ class Manager:
     def _boot(self) -> None:
         if self.exit is not None or self.engine.world.shutdown.stage is not Stage.NONE:
             return  # the end was asked for while generators ran
-        self._has_booted = True
-        self.attempts.twice(self._open_control)
+        if not self._has_booted:
+            self._has_booted = True
+            self.attempts.twice(self._open_control)
         target = self._pin_target()
         if self.options.command:
             self.feed(ev.UnitsLoaded((self._foreground(),)))

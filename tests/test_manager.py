@@ -12,12 +12,15 @@ from initd.attempts import Attempts
 from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.settings import UnitDefinition
+from initd.core.shutdown import Stage
 from initd.core.states import ExecPhase, LoadState, UnitType
 from initd.core.values import LOG_CRIT, ExecCommand, ProcessEnd, SpawnRequest
+from initd.core.world import BootTimes
 from initd.deaths import Deaths
 from initd.generators import Generators
 from initd.manager import Manager
 from initd.shell import successor
+from initd.shell.clock import now
 from initd.shell.launcher import Launching
 
 
@@ -215,6 +218,20 @@ def test_who_waits_for_generators_goes_on_whatever_happens_to_them(monkeypatch):
     for name in ("a boot", "a reload"):
         attempt(lambda name=name: generators.begin(lambda: heard.append(name)))
     assert heard == ["a boot", "no idea", "a reload", "no idea"] and not generators.is_running
+
+
+def test_a_boot_that_raises_behind_generators_is_begun_once_more(monkeypatch):
+    """They have nobody else to tell: whoever is at the console would wait for ever."""
+    begun: list[str] = []
+    engine = SimpleNamespace(world=SimpleNamespace(boot_times=BootTimes(now()), shutdown=SimpleNamespace(stage=Stage.NONE)))
+    manager, said = make(engine=engine, _has_booted=False)
+    manager.generators = Generators(  # type: ignore[attr-defined]
+        None, {}, dict, dict, lambda own: None, lambda: 0, lambda priority, text: None, attempt=manager.attempts.once)
+    monkeypatch.setattr("initd.generators.shell.list_generators", lambda directories: [])
+    monkeypatch.setattr(manager, "_open_control", lambda: begun.append("control"))
+    monkeypatch.setattr(manager, "_pin_target", lambda: begun.append("target") or fail())
+    manager._begin_boot()
+    assert begun == ["control", "target", "target"] and len(said) == 2
 
 
 def test_a_state_that_is_spoiled_is_told_from_one_that_is_not():
