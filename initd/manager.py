@@ -489,8 +489,8 @@ class Manager:
 
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():
-            self.loop.add_signal(number, lambda name=name: self.feed(ev.SignalReceived(name)))
-        self.loop.add_signal(_signal.SIGCHLD, self.deaths.on_children, RANK_EXITS)
+            self.attempts.twice(self.loop.add_signal, number, lambda name=name: self.feed(ev.SignalReceived(name)))
+        self.attempts.twice(self.loop.add_signal, _signal.SIGCHLD, self.deaths.on_children, RANK_EXITS)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:
@@ -663,6 +663,10 @@ class Manager:
         self.attempts.once(self._direct_journal)
         self.attempts.once(self._share_environment)
         problems += handover.restore(outside, states)
+        if not self.control.is_open:  # what was known of it is lost
+            self.attempts.twice(self._open_control)
+        if self.notify is None:
+            self.attempts.twice(self._open_notify)
         self.attempts.once(self.tell, [*self._early, *(Diagnostic(LOG_ERR, "", 0, text) for text in problems)])
         self.attempts.once(self.clients.tell_reloading, False)
         self.attempts.once(self._watch_mounts)

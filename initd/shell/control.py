@@ -83,6 +83,10 @@ class Control:
 
     # --- the socket -----------------------------------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        return self._listener is not None
+
     def open(self, path: str) -> None:
         """Listen at `path`, for root alone (or for whoever we run as). Raises OSError."""
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
