@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from initd.core.logfilter import LogFilter
 
 _LOOK_AGAIN_USEC = 1_000_000
+#: Of those who have ended so many are kept, or as many as there are others.
+_ENDED_MAX = 256
 _KEPT_MAX = 2048
 _LENGTH = Struct("<Q")
 _UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap")
@@ -70,6 +72,7 @@ class Senders:
         self._proc = proc
         self._machine_id = machine_id.encode()
         self._known: dict[tuple[int, int, int, str], Sender] = {}
+        self._sweep_at = _ENDED_MAX
         self._manager_pid = os.getppid()
         paths = parse_cgroups(_read(f"{proc}/self/cgroup", 4096))
         #: The manager's own cgroup: units' are below it.
@@ -90,11 +93,21 @@ class Senders:
         sender.look_again_usec = now_usec + _LOOK_AGAIN_USEC
         if known is not None and not sender.start_ticks:
             return known
+        if len(self._known) >= self._sweep_at:
+            self._sweep(now_usec)
+        self._known[key] = sender
+        return sender
+
+    def _sweep(self, now_usec: int) -> None:
+        """Who has ended says nothing any more, but for what was on its way; of too many who live the oldest go."""
+        self._known = {
+            key: each for key, each in self._known.items()
+            if now_usec < each.look_again_usec or each.start_ticks and self._start_ticks(each.pid) == each.start_ticks
+        }
         if len(self._known) >= _KEPT_MAX:
             for oldest in list(self._known)[:_KEPT_MAX // 2]:
                 del self._known[oldest]
-        self._known[key] = sender
-        return sender
+        self._sweep_at = min(len(self._known) + max(len(self._known), _ENDED_MAX), _KEPT_MAX)
 
     def _start_ticks(self, pid: int) -> bytes:
         stat = _read(f"{self._proc}/{pid}/stat", 1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from initd.journal.sender import Senders, quote_command_line
+from initd.journal.sender import _ENDED_MAX, Senders, quote_command_line
 from initd.wire.unitstate import UnitFacts
 from tests.journal.made import tell_of_unit
 
@@ -90,6 +90,24 @@ def test_a_process_is_looked_at_again_after_a_while_but_keeps_its_name_when_it_i
     for path in (proc / "5").iterdir():
         path.unlink()
     assert senders.of(5, 0, 0, "", 9_000_000).command == b"new"
+
+
+def test_those_who_have_ended_are_not_kept_for_ever(senders, proc):
+    """A day of restarts left a megabyte of them."""
+    process(proc, 1)
+    first = senders.of(1, 0, 0, "", 0)
+    for number in range(1000):
+        sec = 2_000_000 * number
+        senders.of(1000 + number, 0, 0, "", sec)  # which is gone by now
+        assert senders.of(1, 0, 0, "", first.look_again_usec - 1) is first
+        assert len(senders._known) <= 2 * _ENDED_MAX
+
+
+def test_those_who_live_are_kept_however_many_they_are(senders, proc):
+    for number in range(1, 3 * _ENDED_MAX):
+        process(proc, number)
+    before = [senders.of(number, 0, 0, "", 2_000_000 * number) for number in range(1, 3 * _ENDED_MAX)]
+    assert all(senders.of(each.pid, 0, 0, "", each.look_again_usec - 1) is each for each in before)
 
 
 @pytest.mark.parametrize("data, text", [
