@@ -31,19 +31,19 @@ class Attempts:
         except Exception:  # one on the way to the journal, perhaps the one that is told of
             os.write(2, "".join([f"{line.text}\n" for line in lines]).encode("utf-8", "replace"))
 
-    def once(self, action: Callable[..., Any], *words: object) -> Any:
-        """What it returns; None where it raises."""
+    def once(self, action: Callable[..., Any], *words: object, name: str = "") -> Any:
+        """What it returns; None where it raises. `name` is what is told of, if not the action."""
         try:
             return action(*words)
         except Exception as error:
-            self.report(getattr(action, "__qualname__", "something"), error)
+            self.report(name or getattr(action, "__qualname__", "something"), error)
             return None
 
-    def twice(self, action: Callable[..., object], *words: object) -> None:
+    def twice(self, action: Callable[..., Any], *words: object, name: str = "") -> Any:
         """For what nobody tells of again, as a signal or a death: once more where it goes wrong."""
         for _ in range(2):
             try:
-                action(*words)
-                return
+                return action(*words)
             except Exception as error:
-                self.report(getattr(action, "__qualname__", "something"), error)
+                self.report(name or getattr(action, "__qualname__", "something"), error)
+        return None

@@ -7,7 +7,7 @@ engine whether it is granted.
 from __future__ import annotations
 
 from initd.core import effects as ef
-from initd.core.answers import CALLER, SUBSCRIBE, Call, Error, Order, Return, Submit, return_nothing
+from initd.core.answers import CALLER, SUBSCRIBE, Call, Error, Order, Return, Submit, internal_error, return_nothing
 from initd.core.events import ExitRequest, JobRequest, ReferenceRequest
 from initd.core.states import ActiveState, JobState
 from initd.core.view import View
@@ -151,16 +151,23 @@ class Clients:
             caller.channel.hold(caller.client)
 
         def on_outcome(effect: ef.Effect) -> None:
-            if is_job:
-                self._follow(caller, effect)
-            if isinstance(effect, ef.Reply):
-                if isinstance(event, ReferenceRequest) and effect.values[0]:
+            try:
+                if is_job:
+                    self._follow(caller, effect)
+                if isinstance(effect, ef.Reply) and isinstance(event, ReferenceRequest) and effect.values[0]:
                     caller.channel.refer(caller.client, event.is_wanted)
-                caller.answer(submit.finish(effect.values, self._view))
-            elif isinstance(effect, ef.Refused):
-                caller.answer(Error(effect.error, effect.text))
+                answer = self._answer_of(submit, effect)
+            except Exception as error:  # nobody else answers
+                caller.answer(internal_error(error))
+                raise
+            caller.answer(answer)
 
         self.submit(submit, on_outcome)
+
+    def _answer_of(self, submit: Submit, effect: ef.Effect) -> Return | Error:
+        if isinstance(effect, ef.Refused):
+            return Error(effect.error, effect.text)
+        return submit.finish(effect.values if isinstance(effect, ef.Reply) else (), self._view)
 
     def _describe(self, caller: Caller) -> str:
         """Who asks, in words: for whoever asks later why. Of a peer on the bus, its name has to do."""

@@ -25,7 +25,17 @@ from initd.configuration import Configuration, variables
 from initd.core import bugs, foreground
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.answers import FREEZE, GET_LOADED, IN_FILE, SET_PROPERTIES, START_TRANSIENT, Error, Order, Return
+from initd.core.answers import (
+    FREEZE,
+    GET_LOADED,
+    IN_FILE,
+    SET_PROPERTIES,
+    START_TRANSIENT,
+    Error,
+    Order,
+    Return,
+    internal_error,
+)
 from initd.core.engine import Engine
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
@@ -242,11 +252,9 @@ class Manager:
                 answer = bugs.answer(effect, error)
             if answer is not None:
                 self._events.append(answer)
-            for follow in (self.clients.tell, self._follow):
-                try:
-                    follow(effect)
-                except Exception as error:
-                    self.attempts.report(type(effect).__name__, error)
+            name = type(effect).__name__
+            self.attempts.twice(self.clients.tell, effect, name=name)
+            self.attempts.once(self._follow, effect, name=name)
 
     def _follow(self, effect: ef.Effect) -> None:
         """What others than the performer and clients have to do with an effect."""
@@ -382,9 +390,8 @@ class Manager:
             self._answer_bug(caller, message.member or "", error)
 
     def _answer_bug(self, caller: Caller, member: str, error: Exception) -> None:
-        """Whoever called must not wait for ever for an answer that a bug has eaten."""
         self.attempts.report(f"call {member}", error)
-        caller.answer(Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}"))
+        caller.answer(internal_error(error))
 
     def _carry_out_order(self, order: Order, caller: Caller) -> None:
         if order.kind == IN_FILE:
@@ -424,10 +431,10 @@ class Manager:
     def run(self) -> int:
         """Boot, run, and end. The container's exit code."""
         os.umask(0o022)  # whatever the runtime has: nobody else is to write where our sockets and files are
-        self._listen_to_signals()
+        self.attempts.twice(self._listen_to_signals)
         if self.container.is_pid_1 and self.places.is_init:
             self.attempts.once(bootfiles.take_name, "systemd")
-        if self.options.state_fd < 0 or not self._go_on(self.options.state_fd):
+        if self.options.state_fd < 0 or not self.attempts.twice(self._go_on, self.options.state_fd):
             self._prepare()
             self.attempts.twice(self.loop.unblock_signals)
             self.attempts.once(self.loop.run_once, 0)
@@ -452,13 +459,9 @@ class Manager:
         self.generators.begin(lambda: self.attempts.twice(self._boot), is_boot=True)
 
     def _wake_up(self) -> None:
-        wanted = (
-            self.engine.next_deadline(), self.control.next_deadline(), self.bus.next_deadline(),
-            self.generators.next_deadline(),
-            self.journal_keeper.retry_usec,
-        )
-        deadlines = [each for each in wanted if each is not None]
-        if self.killer.is_chasing or self.backlog.is_pending:
+        wanted = [self.attempts.once(part.next_deadline) for part in (self.engine, self.control, self.bus, self.generators)]
+        deadlines = [each for each in (*wanted, self.journal_keeper.retry_usec) if each is not None]
+        if self.attempts.has_met_bug or self.killer.is_chasing or self.backlog.is_pending:
             deadlines.append(0)
         elif self.deaths.is_to_look:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
@@ -642,19 +645,23 @@ class Manager:
     def _go_on(self, state_fd: int) -> bool:
         """Take over from the manager before us: the same process, the same children, another program. False where what it has
         left cannot be read, so that all begins anew."""
-        from initd.core.snapshot import Saved
-
         try:
-            state = successor.read_state(state_fd)
-            saved, states, fds = Saved(state["engine"]), state["parts"], state["fds"]
-            saved.reserve(self.engine.world)
+            self._take_over(state_fd)
         except Exception as error:
             self._begin_without_state(error)
             return False
+        return True
+
+    def _take_over(self, state_fd: int) -> None:
+        from initd.core.snapshot import Saved
+
+        state = successor.read_state(state_fd)
+        saved, states, fds = Saved(state["engine"]), state["parts"], state["fds"]
+        saved.reserve(self.engine.world)
         self.attempts.once(successor.keep_to_ourselves, fds)
         parts = self._parts()
         outside = {name: parts.pop(name) for name in ("control", "bus", "clients", "handover")}
-        problems = handover.restore(parts, states)
+        problems = self.attempts.twice(handover.restore, parts, states) or []
         self.attempts.once(self.journal_keeper.go_on)
         self.attempts.twice(self._pin_target)
         self.feed(ev.UnitsLoaded(tuple([saved.definition(name, self._read(name)) for name in saved.names])))
@@ -662,7 +669,7 @@ class Manager:
         self.carry_out(self.engine.restore(saved, now()))
         self.attempts.once(self._direct_journal)
         self.attempts.once(self._share_environment)
-        problems += handover.restore(outside, states)
+        problems += self.attempts.twice(handover.restore, outside, states) or []
         if not self.control.is_open:  # what was known of it is lost
             self.attempts.twice(self._open_control)
         if self.notify is None:
@@ -673,7 +680,6 @@ class Manager:
         self.attempts.once(self.handover.answer)
         self.attempts.once(self.journal_keeper.renew)
         self.deaths.has_more = True  # who died while nobody listened
-        return True
 
     def _begin_without_state(self, error: Exception) -> None:
         """Whose process is whose nobody knows any more, nor which descriptor is whose: all end."""

@@ -8,6 +8,7 @@ Imports little: every `systemctl` pays for it.
 from __future__ import annotations
 
 import _socket
+import time
 from errno import EACCES, ENOMEDIUM, EPERM
 from sys import byteorder
 
@@ -153,8 +154,9 @@ class Bus:
             raise BusError("org.freedesktop.DBus.Error.InvalidArgs", f"Invalid argument: {problem}") from None
         except OSError as problem:
             raise BusError("org.freedesktop.DBus.Error.Disconnected", problem.strerror or str(problem)) from None
+        end = time.monotonic() + self._timeout
         while True:
-            reply = self._next_message(self._timeout)
+            reply = self._next_message(max(end - time.monotonic(), 0.001))
             if reply.type == dbus.SIGNAL:
                 self._signals.append(reply)
             elif reply.reply_serial == serial:

@@ -66,6 +66,11 @@ class Error(Record):
     text: str
 
 
+def internal_error(error: Exception) -> Error:
+    """Whoever called must not wait for ever for an answer that a bug has eaten."""
+    return Error("org.freedesktop.DBus.Error.Failed", f"Internal error: {error}")
+
+
 class Submit(Record):
     """Give `event` to the engine, with a request number; `finish` makes the answer of its Reply's values.
 

@@ -241,12 +241,22 @@ class Control:
         if saved["listener"] >= 0:
             self._listener = _socket.socket(fileno=saved["listener"])
             self._loop.add(self._listener.fileno(), EPOLLIN, self._on_connection)
+        problem: Exception | None = None
         for each in saved["clients"]:
-            client = self._clients[each["id"]] = _Client(each["uid"], each.get("pid", 0))
-            client.silent, client.has_references = each["silent"], each.get("refers", False)
-            socket = _socket.socket(fileno=each["connection"]["fd"])
-            client.connection = self._connect(each["id"], each["uid"], socket)
-            client.connection.go_on(each["connection"])
+            try:
+                self._restore_client(each)
+            except Exception as error:  # the others have done nothing
+                problem = error
+        if problem is not None:
+            raise problem
+
+    def _restore_client(self, saved: dict[str, Any]) -> None:
+        client = _Client(saved["uid"], saved.get("pid", 0))
+        client.silent, client.has_references = saved["silent"], saved.get("refers", False)
+        socket = _socket.socket(fileno=saved["connection"]["fd"])
+        client.connection = self._connect(saved["id"], saved["uid"], socket)
+        self._clients[saved["id"]] = client
+        client.connection.go_on(saved["connection"])
 
     # --- one client -----------------------------------------------------------------------------------------------
 

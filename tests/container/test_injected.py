@@ -13,13 +13,17 @@ FAILING = (
     (RESUMED, "shell/successor.py:read_state", "MemoryError"),  # all begins anew
     (RESUMED, "shell/control.py:Control.restore", "RuntimeError"),  # who called is not answered, the next one is
     (RESUMED, "shell/loop.py:Loop.add_signal", "ENOSPC"),
+    (RESUMED, "shell/control.py:Control._connect", "ENOMEM"),
     (RESUMED, "manager.py:Manager.restore", "RuntimeError"),
+    (RESUMED, "manager.py:Manager._go_on", "ENOMEM"),
+    (RESUMED, "handover.py:restore", "MemoryError"),
     ("reexec", "handover.py:save", "RuntimeError"),
     ("reload", "manager.py:Manager._read_again", "KeyError"),
     ("ask", "shell/connection.py:Connection._read", "RuntimeError"),
     ("timer", "deaths.py:Deaths.look_for_empty_units", "RuntimeError"),
     ("start", "shell/launcher.py:Launcher._on_status", "ENOMEM"),
     ("start", "shell/track.py:Tracker.units_of", "RuntimeError"),
+    ("start", "clients.py:Clients._follow", "EMFILE"),
     ("start", "deaths.py:Deaths.on_children", "EMFILE"),
     ("start", "manager.py:Manager.feed", "RuntimeError"),
 )
