@@ -224,6 +224,9 @@ class Manager:
     def _handle(self, event: ev.Event) -> None:
         try:
             self.engine.is_heard = self.clients.are_there
+        except Exception as error:
+            self.attempts.report("whether anybody listens", error)
+        try:
             effects = self.engine.handle(event, now())
         except Exception as error:  # a bug must not end PID 1, and must be told
             self.attempts.report(type(event).__name__, error)

@@ -91,6 +91,20 @@ def test_who_feeds_an_event_hears_nothing_of_a_bug_around_it():
     assert len(said) == 8 and not manager._is_feeding
 
 
+def test_an_event_is_heard_though_nobody_can_say_who_listens():
+    """It may be the SIGTERM that ends the container."""
+    class Clients(SimpleNamespace):
+        are_there = property(fail)
+
+    heard: list[object] = []
+    manager, said = make(
+        performer=SimpleNamespace(launcher=SimpleNamespace(end_batch=lambda: None)),
+        clients=Clients(tell_changes=lambda: None), engine=SimpleNamespace(handle=lambda event, now: heard.append(event) or []),
+        carry_out=lambda effects: None)
+    manager.feed(ev.SignalReceived("SIGTERM"))
+    assert heard == [ev.SignalReceived("SIGTERM")] and len(said) == 1
+
+
 def test_a_process_of_a_batch_that_nobody_can_ask_after_has_failed():
     request = SpawnRequest("a.service", 1, ExecPhase.START, ExecCommand("/bin/true", ("/bin/true",)), None, None)
     heard: list[ev.Event] = []
