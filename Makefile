@@ -87,6 +87,7 @@ journal-kills: tools
 # What can go wrong around an init, at length (some hours; tests/chaos/run.py takes names, tries and minutes); what came of it
 # goes into tests/chaos/results.tsv.
 chaos: tools
+	dpkg-query -W qemu-system-x86 cpio > /dev/null || apt-get install -qq -y --no-install-recommends qemu-system-x86 cpio
 	$(PYTHON) tests/chaos/run.py --write
 
 # A day of a container with twenty services, compressed into half an hour; goes into tests/chaos/soak.tsv.

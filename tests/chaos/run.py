@@ -15,16 +15,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from scenarios import HERE, SCENARIOS
+from scenarios import HERE, ONLY_LONG, SCENARIOS
 from subjects import Patience
 
 RESULTS = HERE / "results.tsv"
+ALL = SCENARIOS | ONLY_LONG
 COLUMNS = ("scenario", "date", "commit", "seed", "tries", "failures", "seconds", "figures")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENARIOS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
     parser.add_argument("--tries", type=int)
     parser.add_argument("--minutes", type=float, help="for each scenario that makes its tries one by one")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
@@ -33,8 +34,8 @@ def main() -> int:
     commit = subprocess.run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
                             check=True).stdout.strip()
     failed = False
-    for name in given.names or SCENARIOS:
-        scenario, _, many = SCENARIOS[name]
+    for name in given.names or ALL:
+        scenario, _, many = ALL[name]
         tries, began = given.tries or many, time.monotonic()
         Patience.end = began + 60 * given.minutes if given.minutes else float("inf")
         outcome = scenario(random.Random(given.seed), tries)

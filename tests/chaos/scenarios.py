@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parents[1])]
 
 from bare import Bare  # noqa: E402
 from clients import bad_clients  # noqa: E402
+from clocks import clock_jumps  # noqa: E402
 from harness import PLAIN  # noqa: E402
 from images import build_root  # noqa: E402
 from kills import killed_at_any_step  # noqa: E402
@@ -226,3 +227,5 @@ SCENARIOS = {
     "fork-bomb": (fork_bomb, 1, 100),
     "bad-clients": (bad_clients, 1, 100),
 }
+#: Not in `make test`, whose machine has no other machine in it; there the clock jumps in tests/sim/test_clock.py.
+ONLY_LONG = {"clock-jumps": (clock_jumps, 4, 60)}
