@@ -161,7 +161,7 @@ class Manager:
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
             self._answer, self.say, self.deaths.hear_all, places.bus,
         )
-        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed)
+        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed, self.attempts.twice)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self.deaths.note, self.bus.handlers() | self.mounts.handlers(),

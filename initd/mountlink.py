@@ -14,6 +14,7 @@ from initd.shell.loop import RANK_MESSAGES, URGENT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from initd.core.graph import Graph
     from initd.shell.loop import Loop
@@ -21,20 +22,21 @@ if TYPE_CHECKING:
 
 
 class MountLink:
-    """`load` reads units and all they mention, `feed` tells the engine."""
+    """`load` reads units and all they mention, `feed` tells the engine, `attempt` calls again what has raised."""
 
     def __init__(self, loop: Loop, graph: Graph, reader: UnitReader, load: Callable[..., None],
-                 feed: Callable[[ev.Event], None]) -> None:
+                 feed: Callable[[ev.Event], None], attempt: Callable[..., Any]) -> None:
         self._loop = loop
         self._graph = graph
         self._reader = reader
         self._load = load
         self._feed = feed
+        self._attempt = attempt
         self._table: mounts.MountTable | None = None
 
     def handlers(self) -> dict[type[ef.Effect], Callable[..., ev.Event | None]]:
         """What carries out the effects that concern mounts."""
-        return {ef.PrepareMount: mounts.prepare, ef.ReadMounts: self._answer}
+        return {ef.PrepareMount: mounts.prepare, ef.ReadMounts: lambda effect: self._attempt(self._answer, effect)}
 
     def open(self) -> str:
         """Look for the first time, and watch from now on. Why that cannot be, or ""."""

@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 sys.path.insert(0, str(HERE))
 
-from scenarios import SCENARIOS  # noqa: E402
+from scenarios import ONLY_LONG, SCENARIOS  # noqa: E402
 
 INTRODUCTION = """# Nothing lost
 
@@ -50,7 +50,7 @@ def number(value: object) -> str:
 
 def sentence(name: str) -> str:
     """What a scenario says of itself."""
-    return " ".join(SCENARIOS[name][0].__doc__.split())
+    return " ".join((SCENARIOS | ONLY_LONG)[name][0].__doc__.split())
 
 
 # --- everything that was tried ----------------------------------------------------------------------------------------

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from initd.attempts import Attempts
+from initd.core import effects as ef
+from initd.core import events as ev
 from initd.core.effects import PrepareMount
 from initd.core.mountpoint import MountPoint
+from initd.mountlink import MountLink
 from initd.shell import fstab, mounts
 from initd.wire.proc import parse_mounts
 
@@ -106,3 +110,20 @@ def test_fstab_is_read_with_the_links_of_its_places(tmp_path):
     made = fstab.generate(str(path)).made
     assert any(f"Where={os.path.realpath(tmp_path)}/real\n" in each.text for each in made)
     assert fstab.generate(str(tmp_path / "none")) == fstab.fstab.Plan((), ())
+
+
+def test_a_look_that_raises_is_repeated_as_a_stop_waits_for_it():
+    class Table:
+        looks = 0
+
+        def read(self):
+            self.looks += 1
+            if self.looks == 1:
+                raise MemoryError("none left")
+            return ()
+
+    said = []
+    link = MountLink(None, None, None, None, None, Attempts(lambda log: said.append(log.text)).twice)
+    link._table = Table()
+    assert link.handlers()[ef.ReadMounts](ef.ReadMounts("srv.mount")) == ev.MountsRead(())
+    assert said[0] == "Bug: MountLink._answer could not be handled, going on without it: MemoryError: none left"
