@@ -469,8 +469,8 @@ class Manager:
         elif self.deaths.is_to_look:
             deadlines.append(now().monotonic_usec + LOOK_AGAIN_USEC)
         timeout = max(min(deadlines) - now().monotonic_usec, 0) if deadlines else None
-        self.journal_keeper.watch()
-        self.tracker.forget()
+        self.attempts.once(self.journal_keeper.watch)
+        self.attempts.once(self.tracker.forget)
         is_busy = self._listen(timeout)
         self.attempts.once(self.deaths.look_for_empty_units)
         self.attempts.once(self.journal_keeper.on_deadline)

@@ -105,6 +105,21 @@ def test_an_event_is_heard_though_nobody_can_say_who_listens():
     assert heard == [ev.SignalReceived("SIGTERM")] and len(said) == 1
 
 
+def test_a_part_that_always_raises_keeps_nobody_from_being_heard():
+    """The loop is listened to, though nobody knows for how long."""
+    timeouts: list[int | None] = []
+    part = SimpleNamespace(next_deadline=lambda: None, on_deadline=lambda: None, go_on=lambda is_busy: None, is_pending=False,
+                           is_chasing=False, is_to_look=False, has_more=False, is_due=False, retry_usec=None, watch=fail,
+                           look_for_empty_units=fail, forget=fail)
+    manager, said = make(
+        engine=SimpleNamespace(next_deadline=lambda: None, collect_garbage=lambda now: []), bus=part, generators=part,
+        control=SimpleNamespace(next_deadline=fail, on_deadline=fail), killer=part, backlog=part, deaths=part,
+        journal_keeper=part, tracker=part, handover=part, carry_out=lambda effects: None,
+        loop=SimpleNamespace(run_once=lambda timeout: timeouts.append(timeout)))
+    manager._wake_up()
+    assert timeouts == [0] and len(said) == 5
+
+
 def test_a_process_of_a_batch_that_nobody_can_ask_after_has_failed():
     request = SpawnRequest("a.service", 1, ExecPhase.START, ExecCommand("/bin/true", ("/bin/true",)), None, None)
     heard: list[ev.Event] = []
