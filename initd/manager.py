@@ -208,7 +208,7 @@ class Manager:
         self.attempts.once(self.journal.hold)
         while self._events and self.exit is None:
             event = self._events.popleft()
-            self.attempts.once(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
+            self.attempts.twice(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
         self._is_feeding = False
         self.attempts.once(self.performer.launcher.end_batch)
         self.attempts.once(self.journal.release)

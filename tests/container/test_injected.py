@@ -26,6 +26,7 @@ FAILING = (
     ("start", "clients.py:Clients._follow", "EMFILE"),
     ("start", "deaths.py:Deaths.on_children", "EMFILE"),
     ("start", "manager.py:Manager.feed", "RuntimeError"),
+    ("start", "manager.py:Manager._handle", "EMFILE"),
 )
 
 
