@@ -83,6 +83,13 @@ def tried() -> Iterator[tuple[str, str, str, str, str, str]]:
         yield ("Calls, valid and spoiled, at the manager's socket (`make fuzz-socket`)", row["calls"], row["bugs"],
                f"seconds: {row['seconds']}, descriptors: {row['fds_before']}, then {row['fds_after']}", row["date"],
                row["commit"])
+    for row in read(TESTS / "fuzz/exec_results.tsv"):
+        yield ("pyinit-exec by its exec context, with libFuzzer and the sanitizers (`make fuzz-exec`)", row["executions"],
+               row["crashes"], f"seconds: {row['seconds']}, seed: {row['seed']}", row["date"], row["commit"])
+    for row in read(TESTS / "injected/results.tsv"):
+        yield ("Functions of the shell raise, each in something that goes through it; the manager goes on (`make injected`)",
+               row["tries"], row["failures"], f"functions: {row['functions']}, of them reached: {row['reached']}, "
+               f"exceptions raised: {row['raised']}, seed: {row['seed']}", row["date"], row["commit"])
 
 
 def soak() -> str:
