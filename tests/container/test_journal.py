@@ -22,7 +22,7 @@ SyslogFacility=daemon
 LogLevelMax=info
 LogExtraFields=EXTRA=one OTHER=two
 ExecStart=/bin/sh -c 'echo plain; echo "<3>bad"; echo "<7>not to be seen"'
-ExecStart=logger -t tagged -p mail.warning by-syslog
+ExecStart=sh -c '(echo by-syslog; sleep 1) | logger -t tagged -p mail.warning'
 ExecStart=/bin/sh -c 'exec sleep 0.3'
 """
 LOUD = """\
