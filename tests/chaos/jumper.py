@@ -14,7 +14,6 @@ import sys
 import time
 
 RUN = "/var/jumps/"
-SERVICE = "org.freedesktop.systemd1.Service"
 HOUR, YEAR = 3600, 365 * 86400
 #: The clock is always put to half past an hour, so that no turn of an hourly timer comes by itself.
 HALF = HOUR // 2
