@@ -11,7 +11,6 @@ This is the only module that imports `core.engine`, and it has no logic of its o
 from __future__ import annotations
 
 import _signal
-import gc
 import os
 import sys
 import time
@@ -41,7 +40,6 @@ from initd.core.places import SYSTEM, Places
 from initd.core.settings import UnitDefinition
 from initd.core.shutdown import Stage
 from initd.core.socket import instance_name
-from initd.core.states import LoadState
 from initd.core.unit import Unit
 from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic, ProcessEnd
 from initd.core.view import View
@@ -49,6 +47,7 @@ from initd.deaths import Deaths
 from initd.generators import Generators
 from initd.handover import Handover
 from initd.journalkeeper import JournalKeeper
+from initd.loading import Loading
 from initd.madeunits import MadeUnits
 from initd.mountlink import MountLink
 from initd.options import Options
@@ -152,6 +151,7 @@ class Manager:
             self.configuration.command, container_environment(), self.facts.of_generators, self._own_environment,
             self._share_own_environment, lambda: now().monotonic_usec, self.say, places, self.attempts.once,
         )
+        self.loading = Loading(self.engine.graph, self.units, self.attempts, self.feed, lambda: self.exit is not None)
         self.view = View(self.engine, self.facts, self.load_one)
         self.backlog = Backlog(lambda: now().monotonic_usec)
         self.control = Control(
@@ -161,7 +161,7 @@ class Manager:
             self.loop, lambda: now().monotonic_usec, self.backlog, self.tracker, self.clients, self.view, self.feed,
             self._answer, self.say, self.deaths.hear_all, places.bus,
         )
-        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.load, self.feed, self.attempts.twice)
+        self.mounts = MountLink(self.loop, self.engine.graph, self.units, self.loading.load, self.feed, self.attempts.twice)
         self.performer = Performer(
             self.loop, self.spawner, self.tracker, self.killer, self.journal, self.feed, self.cgroups,
             self._on_connection, self.deaths.note, self.bus.handlers() | self.mounts.handlers(),
@@ -200,7 +200,7 @@ class Manager:
         """Give the engine an event, carry out what it wants, and give it the answers, until it wants nothing more. What goes
         wrong with one of them is told, and not raised."""
         if isinstance(event, ev.JobRequest) and not self._is_feeding:
-            self.attempts.once(self._look_for_missing)
+            self.attempts.once(self.loading.look_for_missing)
         self._events.append(event)
         if self._is_feeding:
             return
@@ -291,52 +291,12 @@ class Manager:
 
     # --- units -----------------------------------------------------------------------------------------------------
 
-    def load(self, *names: str) -> None:
-        """Read these units and every unit they mention, and so on, until none is missing."""
-        graph = self.engine.graph
-        for name in names:
-            graph.want(name)
-        gc.disable()  # Nearly all that is made here stays: looking for garbage in it is a sixth of the time.
-        try:
-            missing = graph.missing()
-            while missing and self.exit is None:
-                self.feed(ev.UnitsLoaded(tuple(self._read(name) for name in missing)))
-                missing = graph.missing()
-        finally:
-            gc.enable()
-
-    def _read(self, name: str) -> UnitDefinition:
-        """A unit whose reading meets a bug, and once more, is none that could be started, but the others are read."""
-        definition = self.attempts.once(self.units.read, name)
-        try:
-            return definition or self.units.read(name)
-        except Exception as error:
-            self.attempts.report(f"reading {name}", error)
-            return bugs.unreadable(name, error)
-
     def _is_up(self, name: str) -> bool:
         return name in self.engine.units and self.engine.units[name].active_state.is_up
 
     def load_one(self, name: str) -> Unit:
-        """A unit that somebody asks for: files that are new are seen without a daemon-reload, as systemd has it."""
-        known = self.engine.graph.get(name)
-        if known is None and self.unit_dirs.has_changed():
-            self.unit_dirs.forget()
-        elif known is not None and known.load_state is LoadState.NOT_FOUND:
-            self._look_for_missing()
-        self.load(name)
+        self.loading.load_asked(name)
         return self.engine.units[name]
-
-    def _look_for_missing(self) -> None:
-        """Units that were only named by others may have files by now."""
-        if not self.unit_dirs.has_changed():
-            return
-        self.unit_dirs.forget()
-        missed = [unit.name for unit in self.engine.graph.units.values() if unit.load_state is LoadState.NOT_FOUND]
-        found = tuple(each for each in map(self.units.read, missed) if each.load_state is not LoadState.NOT_FOUND)
-        if found:
-            self.feed(ev.UnitsLoaded(found))
-            self.load()
 
     def _on_connection(self, unit: str, connection: OwnedFd, peer: str, source: str) -> None:
         """Accept=yes: the unit that is to serve it is loaded, and then the engine is told."""
@@ -345,7 +305,7 @@ class Manager:
         self.performer.connections[number] = connection
         machine = self.engine.units[unit].machine
         name = instance_name(unit, getattr(machine, "n_accepted", 0), peer)
-        self.load(name)
+        self.loading.load(name)
         self.feed(ev.ConnectionAccepted(unit, number, name, source))
 
     def reload(self, caller: Caller | None = None) -> None:
@@ -370,15 +330,8 @@ class Manager:
     def _read_again(self) -> None:
         world = self.engine.world
         world.boot_times = world.boot_times.replace(units_load=now())
-        self.unit_dirs.forget()
-        definitions: dict[str, UnitDefinition] = {}
-        for name in sorted(self.engine.graph.units):
-            kept = self.engine.graph.units[name].definition
-            definition = kept if kept.is_transient else self.attempts.once(self.units.read, name) or kept
-            if definition.load_state is not LoadState.NOT_FOUND:
-                definitions[definition.name] = definition
-        self.carry_out(self.engine.reload(list(definitions.values()), now()))
-        self.load()
+        self.carry_out(self.engine.reload(self.loading.read_again(), now()))
+        self.loading.load()
         self.clients.tell_reloading(False)
 
     # --- clients ---------------------------------------------------------------------------------------------------
@@ -553,7 +506,7 @@ class Manager:
         world.boot_times = world.boot_times.replace(generators_finish=began)
         if self.places.is_init:
             self.attempts.once(self._watch_mounts)
-        self.attempts.twice(self.load, target, *sorted(self.engine.pinned - {target}))
+        self.attempts.twice(self.loading.load, target, *sorted(self.engine.pinned - {target}))
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 
@@ -667,8 +620,8 @@ class Manager:
         problems = self.attempts.twice(handover.restore, parts, states) or []
         self.attempts.once(self.journal_keeper.go_on)
         self.attempts.twice(self._pin_target)
-        self.feed(ev.UnitsLoaded(tuple([saved.definition(name, self._read(name)) for name in saved.names])))
-        self.attempts.twice(self.load)
+        self.feed(ev.UnitsLoaded(tuple([saved.definition(name, self.loading.read(name)) for name in saved.names])))
+        self.attempts.twice(self.loading.load)
         self.carry_out(self.engine.restore(saved, now()))
         self.attempts.once(self._direct_journal)
         self.attempts.once(self._share_environment)

@@ -11,9 +11,8 @@ import pytest
 from initd.attempts import Attempts
 from initd.core import effects as ef
 from initd.core import events as ev
-from initd.core.settings import UnitDefinition
 from initd.core.shutdown import Stage
-from initd.core.states import ExecPhase, LoadState, UnitType
+from initd.core.states import ExecPhase
 from initd.core.values import LOG_CRIT, ExecCommand, ProcessEnd, SpawnRequest
 from initd.core.world import BootTimes
 from initd.deaths import Deaths
@@ -210,18 +209,6 @@ def test_a_manager_that_cannot_be_saved_goes_on_and_says_so():
     )
     manager._reexecute()
     assert calls == ["block", "deaths", "no idea", "unblock"] and len(said) == 1
-
-
-def test_a_unit_that_cannot_be_read_keeps_no_other_from_being_read():
-    def read(name: str) -> UnitDefinition:
-        if name == "bad.service":
-            fail()
-        return UnitDefinition(name, UnitType.SERVICE, LoadState.LOADED, (name,))
-
-    manager, said = make(units=SimpleNamespace(read=read))
-    assert manager._read("good.service").load_state is LoadState.LOADED
-    bad = manager._read("bad.service")
-    assert bad.load_state is LoadState.ERROR and "no idea" in bad.diagnostics[0].text and len(said) == 2
 
 
 def test_what_is_told_when_even_the_journal_fails(capfd):

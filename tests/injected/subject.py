@@ -64,7 +64,7 @@ UNITS = {
 STARTED = [name for name in UNITS if "@" not in name and name not in ("default.target", "early.service", "probe.service")]
 #: The parts of the shell, and the modules that join it with the engine.
 CODE = ("shell/*.py", "manager.py", "deaths.py", "buslink.py", "clients.py", "configuration.py", "generators.py", "handover.py",
-        "journalkeeper.py", "madeunits.py", "mountlink.py", "unitreader.py", "termination.py")
+        "journalkeeper.py", "loading.py", "madeunits.py", "mountlink.py", "unitreader.py", "termination.py")
 _START = """
 mount -t tmpfs -o mode=755 tmpfs "$1/mnt" && mkdir "$1/mnt/upper" "$1/mnt/work" "$1/mnt/root" &&
 mount -t overlay overlay -o "lowerdir=$1/layer:$2,upperdir=$1/mnt/upper,workdir=$1/mnt/work" "$1/mnt/root" &&
