@@ -17,31 +17,66 @@ ExecStart=/bin/sh /clients.sh
 ExecStart=/usr/bin/python3 /clients.py
 """
 OF_A_USER = r"""
+[Unit]
+Requires=waits.service
+After=waits.service
 [Service]
 Type=oneshot
 User=games
-ExecStart=/bin/sh -c '{ echo by a user; sleep 0.5; } | logger -t tagged; echo a line of a user; sleep 0.5; :'
-ExecStart=/usr/bin/python3 -c 'from systemd import journal; journal.send("an entry of a user", MINE="1")'
+ExecStart=/bin/sh /user.sh
+ExecStart=/usr/bin/python3 /user.py
+"""
+#: Waits for who may not look into the journal.
+WAITS = r"""
+[Service]
+ExecStartPre=/bin/sh -c 'rm -f /want /done; mkfifo -m 666 /want /done'
+ExecStart=/bin/sh /waits.sh
+"""
+WAITS_SHELL = r"""
+unit=user.service before=0
+. /kept.sh
+while read line < /want; do more_than $before; before=$(kept); echo > /done; done
+"""
+#: How many lines there are of a unit, and the wait for more; ten seconds at most.
+KEPT = r"""
+kept() { journalctl -q -o cat _SYSTEMD_UNIT=$unit | wc -l; }
+more_than() { for each in $(seq 100); do [ $(kept) -gt $1 ] && break; sleep 0.1; done; journalctl --sync; }
+"""
+USER_SHELL = r"""
+seen() { echo > /want; read line < /done; }
+{ echo by a user; seen; } | logger -t tagged
+echo a line of a user
+seen
+"""
+USER_PYTHON = r"""
+from systemd import journal
+journal.send("an entry of a user", MINE="1")
+open("/want", "w").write("\n")
+open("/done").read()
 """
 #: `@CAT@` is systemd's own systemd-cat.
 SHELL = r"""
+# Nobody is number 777777: of who is, logger(1) gives the kernel a proof that not every container allows.
 # Each is still there when the journal has looked who it was: without that it is a race, under systemd as well.
-log() { { cat; journalctl --sync; } | logger "$@"; }
+unit=clients.service
+. /kept.sh
+log() { before=$(kept); { cat; more_than $before; } | logger "$@"; }
 echo to stderr >&2
 echo plain | log -t plain
 echo with a level | log -t tagged -p local3.notice
 echo with a pid | log -t tagged -i
-echo with that pid | log -t tagged --id=77 -p daemon.err
+echo with that pid | log -t tagged --id=777777 -p daemon.err
 echo as RFC 3164 | log -t tagged --rfc3164 --socket-errors=on -u /dev/log
 echo as RFC 5424 | log -t tagged --rfc5424 --socket-errors=on -u /dev/log
 printf '<11>a level in front\n' | log -t tagged --prio-prefix
 printf 'two\nlines\n' | log -t tagged
-printf 'MESSAGE=of fields\nPRIORITY=2\nSYSLOG_IDENTIFIER=given\nMINE=1\nMINE=2\n' | log --journald
+printf 'MESSAGE=of fields\nPRIORITY=2\nSYSLOG_IDENTIFIER=given\nMINE=1\nMINE=2\n' | logger --journald
 @CAT@ -t catty -p warning sh -c 'echo a line of systemd-cat; journalctl --sync; echo another one of it >&2; journalctl --sync'
 @CAT@ -t catty --level-prefix=yes sh -c 'echo "<3>with a level of its own"; journalctl --sync'
 @CAT@ -t catty --level-prefix=no sh -c 'echo "<3>without one"; journalctl --sync'
 @CAT@ -t catty --priority=info --stderr-priority=err sh -c 'echo out; journalctl --sync; echo err >&2; journalctl --sync'
-{ echo from a pipe; journalctl --sync; } | @CAT@ -t piped
+before=$(kept)
+{ echo from a pipe; more_than $before; } | @CAT@ -t piped
 """
 PYTHON = r'''
 import logging, logging.handlers, subprocess, syslog
@@ -103,6 +138,8 @@ _MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b +")
 def prepare(container: Any, cat: str) -> None:
     """Before the start; `cat` runs systemd's systemd-cat."""
     container.put("/etc/systemd/system/clients.service", UNIT).put("/etc/systemd/system/user.service", OF_A_USER)
+    container.put("/etc/systemd/system/waits.service", WAITS)
+    container.put("/kept.sh", KEPT).put("/waits.sh", WAITS_SHELL).put("/user.sh", USER_SHELL).put("/user.py", USER_PYTHON)
     container.put("/clients.sh", SHELL.replace("@CAT@", cat)).put("/clients.py", PYTHON)
 
 
