@@ -15,7 +15,6 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -26,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
 from harness import PLAIN, Container, wait_until  # noqa: E402
-from images import CACHE, Image, run  # noqa: E402
+from images import Image, directory_of, run  # noqa: E402
 from surroundings import kernel, machine, version_in  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -319,7 +318,7 @@ def main() -> int:
     for number in range(given.rounds):
         for case in CASES:
             for each in contenders:
-                with tempfile.TemporaryDirectory(prefix="capture-", dir=CACHE) as directory:
+                with directory_of("capture-") as directory:
                     result = measure(each, case, given.megabytes, Path(directory), not number)
                 results[case, each.name].append(result)
                 print(f"{number + 1}: {case.services} {case.mode:5} {each.name}: {given.megabytes / result.seconds:.1f} MB/s, "

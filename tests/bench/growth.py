@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from datetime import date
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
-from images import CACHE, run  # noqa: E402
+from images import directory_of, run  # noqa: E402
 from peers import Pyinit  # noqa: E402
 from scale import Trial  # noqa: E402
 from surroundings import pss  # noqa: E402
@@ -52,7 +51,7 @@ def main() -> int:
     given = parser.parse_args()
     commit = run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]).stdout.strip()
     rows = []
-    with tempfile.TemporaryDirectory(prefix="growth-", dir=CACHE) as directory:
+    with directory_of("growth-") as directory:
         trial = Trial(Pyinit(), SERVICES, Path(directory))
         try:
             trial.start(0)

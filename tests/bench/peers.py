@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
 from harness import PLAIN  # noqa: E402
-from images import CACHE, Image, Unavailable, run  # noqa: E402
+from images import CACHE, Image, Unavailable, directory_of, run  # noqa: E402
 from surroundings import version_in  # noqa: E402
 
 #: As many services, and more.
@@ -189,7 +188,7 @@ class Circus(Peer):
     def provide(self) -> Path:
         directory = CACHE / "peer-circus"
         if not directory.is_dir():
-            with tempfile.TemporaryDirectory(prefix="peer-", dir=CACHE) as temporary:
+            with directory_of("peer-") as temporary:
                 pip = [sys.executable, "-m", "pip", "install", "-q", "--only-binary=:all:", "--python-version=3.11"]
                 run([*pip, f"--target={temporary}/circus", "circus"])
                 Path(temporary, "circus").rename(directory)

@@ -20,7 +20,6 @@ import statistics
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -30,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
 from harness import Container  # noqa: E402
-from images import CACHE, Unavailable, run  # noqa: E402
+from images import Unavailable, directory_of, run  # noqa: E402
 from peers import PEERS, Peer  # noqa: E402
 from surroundings import kernel, machine, pss  # noqa: E402
 
@@ -225,7 +224,7 @@ class Trial:
 
 def base_cpu(peer: Peer) -> float:
     """What it costs the runtime to make such a container, in seconds of CPU; no part of what the peer does."""
-    with tempfile.TemporaryDirectory(prefix="scale-", dir=CACHE) as directory:
+    with directory_of("scale-") as directory:
         trial = Trial(peer, 1, Path(directory))
         try:
             trial.container.remove()
@@ -240,7 +239,7 @@ def base_cpu(peer: Peer) -> float:
 
 def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], None], has_orphans: bool) -> None:
     time.sleep(PAUSE_SEC)
-    with tempfile.TemporaryDirectory(prefix="scale-", dir=CACHE) as directory:
+    with directory_of("scale-") as directory:
         trial = Trial(peer, 1 if peer.name == "tini" else count, Path(directory))
         try:
             for name, value in trial.start(base).items():

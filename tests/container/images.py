@@ -190,7 +190,7 @@ def _build_root(image: Image, directory: Path, base: Path, debs: list[Path]) -> 
     if (directory / "root").is_dir():
         return  # somebody else has meanwhile
     shutil.rmtree(directory, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+    with directory_of("pyinit-image-") as temporary:
         root = unpack(base, Path(temporary, "root"))
         _install(root, image, debs)
         _forget_in_podman(image.key)  # an older one of the same key, where the cache was emptied
@@ -232,7 +232,7 @@ def download(*packages: str, installed_in: Image) -> list[str]:
 
     Returns podman options: the archives, the package lists and the machine's apt set-up, all read-only.
     """
-    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+    with directory_of("pyinit-image-") as temporary:
         root = unpack(build_rootfs(installed_in), Path(temporary, "root"))
         with _locked("image"):
             _in_chroot(root, "\n".join([_update_lists(), _apt("--download-only", "install", *packages)]))
@@ -244,7 +244,7 @@ def build(directory: Path, name: str, base: str, files: tuple[Path, ...] = ()) -
 
     Where apt finds the machine's sources, and our archives, the base says (`apt_base`)."""
     volumes = [(source, target) for source, target in _apt_binds() if target != _LISTS]
-    with tempfile.TemporaryDirectory(prefix="pyinit-build-", dir=CACHE) as temporary, _locked("image"):
+    with directory_of("pyinit-build-") as temporary, _locked("image"):
         context, lists = Path(temporary, "context"), Path(temporary, "lists")
         shutil.copytree(directory, context)
         for file in files:
@@ -267,7 +267,7 @@ def apt_base(name: str) -> str:
 
 def simulate(image: Image, target: str, deb: Path) -> dict[str, int]:
     """What apt would install for `target` in that image: package → installed size in kB. Nothing is installed."""
-    with tempfile.TemporaryDirectory(prefix="pyinit-image-", dir=CACHE) as temporary:
+    with directory_of("pyinit-image-") as temporary:
         root = unpack(build_rootfs(image), Path(temporary, "root"))
         shutil.copy(deb, root / "tmp")
         sizes = "apt-cache show --no-all-versions $(sed -n 's/^Inst \\([^ ]*\\).*/\\1/p' /tmp/plan | grep -vx pyinit)"

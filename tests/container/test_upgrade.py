@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 from harness import Container
-from images import CACHE, Image, build_deb, build_rootfs, run, unpack
+from images import Image, build_deb, build_rootfs, directory_of, run, unpack
 
 #: What the package needs, without it.
 NEEDED = Image(("python3-minimal", "systemd-standalone-sysusers", "systemd-standalone-tmpfiles"), with_pyinit=False)
@@ -36,7 +34,7 @@ def newer_deb(directory: Path) -> Path:
 def upgraded():
     """A container with services, before and after: what there was to see of them."""
     container = Container(Image(("procps",)))
-    with tempfile.TemporaryDirectory(prefix="pyinit-newer-", dir=CACHE) as directory:
+    with directory_of("pyinit-newer-") as directory:
         container.put_file("/root/newer.deb", newer_deb(Path(directory)))
     container.put("/etc/systemd/system/talks.service", TALKS)
     container.put("/etc/systemd/system/answers@.service", ANSWERS)
@@ -86,22 +84,19 @@ def test_no_line_is_lost_over_an_upgrade(upgraded):
 
 def test_purging_leaves_nothing_behind():
     """But for the group that sysusers made, as Debian's users stay."""
-    directory = Path(tempfile.mkdtemp(prefix="purged-", dir=CACHE))
-    try:
-        root = unpack(build_rootfs(Image()), directory / "root")
+    with directory_of("purged-") as temporary:
+        root = unpack(build_rootfs(Image()), Path(temporary, "root"))
         # what a boot and its timers leave on disk
         for path in ("var/log/journal/0123456789abcdef0123456789abcdef/system.export", "var/lib/systemd/timers/stamp-a.timer"):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text("")
         run(["chroot", str(root), "dpkg", "--purge", "--force-remove-protected", "--force-depends", "pyinit"])
-        base = unpack(build_rootfs(NEEDED), directory / "base")
+        base = unpack(build_rootfs(NEEDED), Path(temporary, "base"))
         assert {path for path in _paths(root) - _paths(base) if not _is_kept(path)} == set()
         assert {path for path in _paths(base) - _paths(root) if not _is_kept(path)} == set()
         assert not (root / "usr/sbin/policy-rc.d").is_symlink()
         assert (root / "usr/sbin/policy-rc.d").read_text() == (base / "usr/sbin/policy-rc.d").read_text()
         assert "pyinit" not in run(["chroot", str(root), "dpkg-divert", "--list"]).stdout
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _paths(root: Path) -> set[str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import tempfile
 from pathlib import Path
 
-from images import CACHE, _locked, _publish, run
+from images import CACHE, _locked, _publish, directory_of, run
 
 PLACE = "/lab"
 RUNS = "[Service]\nExecStart=/bin/sleep infinity\n"
@@ -150,7 +149,7 @@ def build_repository() -> Path:
     directory = CACHE / f"lab-{key}"
     with _locked("lab"):
         if not directory.is_dir():
-            with tempfile.TemporaryDirectory(prefix="pyinit-lab-", dir=CACHE) as temporary:
+            with directory_of("pyinit-lab-") as temporary:
                 repositories = [_build(version, Path(temporary)) for version in (1, 2)]
                 _publish(directory, *repositories)
     return directory
