@@ -21,7 +21,7 @@ from initd.generators import Generators
 from initd.shell import conditions, limits, timerstamps, watch
 from initd.shell.clock import now
 from initd.shell.environment import container_environment
-from initd.shell.generators import remove_tree
+from initd.shell.generators import discard
 from initd.shell.mounts import MountTable
 from initd.shell.spawn import DEFAULT_PATH
 from initd.shell.unitdirs import UnitDirs
@@ -69,7 +69,7 @@ class Reading:
 
     def close(self) -> None:
         if self._run:
-            remove_tree(self._run)
+            discard(self._run)
 
     # --- units -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ def _end_of(status: int) -> ProcessEnd:
 def _make_directory() -> str:
     """For this process alone; "" where there is no place for one."""
     for base in (os.environ.get("TMPDIR", ""), "/tmp", "/run", "/dev/shm"):
-        path = f"{base}/pyinit-reading.{os.getpid()}"
+        path = os.path.abspath(f"{base}/pyinit-reading.{os.getpid()}")
         try:
             if base:
                 os.mkdir(path, 0o700)

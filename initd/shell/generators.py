@@ -18,6 +18,7 @@ from initd.core.generated import DIRECTORIES
 from initd.core.generation import MASK, PROGRAM
 from initd.core.places import SYSTEM
 from initd.shell.fds import OwnedFd, open_memory_file
+from initd.shell.trees import remove_tree
 from initd.wire.journal import StreamHeader, encode_header
 
 TYPE_CHECKING = False
@@ -222,9 +223,9 @@ class Output:
     def prepare(self) -> None:
         """Make them, empty. Raises OSError."""
         if self._base != self._run:
-            remove_tree(self._base)
+            discard(self._base)
         for path in self.paths:
-            remove_tree(path)
+            discard(path)
             os.makedirs(path, 0o755)
 
     def write(self, generated: Iterable[Generated]) -> list[str]:
@@ -258,7 +259,7 @@ class Output:
                 if error.errno not in (ENOTEMPTY, EEXIST, ENOENT):
                     problems.append(f"{final}: {error.strerror}")
         if self._base != self._run:
-            remove_tree(self._base)
+            discard(self._base)
         return problems
 
 
@@ -273,19 +274,12 @@ def _exchange(path: str, final: str, aside: str) -> None:
     if os.path.isdir(final):
         os.rename(final, aside)
     os.rename(path, final)
-    remove_tree(aside)
+    discard(aside)
 
 
-def remove_tree(path: str) -> None:
-    """Without following links. What cannot go is in the way later, and told of then."""
-    for directory, subdirectories, files in os.walk(path, topdown=False):
-        for name in (*subdirectories, *files):
-            entry = f"{directory}/{name}"
-            try:
-                os.rmdir(entry) if name in subdirectories and not os.path.islink(entry) else os.unlink(entry)
-            except OSError:
-                pass
+def discard(path: str) -> None:
+    """A tree at an absolute path. What cannot go is in the way later, and told of then."""
     try:
-        os.rmdir(path)
+        remove_tree(path)
     except OSError:
         pass

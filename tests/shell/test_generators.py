@@ -142,6 +142,14 @@ def test_directories_below_a_link_are_not_emptied(tmp_path):
     assert os.listdir(tmp_path / NORMAL) == []
 
 
+def test_a_directory_that_is_a_link_itself_is_replaced_and_where_it_leads_is_not_emptied(tmp_path):
+    kept = make(tmp_path / "elsewhere/kept")
+    (tmp_path / NORMAL).symlink_to(tmp_path / "elsewhere")
+    generators.Output(True, str(tmp_path)).prepare()
+    assert kept.exists()
+    assert not (tmp_path / NORMAL).is_symlink() and os.listdir(tmp_path / NORMAL) == []
+
+
 def test_settings_are_sorted_by_name_and_the_first_directory_wins(tmp_path):
     for path in ("mine/20-b.conf", "theirs/20-b.conf", "theirs/10-a.conf", "theirs/not", "theirs/30-c.conf"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
