@@ -2,6 +2,9 @@
 
 __version__ = "0.1.0"
 
+#: `pyinit-exec`: beside the modules, wherever those are installed.
+HELPER = __path__[0] + "/exec/pyinit-exec"
+
 #: The systemd release whose behaviour is reproduced; what `systemctl --version` and `$SYSTEMD_VERSION` users see.
 SYSTEMD_VERSION = 252
 

@@ -8,7 +8,8 @@ import sys
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, LIBRARY)
 
-from initd.options import Options, UsageError, parse  # noqa: E402  (the path comes first)
+from initd import HELPER  # noqa: E402  (the path comes first)
+from initd.options import Options, UsageError, parse  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["run"]:
         from initd.buildstep import run
 
-        return run(arguments[1:], LIBRARY + "/initd/exec/pyinit-exec")
+        return run(arguments[1:], HELPER)
     if arguments[:1] == ["--trial"]:
         import initd.manager  # noqa: F401  (whether that works is the whole question)
 
@@ -67,7 +68,7 @@ def run_beside(options: Options) -> int:
     if options.is_daemon:
         from initd.detach import detach
 
-        return detach(options, places, LIBRARY + "/initd/exec/pyinit-exec")
+        return detach(options, places, HELPER)
     return make_manager(options, LIBRARY, places).run()
 
 

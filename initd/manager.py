@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 
-from initd import handover
+from initd import HELPER, handover
 from initd.attempts import Attempts
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
@@ -110,7 +110,7 @@ class Manager:
         self.places = places
         self.exit: ef.Exit | None = None
         self.loop = Loop()
-        self._helper = library + "/initd/exec/pyinit-exec"
+        self._helper = HELPER
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone, but for the part that a user was given.
         may_try = self.container.is_pid_1 or places.mode == "user" and self.container.uid != 0

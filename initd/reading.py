@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from initd import HELPER
 from initd.configuration import Configuration
 from initd.core.graph import Graph
 from initd.core.managerconf import configure
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from initd.options import Options
     from initd.shell.limits import ContainerLimits
 
-HELPER = os.path.dirname(os.path.abspath(__file__)) + "/exec/pyinit-exec"
 _PAUSE_SEC = 0.005
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from initd import HELPER
 from initd.cli.getopt import split
 from initd.cli.names import mangle
 from initd.cli.output import complain
@@ -17,8 +18,6 @@ from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
 from initd.core.states import Fate, LoadState
 from initd.core.unitfates import DirectiveFate, judge_unit
 from initd.shell.unitdirs import UnitDirs
-
-HELPER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/exec/pyinit-exec"
 
 USAGE = """\
 pyinit check [OPTIONS…] UNIT…|FILE…

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from posix import _exit  # `os` costs two milliseconds, and most commands do without
 
+from initd import HELPER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,11 +20,10 @@ def pyinit() -> NoReturn:
     """pip's `pyinit`: what Debian's /sbin/pyinit is, for the interpreter it was installed for."""
     import os
 
-    helper = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/exec/pyinit-exec"
     try:
-        os.execve(helper, ["pyinit", *sys.argv[1:]], {**os.environ, "PYINIT_PYTHON": sys.executable})
+        os.execve(HELPER, ["pyinit", *sys.argv[1:]], {**os.environ, "PYINIT_PYTHON": sys.executable})
     except OSError as error:
-        os.write(2, f"pyinit: cannot execute {helper}: {error.strerror}\n".encode())
+        os.write(2, f"pyinit: cannot execute {HELPER}: {error.strerror}\n".encode())
         _exit(127)
 
 
