@@ -22,6 +22,11 @@ MOST = 20_000
 #: What the others are asked for at most: beyond it a start of some takes minutes.
 MOST_OF_OTHERS = 3000
 SERVICE = "/bench/service"
+#: Without these sections of its configuration supervisord answers no supervisorctl.
+SUPERVISORCTL = (
+    "[unix_http_server]\nfile=/run/supervisor.sock\n"
+    "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
+    "[supervisorctl]\nserverurl=unix:///run/supervisor.sock\n")
 
 
 class Peer:
@@ -163,10 +168,7 @@ class Supervisord(Peer):
             "stdout_logfile=NONE\nstderr_logfile=NONE\n" for number in range(count))
         (bench / "supervisord.conf").write_text(
             "[supervisord]\nnodaemon=true\nuser=root\nlogfile=/dev/null\nlogfile_maxbytes=0\nminfds=3000\n"
-            "[unix_http_server]\nfile=/run/supervisor.sock\n"
-            "[rpcinterface:supervisor]\n"
-            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
-            f"[supervisorctl]\nserverurl=unix:///run/supervisor.sock\n{programs}")
+            f"{SUPERVISORCTL}{programs}")
 
 
 class Circus(Peer):

@@ -31,6 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "container"), str(HERE.parent / "be
 
 from harness import PLAIN, Container, TimedOut, wait_until  # noqa: E402
 from images import Image, directory_of, run  # noqa: E402
+from peers import SUPERVISORCTL  # noqa: E402
 from scale import UNLIMITED  # noqa: E402
 from surroundings import version_in  # noqa: E402
 
@@ -243,10 +244,7 @@ class Supervisord(Peer):
 
     def prepare(self, bench: Path, services: dict[str, Service]) -> None:
         (bench / "logs").mkdir(exist_ok=True)
-        text = ("[supervisord]\nnodaemon=true\nuser=root\nlogfile=/var/log/supervisord.log\nminfds=2000\n"
-                "[unix_http_server]\nfile=/run/supervisor.sock\n[rpcinterface:supervisor]\n"
-                "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
-                "[supervisorctl]\nserverurl=unix:///run/supervisor.sock\n")
+        text = "[supervisord]\nnodaemon=true\nuser=root\nlogfile=/var/log/supervisord.log\nminfds=2000\n" + SUPERVISORCTL
         for name, service in services.items():
             # Its limit counts what ends within startsecs; without one it goes on for ever.
             limit = f"startsecs=1\nstartretries={service.limit - 1}\n" if service.limit else "startsecs=0\n"
