@@ -24,14 +24,15 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Sockets have short names, and so must their directory.
+# Sockets have short names, and so must their directory. Two files at a time, those that take longest first.
+LONGEST = tests/conformance/test_directives.py tests/fuzz/test_growth.py tests/test_cost.py tests/test_packaging.py
 unit: $(VENV)/ready initd/exec/pyinit-exec
-	directory=$$(mktemp -d) && $(RUN) --numprocesses 2 --dist loadfile --basetemp $$directory \
-		tests --ignore tests/sim --ignore tests/container; \
+	directory=$$(mktemp -d) && $(RUN) --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp $$directory \
+		$(LONGEST) tests --ignore tests/sim --ignore tests/container; \
 	code=$$?; rm -rf $$directory; exit $$code
 
 sim: $(VENV)/ready
-	$(RUN) tests/sim
+	$(RUN) --numprocesses 2 --dist worksteal tests/sim/test_properties.py tests/sim
 
 # Ten million events with everything going wrong that can (an hour); goes into tests/sim/results.tsv.
 SIM_STEPS ?= 10000000

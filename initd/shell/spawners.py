@@ -70,7 +70,10 @@ class _Server:
 
     def hear(self) -> None:
         """The oldest that was asked for has its answer; where the other end is gone, nobody knows what became of it."""
-        answer = self._socket.recv(_ANSWER.size)
+        try:
+            answer = self._socket.recv(_ANSWER.size)
+        except ConnectionResetError:  # gone, with questions that it had not read
+            answer = b""
         self.asked.popleft().answered(_ANSWER.unpack(answer)[0] if answer else -ECHILD)
 
     def close(self) -> None:

@@ -72,7 +72,8 @@ def test_where_they_are_killed_what_they_had_begun_has_failed_and_the_rest_is_st
     begun = begin(runner, "/bin/true")
     for server in batch._servers:
         os.kill(server.pid, signal.SIGKILL)
-    with pytest.raises(SpawnError):
+        os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(SpawnError, match="No child processes"):
         begun.spawned()
     assert runner.run("/bin/echo", "alone")[0] == "alone\n"
 
