@@ -1,6 +1,6 @@
 """`make injected`: every function of the shell raises once, in every kind of thing that users do; results in results.tsv.
 
-    python3 -m tests.injected.run [--seed N] [--sample N] [--only TEXT] [--write]
+    python3 -m tests.injected.run [--seed N] [--sample N] [--only PATTERN] [--write]
 
 First a manager is watched through all steps: which functions does it go through? Then, for each of them, a manager is made
 to raise in it, the first or a later time that it is called. It must go on: answer, start and stop units, reap, and end with 0
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -170,14 +171,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--sample", type=int, help="so many tries only")
-    parser.add_argument("--only", default="", help="tries that have this in them")
+    parser.add_argument("--only", default="", help="tries in which this regular expression is found")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     commit = subprocess.run(["git", "-C", str(RESULTS.parent), "rev-parse", "--short", "HEAD"], capture_output=True,
                             text=True, check=True).stdout.strip()
     began, chance = time.monotonic(), random.Random(given.seed)
     watched = watch()
-    tries = [each for each in plan(watched, chance) if given.only in str(each)]
+    tries = [each for each in plan(watched, chance) if re.search(given.only, str(each))]
     chance.shuffle(tries)
     known = set(functions())
     reached = known & set().union(*watched.values())

@@ -21,47 +21,16 @@ from types import CodeType
 TREE = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TREE), str(TREE / "tests/container")]
 
-from harness import PLAIN, Machine, TimedOut  # noqa: E402
-from images import CACHE, build_root  # noqa: E402
+from harness import Machine, TimedOut, wait_until  # noqa: E402
+from images import CACHE, Image, build_root  # noqa: E402
 
 from initd.cli.bus import MANAGER, MANAGER_PATH, PROPERTIES, UNIT, Bus, BusError, NotRunning  # noqa: E402
 from initd.core.objectpath import unit_path  # noqa: E402
 from initd.core.places import Places  # noqa: E402
+from tests.injected.units import FILES, STARTED, UNITS  # noqa: E402
 
-UNITS = {
-    "default.target": "[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=early.service\nAllowIsolate=yes\n",
-    "early.service": "[Service]\nExecStart=/bin/sleep 1000\n",
-    "probe.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/echo probed\nExecStop=/bin/true\n",
-    "plain.service": "[Unit]\nConditionPathExists=/etc\nConditionUser=root\nConditionEnvironment=!X\n"
-                     "[Service]\nExecStartPre=/bin/true\nExecStart=/bin/sleep 1000\nExecReload=/bin/echo again\n"
-                     "ExecStop=/bin/true\nEnvironmentFile=-/etc/environment\nRuntimeDirectory=plain\nLimitNOFILE=1000\nNice=1\nTimeoutSec=2s\n",
-    "user.service": "[Service]\nUser=daemon\nSupplementaryGroups=adm\nExecStart=/bin/sleep 1000\nStateDirectory=user\n"
-                    "RemoveIPC=yes\nStandardOutput=append:/var/log/user\nTimeoutSec=2s\n",
-    "dynamic.service": "[Service]\nDynamicUser=yes\nExecStart=/bin/sleep 1000\nSetCredential=a:b\nTimeoutSec=2s\n",
-    "closed.service": "[Service]\nPrivateTmp=yes\nProtectSystem=full\nPrivateNetwork=yes\nNoNewPrivileges=yes\n"
-                      "SystemCallFilter=@system-service\nCapabilityBoundingSet=CAP_CHOWN\nCPUSchedulingPolicy=batch\n"
-                      "ExecStart=/bin/sleep 1000\nTimeoutSec=2s\n",
-    "notify.service": "[Service]\nType=notify\nNotifyAccess=all\nFileDescriptorStoreMax=2\nTimeoutSec=2s\n"
-                      "ExecStart=/bin/sh -c 'systemd-notify --ready --status=here; sleep 1000'\n",
-    "forking.service": "[Service]\nType=forking\nPIDFile=/run/forking.pid\nTimeoutSec=2s\n"
-                       "ExecStart=/bin/sh -c 'sleep 1000 & echo $! > /run/forking.pid'\n",
-    "crash.service": "[Unit]\nOnFailure=after.service\n[Service]\nRestart=on-failure\nRestartSec=20ms\nExecStart=/bin/false\n"
-                     "TimeoutSec=2s\n",
-    "after.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-    "missing.service": "[Service]\nExecStart=/no/such/program\n",
-    "here.socket": "[Socket]\nListenStream=/run/here\nListenDatagram=/run/here-too\nListenFIFO=/run/here-fifo\nMark=1\n"
-                   "ReceiveBuffer=4096\nExecStartPost=/bin/true\nTimeoutSec=2s\n",
-    "here.service": "[Service]\nExecStart=/bin/sleep 1000\nTimeoutSec=2s\n",
-    "each.socket": "[Socket]\nListenStream=/run/each\nAccept=yes\n",
-    "each@.service": "[Service]\nExecStart=/bin/cat\nStandardInput=socket\nTimeoutSec=2s\n",
-    "often.timer": "[Timer]\nOnActiveSec=20ms\nOnUnitActiveSec=50ms\nOnCalendar=*:*:*\nPersistent=yes\nAccuracySec=1ms\n"
-                   "OnClockChange=yes\n",
-    "often.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-    "seen.path": "[Path]\nPathExists=/srv/seen\nPathChanged=/srv/changed\nMakeDirectory=no\n",
-    "seen.service": "[Service]\nType=oneshot\nExecStart=/bin/rm -f /srv/seen\n",
-    "srv-on.mount": "[Mount]\nWhat=tmpfs\nWhere=/srv/on\nType=tmpfs\nTimeoutSec=2s\n",
-}
-STARTED = [name for name in UNITS if "@" not in name and name not in ("default.target", "early.service", "probe.service")]
+#: With a system bus, and with what paths are watched by.
+IMAGE = Image(("dbus", "python3-pyinotify"))
 #: The parts of the shell, and the modules that join it with the engine.
 CODE = ("shell/*.py", "manager.py", "deaths.py", "buslink.py", "clients.py", "configuration.py", "generators.py", "handover.py",
         "journalkeeper.py", "loading.py", "madeunits.py", "mountlink.py", "unitreader.py", "termination.py")
@@ -72,19 +41,24 @@ root=$1/mnt/root &&
 mkdir -p "$root/injected" && mount --bind "$1/injected" "$root/injected" &&
 mount --bind "$1/initd" "$root/usr/lib/pyinit/initd" &&
 mount -t proc proc "$root/proc" && mount -t tmpfs -o mode=755 tmpfs "$root/dev" && mkdir "$root/dev/shm" &&
-for n in null zero full random urandom tty; do : > "$root/dev/$n"; mount --bind /dev/$n "$root/dev/$n"; done &&
+for n in null zero full random urandom tty; do : > "$root/dev/$n"; mount --bind /dev/$n "$root/dev/$n"; done || exit 1
+if [ -n "$3" ]; then
+    mkdir -p "$root/sys/fs/cgroup" && echo 0 > "$3/cgroup.procs" && mount --bind "$3" "$root/sys/fs/cgroup" || exit 1
+fi
 exec env -i container=unshare PATH=$PATH chroot "$root" /sbin/pyinit
 """
 
 
 def functions() -> list[str]:
-    """The keys of all functions (see `hook`), from the code as it is."""
+    """The keys of all functions (see `hook`) that do anything, from the code as it is."""
     found: list[str] = []
+    stub = compile("def stub(): ...", "", "exec").co_consts[0].co_code
 
     def visit(code: CodeType, file: str) -> None:
         for each in code.co_consts:
             if isinstance(each, CodeType):
-                if each.co_flags & inspect.CO_NEWLOCALS and not each.co_name.endswith(("comp>", "<genexpr>")):
+                is_stub = each.co_code == stub and each.co_name != "<lambda>"
+                if each.co_flags & inspect.CO_NEWLOCALS and not is_stub and not each.co_name.endswith(("comp>", "<genexpr>")):
                     found.append(f"{file}:{each.co_qualname}:{each.co_firstlineno}")
                 visit(each, file)
 
@@ -103,13 +77,14 @@ class Subject(Machine):
 
     def __init__(self, **words: str) -> None:
         self.place = Path(tempfile.mkdtemp(prefix="injected-", dir=CACHE))
+        self._cgroup = self._make_cgroup()
         self._prepare()
         for when, text in words.items():
             (self.place / "injected" / when).write_text(text)
         with open(self.place / "output", "ab") as output:
             self.unshare = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--net", "--propagation", "private",
-                 "sh", "-c", _START, "sh", str(self.place), str(build_root(PLAIN))],
+                 "sh", "-c", _START, "sh", str(self.place), str(build_root(IMAGE)), str(self._cgroup or "")],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
         self.pid = self.wait_until("unshare has forked", self._find_init, 20)
@@ -118,13 +93,38 @@ class Subject(Machine):
     def _prepare(self) -> None:
         for name in ("mnt", "injected", "layer/etc/systemd/system", "layer/srv/on", "layer/etc/systemd/system.conf.d"):
             (self.place / name).mkdir(parents=True)
-        for name, text in UNITS.items():
-            (self.place / "layer/etc/systemd/system" / name).write_text(text)
+        files = {f"etc/systemd/system/{name}": text for name, text in UNITS.items()} | FILES
+        for name, text in files.items():
+            path = self.place / "layer" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755 if text.startswith("#!") else 0o644)
         shutil.copytree(TREE / "initd", self.place / "initd", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(Path(__file__).with_name("hook.py"), self.place / "initd/injected_hook.py")
         main = self.place / "initd/__main__.py"
         before, mark, behind = main.read_text().partition('if __name__ == "__main__":\n')
         main.write_text(f"{before}{mark}    from initd import injected_hook\n    injected_hook.install()\n{behind}")
+
+    def _make_cgroup(self) -> Path | None:
+        """A control group whose tree the manager may write; None where this machine lets nobody make one."""
+        for base in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")):
+            cgroup = base / f"pyinit-{self.place.name}"
+            try:
+                if (base / "cgroup.procs").exists():
+                    cgroup.mkdir()
+                    return cgroup
+            except OSError:
+                continue
+        return None
+
+    def _remove_cgroup(self, cgroup: Path) -> bool:
+        """True when it is gone: those who were in it take their time to end."""
+        try:
+            for path, _, _ in os.walk(cgroup, topdown=False):
+                os.rmdir(path)
+        except OSError:
+            return False
+        return True
 
     def _find_init(self) -> int:
         if self.unshare.poll() is not None:
@@ -147,6 +147,8 @@ class Subject(Machine):
         if self.unshare.poll() is None:
             os.kill(self.unshare.pid, signal.SIGKILL)  # its child goes with it
             self.unshare.wait(30)
+        if self._cgroup is not None:
+            wait_until("the control group is empty", lambda cgroup=self._cgroup: self._remove_cgroup(cgroup), 10)
         shutil.rmtree(self.place, ignore_errors=True)
 
     # --- the hook ----------------------------------------------------------------------------------------------------
@@ -370,6 +372,22 @@ def _reexecute(subject: Subject) -> None:
         time.sleep(0.02)
 
 
+def _calls(*calls: tuple[str, str, object]) -> Callable[[Subject], None]:
+    """Of the manager: member, signature, arguments."""
+    def step(subject: Subject) -> None:
+        for member, signature, *words in calls:
+            try:
+                subject.ask(MANAGER_PATH, MANAGER, member, signature, *words)
+            except (OSError, BusError):
+                pass
+    return step
+
+
+def _bus_call(member: str, *words: str, to: str = "org.freedesktop.systemd1") -> str:
+    return ("dbus-send --system --print-reply --reply-timeout=2000 --type=method_call "
+            f"--dest={to} /org/freedesktop/systemd1 {member} {' '.join(words)}")
+
+
 #: The quick ones first.
 STEPS: dict[str, Callable[[Subject], None]] = {
     "start": _start_and_stop("plain.service", "user.service", "after.service"),
@@ -382,6 +400,28 @@ STEPS: dict[str, Callable[[Subject], None]] = {
     "enclosed": _start_and_stop("dynamic.service", "closed.service"),
     "notify": _start_and_stop("notify.service", "forking.service"),
     "journal": _kill_journal,
+    "batch": _start_and_stop("many.target"),
+    "conditions": _start_and_stop("asked.service"),
+    "stored": _start_and_stop("stores.service"),
+    "special": _start_and_stop("special.socket", "linked.socket"),
+    "files": _calls(
+        ("EnableUnitFiles", "asbb", ["after.service"], True, True), ("ListUnitFilesByPatterns", "asas", [], ["a*"]),
+        ("GetUnitFileState", "s", "after.service"), ("GetUnitFileLinks", "sb", "after.service", True), ("GetDefaultTarget", ""),
+        ("ReenableUnitFiles", "asbb", ["after.service"], True, True), ("DisableUnitFiles", "asb", ["after.service"], True),
+        ("MaskUnitFiles", "asbb", ["after.service"], True, True), ("UnmaskUnitFiles", "asb", ["after.service"], True),
+        ("PresetUnitFiles", "asbb", ["after.service"], True, True), ("PresetAllUnitFiles", "sbb", "enable-only", True, False),
+        ("LinkUnitFiles", "asbb", ["/srv/linked.service"], True, True), ("RevertUnitFiles", "as", ["after.service"]),
+        ("AddDependencyUnitFiles", "asssbb", ["after.service"], "early.service", "Wants", True, True),
+        ("SetDefaultTarget", "sb", "default.target", False), ("ListUnitFiles", ""), ("Subscribe", ""), ("Unsubscribe", ""),
+        ("FreezeUnit", "s", "early.service"), ("ThawUnit", "s", "early.service"),
+        ("CleanUnit", "sas", "stores.service", ["cache", "state"]), ("GetUnitProcesses", "s", "early.service"), ("Dump", "")),
+    "bus": _commands(
+        "systemctl start dbus.service",
+        _bus_call("org.freedesktop.systemd1.Manager.Subscribe") + "; " +
+        _bus_call("org.freedesktop.systemd1.Manager.GetUnit", "string:early.service") + "; " +
+        _bus_call("org.freedesktop.systemd1.Manager.RestartUnit", "string:after.service", "string:replace"),
+        "systemctl start --no-block named.service; " + _bus_call("org.example.Any", to="org.example.wanted"),
+        "systemctl stop named.service wanted.service; systemctl restart dbus.service"),
     "reload": _commands("systemctl daemon-reload"),
     "change": _commands("systemctl enable plain.service; systemctl disable plain.service",
                         "systemctl set-property --runtime early.service Nice=2; systemctl set-environment A=b",
