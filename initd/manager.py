@@ -206,20 +206,17 @@ class Manager:
             return
         self._is_feeding = True
         self.attempts.once(self.journal.hold)
-        while self._events and self.exit is None:
-            event = self._events.popleft()
-            self.attempts.twice(self._handle, self._answer_of(event) if isinstance(event, Launching) else event)
-        self._is_feeding = False
+        try:
+            while self._events and self.exit is None:
+                event = self._events.popleft()
+                if isinstance(event, Launching):
+                    event = self.attempts.twice(self.performer.launcher.answer, event) or bugs.spawn_failed(event.request)
+                self.attempts.twice(self._handle, event)
+        finally:
+            self._is_feeding = False  # or nobody would be heard any more
         self.attempts.once(self.performer.launcher.end_batch)
         self.attempts.once(self.journal.release)
         self.attempts.once(self.clients.tell_changes)
-
-    def _answer_of(self, launching: Launching) -> ev.Event:
-        try:
-            return self.performer.launcher.answer(launching)
-        except Exception as error:
-            self.attempts.report("a process of a batch", error)
-            return bugs.spawn_failed(launching.request, error)
 
     def _handle(self, event: ev.Event) -> None:
         try:

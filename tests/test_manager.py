@@ -130,8 +130,23 @@ def test_a_process_of_a_batch_that_nobody_can_ask_after_has_failed():
     )
     manager._events.append(launching)
     manager.feed(ev.Tick())
-    assert heard == [ev.SpawnFailed("a.service", ExecPhase.START, 0, "Internal error: no idea"), ev.Tick()]
-    assert len(said) == 1
+    assert heard == [ev.SpawnFailed("a.service", ExecPhase.START, 0, "Internal error"), ev.Tick()]
+    assert len(said) == 2
+
+
+def test_whatever_escapes_the_next_event_is_heard_all_the_same():
+    """Such as what is raised by who reports what was raised."""
+    heard: list[ev.Event] = []
+    manager, _ = make(
+        performer=SimpleNamespace(launcher=SimpleNamespace(end_batch=lambda: None)),
+        clients=SimpleNamespace(tell_changes=lambda: None, are_there=False),
+        engine=SimpleNamespace(handle=lambda event, now: heard.append(event) or []), carry_out=lambda effects: None)
+    manager.attempts.twice = fail  # type: ignore[method-assign]
+    with pytest.raises(Bug):
+        manager.feed(ev.Tick())
+    del manager.attempts.twice
+    manager.feed(ev.SignalReceived("TERM"))
+    assert heard == [ev.SignalReceived("TERM")]
 
 
 def test_a_death_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):

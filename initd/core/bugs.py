@@ -56,9 +56,9 @@ def keep_deadline(unit: Unit, usec: int) -> None:
         machine.state_deadline_usec = usec
 
 
-def spawn_failed(request: SpawnRequest, error: Exception) -> ev.Event:
+def spawn_failed(request: SpawnRequest) -> ev.Event:
     """For a process of which nobody can say whether it has begun."""
-    return ev.SpawnFailed(request.unit, request.phase, 0, f"Internal error: {error}")
+    return ev.SpawnFailed(request.unit, request.phase, 0, "Internal error")
 
 
 def unreadable(name: str, error: Exception) -> UnitDefinition:

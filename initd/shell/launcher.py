@@ -111,7 +111,8 @@ class Launcher:
     def answer(self, launching: Launching) -> ev.Event:
         """What became of it; waits for it, a matter of a millisecond."""
         if launching.event is None:
-            self._launching.remove(launching)
+            if launching in self._launching:  # it is not where this raised the last time
+                self._launching.remove(launching)
             launching.event = self._on_begun(launching.request, launching.begun)
         return launching.event
 

@@ -129,6 +129,21 @@ def test_many_are_under_way_at_once_and_there_before_anybody_looks_for_them(runn
         os.waitpid(pid, 0)
 
 
+def test_an_answer_that_raised_is_there_when_it_is_asked_for_again(runner, launcher, monkeypatch):
+    launched = [launcher.launch(effect.request, NO_SOCKETS) for effect in launcher.begin_batch([spawn(runner)] * BATCH)]
+    servers = [server.pid for server in runner.spawner.spawners._servers]
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "_watch_status", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            launcher.answer(launched[0])
+    assert isinstance(launcher.answer(launched[0]), ev.SpawnDone)
+    launcher.end_batch()
+    launcher._tracker.children[:] = dict.fromkeys(launcher._tracker.children)
+    assert len(launcher._tracker.children) == BATCH
+    for pid in servers:
+        os.waitpid(pid, 0)
+
+
 def test_without_a_helper_to_start_them_all_fail_one_by_one(facts, runner, launcher):
     launcher._spawner = runner.spawner = Spawner(facts.replace(helper="/nonexistent/pyinit-exec"))
     effects = launcher.begin_batch([spawn(runner)] * BATCH)
