@@ -103,7 +103,8 @@ def crash_storm(random: Random, tries: int) -> Outcome:
     """So many services crash at once, half of them for ever; others are restarted meanwhile as if nothing were."""
     units = {"calm.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 1000\n"}
     for number in range(tries):
-        limit = "StartLimitIntervalSec=0\n" if number % 2 else ""
+        # Five starts of five hundred may take longer than the default of ten seconds.
+        limit = f"StartLimitIntervalSec={'0' if number % 2 else '1h'}\n"
         pause = f"RestartSec={random.randint(5, 20) * tries}ms\n" if number % 2 else "RestartSec=10ms\n"
         units[f"crash-{number}.service"] = (
             f"[Unit]\n{limit}[Service]\nExecStart=/bin/sh -c 'exit {random.randint(1, 250)}'\nRestart=always\n{pause}")
