@@ -38,6 +38,8 @@ class Asked:
     def pid(self) -> int:
         """Waits until there is one. OSError: there is none, as from fork(2)."""
         while self._answer is None:
+            if self not in self._server.asked:  # its answer was heard and lost, and no other comes
+                raise OSError(ECHILD, os.strerror(ECHILD))
             self._server.hear()
         if self._answer < 0:
             raise OSError(-self._answer, os.strerror(-self._answer))

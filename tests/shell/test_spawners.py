@@ -14,6 +14,7 @@ from initd.shell.journal import Journal
 from initd.shell.launcher import BATCH, Launcher, Launching, spawns_last
 from initd.shell.loop import Loop
 from initd.shell.spawn import NO_SOCKETS, Spawner, SpawnError
+from initd.shell.spawners import Asked
 
 MANY = 100
 
@@ -142,6 +143,17 @@ def test_an_answer_that_raised_is_there_when_it_is_asked_for_again(runner, launc
     assert len(launcher._tracker.children) == BATCH
     for pid in servers:
         os.waitpid(pid, 0)
+
+
+def test_an_answer_that_was_lost_is_not_waited_for(runner, batch, monkeypatch):
+    begun = begin(runner, "/bin/true")
+    with monkeypatch.context() as patch:
+        patch.setattr(Asked, "answered", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            begun.spawned()
+    with pytest.raises(SpawnError, match="No child processes"):
+        begun.spawned()
+    os.waitpid(-1, 0)
 
 
 def test_without_a_helper_to_start_them_all_fail_one_by_one(facts, runner, launcher):
