@@ -195,7 +195,7 @@ class Generators:
             said, self._said = self._said, None
             self._surely(lambda: (self._hear(path, said), self._go_on()) and None)
         elif self._running.is_over:
-            self._finish()
+            self._surely(self._finish)
         return True
 
     def _hear(self, path: str, said: OwnedFd) -> None:
@@ -208,10 +208,21 @@ class Generators:
         for problem in problems:
             self._say(LOG_WARNING, f"{path}: {problem}")
 
+    @property
+    def _is_stuck(self) -> bool:
+        """Somebody waits, and nothing runs that could end: an exception has come in between."""
+        return self.is_running and self._running.is_over
+
     def next_deadline(self) -> int | None:
+        if self._is_stuck:
+            return 0
         return self._deadline_usec if self.is_running else None
 
     def on_deadline(self) -> None:
+        if self._is_stuck:
+            self._queue.clear()
+            self._said = None
+            self._finish()
         if not self.is_running or self._deadline_usec is None or self._clock() < self._deadline_usec:
             return
         self._deadline_usec = None

@@ -405,7 +405,7 @@ class Manager:
         return self.exit.exit_code
 
     def _begin_boot(self) -> None:
-        if self._has_booted:
+        if self._has_booted or self.generators.is_running:
             return  # the second attempt, behind one that failed later
         times = self.engine.world.boot_times
         self.engine.world.boot_times = times.replace(generators_start=now())

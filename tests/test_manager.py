@@ -265,6 +265,46 @@ def test_a_boot_that_raises_behind_generators_is_begun_once_more(monkeypatch):
     assert begun == ["control", "target", "target"] and len(said) == 2
 
 
+def test_generators_that_an_exception_has_come_between_are_gone_on_with(monkeypatch):
+    """What has raised is not called again by anybody: the loop sees that nothing runs, and that somebody waits."""
+    heard: list[str] = []
+    generators = Generators(None, {}, dict, dict, lambda own: None, lambda: 0, lambda priority, text: None)
+    monkeypatch.setattr("initd.generators.shell.list_generators", lambda directories: [])
+    assert generators.next_deadline() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(generators, "_surely", fail)
+        with pytest.raises(Bug):
+            generators.begin(lambda: heard.append("a boot"))
+    assert generators.is_running and generators.next_deadline() == 0 and not heard
+    generators.on_deadline()
+    assert heard == ["a boot"] and not generators.is_running and generators.next_deadline() is None
+
+
+def test_the_end_of_the_last_generator_is_heard_though_hearing_of_it_failed_at_first(monkeypatch):
+    heard: list[str] = []
+    generators = Generators(None, {}, dict, dict, lambda own: None, lambda: 0, lambda priority, text: None)
+    generators._then, generators._running.pids = [lambda: heard.append("a boot")], {10: "/generator"}
+    finish, tries = generators._finish, iter((fail,))
+    monkeypatch.setattr(generators, "_finish", lambda: next(tries, finish)())
+    with pytest.raises(Bug):
+        generators.on_exit(10, ProcessEnd("exited", 0))
+    assert heard == ["a boot"] and not generators.is_running
+
+
+def test_a_boot_whose_generators_could_not_begin_is_begun_once(monkeypatch):
+    engine = SimpleNamespace(world=SimpleNamespace(boot_times=BootTimes(now())))
+    begun: list[str] = []
+    manager, _ = make(engine=engine, _has_booted=False, _boot=lambda: begun.append("boot"))
+    manager.generators = Generators(  # type: ignore[attr-defined]
+        None, {}, dict, dict, lambda own: None, lambda: 0, lambda priority, text: None, attempt=manager.attempts.once)
+    monkeypatch.setattr("initd.generators.shell.list_generators", lambda directories: [])
+    with monkeypatch.context() as patch:
+        patch.setattr(manager.generators, "_surely", fail)
+        manager.attempts.twice(manager._begin_boot)
+    manager.generators.on_deadline()
+    assert begun == ["boot"] and manager.generators.next_deadline() is None
+
+
 def test_a_state_that_is_spoiled_is_told_from_one_that_is_not():
     state = {"engine": {"units": {}}, "fds": [1, 2]}
     data = successor.encode(state)
