@@ -267,7 +267,7 @@ def measure(peer: Peer, count: int, base: float, note: Callable[[str, float], No
             trial.remove()
 
 
-def collect(peers: list[Peer], counts: list[int], rounds: int, each_round: Callable[[Results], None]) -> Results:
+def collect(peers: list[Peer], counts: list[int], rounds: int, each_round: Callable[[Results, int], None]) -> Results:
     results: Results = {}
     bases: dict[str, float] = {}
     for number in range(rounds):
@@ -287,18 +287,18 @@ def collect(peers: list[Peer], counts: list[int], rounds: int, each_round: Calla
                     measure(peer, count, bases[peer.name], note, has_orphans)
                 except (Unavailable, AssertionError) as problem:
                     print(f"{number + 1}: {count} {peer.name}: left out: {problem}", file=sys.stderr, flush=True)
-        each_round(results)
+        each_round(results, number + 1)
     return results
 
 
-def surroundings(peers: list[Peer], rounds: int) -> dict[str, object]:
+def surroundings(peers: list[Peer]) -> dict[str, object]:
     versions = {}
     for peer in peers:
         try:
             versions[peer.name] = peer.version()
         except Unavailable as problem:
             versions[peer.name] = f"not to be had: {str(problem).splitlines()[0]}"
-    return {"date": str(date.today()), "rounds": rounds, "machine": machine(), "kernel": kernel(), "versions": versions,
+    return {"date": str(date.today()), "machine": machine(), "kernel": kernel(), "versions": versions,
             "commit": run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]).stdout.strip()}
 
 
@@ -310,11 +310,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="into scale.json")
     given = parser.parse_args()
     peers = [each for each in PEERS if not given.only or each.name in given.only]
-    about = surroundings(peers, given.rounds)
+    about = surroundings(peers)
 
-    def keep(results: Results) -> None:
+    def keep(results: Results, rounds: int) -> None:
         if given.write:
-            RESULTS.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+            RESULTS.write_text(json.dumps({"about": about | {"rounds": rounds}, "results": results}, indent=1) + "\n")
     results = collect(peers, [int(word) for word in given.counts.split(",")], given.rounds, keep)
     for name, by_count in results.items():
         for count, by_peer in by_count.items():
