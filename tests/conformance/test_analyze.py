@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,25 @@ def test_recorded_cases_are_ours(root):
     assert differences((call, unshuffled(answer), unshuffled(mine)) for (call, answer), mine in zip(rows, ours)) == []
 
 
+def names_a_zone(call: Call) -> bool:
+    """Of the database: systemd 252 takes none in a timestamp, though its manual says so (`core.timestamp`). What is made up may
+    come to be one."""
+    word = call.words[-1].rpartition(" ")[2]
+    return word != "UTC" and word in zoneinfo.available_timezones()
+
+
+def test_a_zone_is_told_from_what_is_none():
+    words = {"2006-3-15 EST": True, "2006-3-15 UTC": False, "2006-3-15 CEST": False, "1 Europe/Berlin": True, "today": False}
+    assert {text: names_a_zone(Call(("systemd-analyze", "timestamp", "--", text))) for text in words} == words
+
+
 @pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "installed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_real_tool_says_the_same_to_new_inputs(kind):
     seed = random.randrange(10**9)
     asked = calls(kind, seed, FRESH[kind])
     pairs = [(call, settled(theirs), settled(ask_ours(call))) for call, theirs in zip(asked, ask_real(asked))
-             if not is_lost(theirs)]
+             if not is_lost(theirs) and not (kind == "timestamp" and names_a_zone(call))]
     different = [each for each in pairs if each[1] != each[2]]
     # Of ten thousand events, one or two around a change of clocks are ones that systemd itself tells out of order.
     assert len(different) <= (kind == "calendar"), (f"seed {seed}", different[:5])
