@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from initd import LIBRARY
 from initd.core.places import UNITS_LINK, Places, of_group, of_user
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 VARIABLE = "PYINIT_RUNTIME_DIRECTORY"
 #: Below the library, the units that every unit of a user or a group counts on; where pip has put them if not there.
 _VENDOR, _VENDOR_OF_PIP = "/units/user", "/initd/units/user"
-_LIBRARY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class NoPlace(Exception):
@@ -45,7 +45,7 @@ def group_places(runtime_directory: str = "", unit_directory: str = "", environm
         raise NoPlace
     run = os.path.abspath(runtime_directory or own.run + "/pyinit")
     units = os.path.abspath(unit_directory) if unit_directory else _read_link(f"{run}/{UNITS_LINK}")
-    vendor = _LIBRARY + (_VENDOR if os.path.isdir(_LIBRARY + _VENDOR) else _VENDOR_OF_PIP)
+    vendor = LIBRARY + (_VENDOR if os.path.isdir(LIBRARY + _VENDOR) else _VENDOR_OF_PIP)
     return of_group(run, units or _default_units(own), vendor, own)
 
 

@@ -20,6 +20,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from secrets import token_urlsafe
 
+from initd import LIBRARY
 from initd.cli import health
 from initd.cli.bus import MANAGER, MANAGER_PATH, SYSTEMD, UNIT, Bus, BusError, NotRunning
 from initd.core import unitname
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from initd.wire.dbus import Message
 
-LIBRARY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LONGEST_REQUEST = 8192
 #: Connections at once; more wait.
 MOST = 64

@@ -86,7 +86,8 @@ def test_the_package_installs_what_it_should(root):
                  "usr/lib/systemd/system/multi-user.target", "usr/lib/lsb/init-functions.d/40-pyinit"):
         assert os.access(root / path, os.R_OK), path
     assert os.readlink(root / "usr/sbin/init") == "../lib/pyinit/initd/exec/pyinit-exec"
-    assert list((root / "usr/lib/pyinit/initd/__pycache__").glob("*.pyc")), "not byte-compiled"
+    assert (root / "usr/lib/pyinit/initd.bytecode").exists(), "not byte-compiled"
+    assert {path.name.partition(".")[0] for path in (root / "usr/lib/pyinit").rglob("*.pyc")} == {"__init__", "bytecode"}
     run(["chroot", str(root), "systemctl", "--version"])
 
 

@@ -51,7 +51,7 @@ class Hook:
         known = self.names.get(code)
         if known is None:
             path = os.path.normpath(code.co_filename)
-            is_ours = path.startswith(CODE) and not path.endswith("__main__.py")
+            is_ours = path.startswith(CODE) and not path.endswith(("__main__.py", "initd/main.py"))
             known = self.names[code] = f"{path[len(CODE):]}:{code.co_qualname}:{code.co_firstlineno}" if is_ours else ""
         return known
 

@@ -102,8 +102,8 @@ class Subject(Machine):
         shutil.copytree(TREE / "initd", self.place / "initd", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(Path(__file__).with_name("hook.py"), self.place / "initd/injected_hook.py")
         main = self.place / "initd/__main__.py"
-        before, mark, behind = main.read_text().partition('if __name__ == "__main__":\n')
-        main.write_text(f"{before}{mark}    from initd import injected_hook\n    injected_hook.install()\n{behind}")
+        before, mark, _ = main.read_text().partition("begin(sys.argv[1:])\n")
+        main.write_text(f"{before}from initd import injected_hook\n\ninjected_hook.install()\n{mark}")
 
     def _make_cgroup(self) -> Path | None:
         """A control group whose tree the manager may write; None where this machine lets nobody make one."""
