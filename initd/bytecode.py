@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SIZE_AT, _INDEX_AT = 4, 12
 _SPEC: type[ModuleSpec] = type(sys.__spec__)  # importlib.machinery takes its time
 #: They run long, or are waited for: what these need of the standard library is in the file as well.
-_PROGRAMS = ("initd.manager", "initd.journal.main", "initd.cli.systemctl", "initd.cli.journalctl")
+_PROGRAMS = ("initd.manager", "_pickle", "initd.journal.main", "initd.cli.systemctl", "initd.cli.journalctl")
 
 
 class Finder:

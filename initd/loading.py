@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from initd.core.graph import Graph
 
 
+#: What the manager may have to start by itself, at any time; a manager that is no init, the first.
+ALWAYS_LOADED = (
+    "exit.target", "rescue.target", "emergency.target", "poweroff.target", "reboot.target", "halt.target",
+    "soft-reboot.target",
+)
+
+
 class Loading:
     """`feed` tells the engine, `is_over` whether there is anything left to load for."""
 

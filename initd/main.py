@@ -31,6 +31,10 @@ def main(arguments: list[str]) -> int:
         from initd.buildstep import run
 
         return run(arguments[1:], HELPER)
+    if arguments[:1] == ["cache"]:
+        from initd import imagecache
+
+        return imagecache.main(arguments[1:])
     if arguments[:1] == ["--trial"]:
         import initd.manager  # noqa: F401  (whether that works is the whole question)
 

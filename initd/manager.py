@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 
-from initd import HELPER, handover
+from initd import HELPER, handover, unitcache
 from initd.attempts import Attempts
 from initd.buslink import BusLink
 from initd.clients import Caller, Clients
@@ -47,7 +47,7 @@ from initd.deaths import Deaths
 from initd.generators import Generators
 from initd.handover import Handover
 from initd.journalkeeper import JournalKeeper
-from initd.loading import Loading
+from initd.loading import ALWAYS_LOADED, Loading
 from initd.madeunits import MadeUnits
 from initd.mountlink import MountLink
 from initd.options import Options
@@ -68,6 +68,7 @@ from initd.shell.perform import Performer
 from initd.shell.spawn import Spawner
 from initd.shell.track import Tracker
 from initd.shell.unitdirs import UnitDirs
+from initd.unitcache import UnitCache
 from initd.unitreader import UnitReader
 from initd.wire.dbus import Message
 
@@ -92,12 +93,6 @@ LOOK_AGAIN_USEC = 20_000
 
 #: After a bug: long enough not to fill the log with one that comes back at once, short enough not to be missed.
 BUG_PAUSE_SEC = 0.1
-
-#: What the manager may have to start by itself, at any time; a manager that is no init, the first.
-ALWAYS_LOADED = (
-    "exit.target", "rescue.target", "emergency.target", "poweroff.target", "reboot.target", "halt.target",
-    "soft-reboot.target",
-)
 
 
 class Manager:
@@ -133,7 +128,9 @@ class Manager:
         self.engine.world.machine_id = defaults.machine_id
         self.engine.world.default_tasks_max = defaults.tasks_max
         self.unit_dirs = UnitDirs(search_path=places.unit_path)
-        self.units = UnitReader(self.unit_dirs, defaults, self.container, self._helper, options.is_strict, places)
+        self.unit_cache = UnitCache(unitcache.FILE if places.is_init else "")
+        self.units = UnitReader(
+            self.unit_dirs, defaults, self.container, self._helper, options.is_strict, places, self.unit_cache)
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
@@ -270,6 +267,7 @@ class Manager:
             self._on_startup_finished()
 
     def _on_startup_finished(self) -> None:
+        self._keep_units()
         for address in self.performer.sockets.inherited.close():
             self.say(LOG_WARNING, f"No unit listens on {address}, which was passed to us: closed.")
         if not self.places.is_init:
@@ -327,9 +325,22 @@ class Manager:
     def _read_again(self) -> None:
         world = self.engine.world
         world.boot_times = world.boot_times.replace(units_load=now())
-        self.carry_out(self.engine.reload(self.loading.read_again(), now()))
-        self.loading.load()
+        self.attempts.once(self.unit_cache.open, self.units.facts)
+        try:
+            self.carry_out(self.engine.reload(self.loading.read_again(), now()))
+            self.loading.load()
+        finally:
+            self.unit_cache.close()
+        self._keep_units()
         self.clients.tell_reloading(False)
+
+    def _keep_units(self) -> None:
+        """What was read is written down for the next boot, when there is time."""
+        if self.unit_cache.has_news:
+            # A disk that takes nothing is nobody's fault: the next boot reads all files, as this one did.
+            self.attempts.once(
+                self.backlog.begin, self.unit_cache.pieces(), lambda _: None,
+                lambda error: isinstance(error, OSError) or self.attempts.report("keeping units", error))
 
     # --- clients ---------------------------------------------------------------------------------------------------
 
@@ -501,9 +512,11 @@ class Manager:
             self.engine.world.foreground = target
         world, began = self.engine.world, now()
         world.boot_times = world.boot_times.replace(generators_finish=began)
+        self.attempts.once(self.unit_cache.open, self.units.facts)
         if self.places.is_init:
             self.attempts.once(self._watch_mounts)
         self.attempts.twice(self.loading.load, target, *sorted(self.engine.pinned - {target}))
+        self.unit_cache.close()
         world.boot_times = world.boot_times.replace(units_load_start=began, units_load_finish=now())
         self.feed(ev.Boot(target))
 

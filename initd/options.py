@@ -15,6 +15,7 @@ pyinit top [--once] [PATTERN…]
 pyinit events [--json] [--state=STATE] [--event=EVENT] [PATTERN…]
 pyinit eventlistener --events=EVENTS [--run-as=USER] -- COMMAND…
 pyinit run [--quiet] [--verbose] [--with UNIT]… -- COMMAND…
+pyinit cache
 pyinit scale [--runtime] TEMPLATE@ N
 pyinit plan [--root=DIR] [--json] [TARGET…]
 pyinit why [--json] [--user] UNIT…
@@ -47,6 +48,7 @@ systemd.setenv=, systemd.log_level=, rescue, emergency, … More of them may be 
 "pyinit events" prints what happens to units and jobs, as it happens.
 "pyinit eventlistener" runs an event listener of supervisor's, unchanged.
 "pyinit run" runs a command while these units are up, and stops them again: for RUN while an image is built.
+"pyinit cache" keeps what units say for the first boot: for RUN while an image is built.
 "pyinit scale" has N instances of a template run, and no more.
 "pyinit plan" says what a boot would start here, in which order, and what would be left out.
 "pyinit why" says what led to a unit being as it is: running, stopped, failed, waiting.

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from initd.core.graph import Graph
+    from initd.unitcache import UnitCache
 
 
 class UnitReader:
-    """`facts` changes with system.conf. `helper` tries what the container allows, when somebody wants to know."""
+    """`facts` changes with system.conf. `helper` tries what the container allows, when somebody wants to know. `cache`
+    knows what files said before."""
 
     def __init__(
         self, dirs: UnitDirs, facts: LoadFacts, container: ContainerLimits, helper: str, is_strict: bool,
-        places: Places = SYSTEM,
+        places: Places = SYSTEM, cache: UnitCache | None = None,
     ) -> None:
         self._directories = places.directories
         self.dirs = dirs
@@ -38,6 +40,7 @@ class UnitReader:
         self._container = container
         self._helper = helper
         self._is_strict = is_strict
+        self._load_unit = load_unit if cache is None else cache.load
         self._allowed: Allowed | None = None
         #: What is mounted, by the unit's name: a unit without a file says what it is.
         self.mounted: dict[str, MountPoint] = {}
@@ -75,7 +78,7 @@ class UnitReader:
         return [entry for entry in more if entry not in definition.dependencies]
 
     def _read_files(self, files: UnitFiles) -> UnitDefinition:
-        definition = load_unit(files, self.facts)
+        definition = self._load_unit(files, self.facts)
         if definition.source_path:
             definition = definition.replace(source_mtime_usec=self.dirs.mtime_usec(definition.source_path))
         return self._refuse_if_strict(files, definition)

@@ -108,25 +108,20 @@ def _read_arguments(arguments: list[str]) -> tuple[list[str], str, set[str], lis
 def make(reading: Reading, options: Options, targets: list[str]) -> Plan:
     from initd.core.rehearsal import new_engine
     from initd.core.states import LoadState
+    from initd.loading import ALWAYS_LOADED
     from initd.shell import zones
     from initd.shell.clock import now
 
     time = now()
     engine = new_engine(time, reading.units.facts)
     engine.world.zones = zones  # type: ignore[assignment]
-    names = dict.fromkeys((*reading.units.mounted, *targets, *_ALWAYS_LOADED))
+    names = dict.fromkeys((*reading.units.mounted, *targets, *ALWAYS_LOADED))
     reading.load(engine.graph, lambda found: engine.load(found, time), *names)
     rehearsal = rehearse(engine, time, targets, reading)
     runs = [engine.units[part.unit] for part in rehearsal.parts if part.type is JobType.START]
     paths = {unit.name: unit.definition.fragment_path for unit in engine.graph.units.values()}
     fates = _count_fates(reading, [unit.name for unit in runs if unit.load_state is LoadState.LOADED], engine)
     return Plan(tuple(targets), rehearsal, fates, paths)
-
-
-_ALWAYS_LOADED = (
-    "exit.target", "rescue.target", "emergency.target", "poweroff.target", "reboot.target", "halt.target",
-    "soft-reboot.target",
-)
 
 
 def _count_fates(reading: Reading, names: list[str], engine: RehearsedEngine) -> tuple[tuple[str, int, int], ...]:

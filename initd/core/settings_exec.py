@@ -18,6 +18,10 @@ class Settings:
     def __hash__(self) -> int:
         return id(self)
 
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """As slots, which are set one by one: so the copy is as small as the original, whose attributes have no dict."""
+        return None, self.__dict__
+
     def __repr__(self) -> str:
         inner = ", ".join(f"{field}={value!r}" for field, value in sorted(self.__dict__.items()))
         return f"{type(self).__name__}({inner})"

@@ -153,7 +153,7 @@ def test_what_it_adds_to_minbase_is_what_the_readme_says():
     told = re.search(r"(?m)^\| pyinit \| (\d+) \| ([\d.]+) \|$", (TREE / "README.md").read_text())
     assert len(added) == int(told[1]) <= 8
     assert abs(sum(added.values()) / 1000 - float(told[2])) <= 0.1
-    assert added["pyinit"] < 3300, "kB of its own"
+    assert added["pyinit"] < 3350, "kB of its own"
 
 
 def test_the_package_is_the_same_wherever_and_whenever_it_is_built(tmp_path):
