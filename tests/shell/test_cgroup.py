@@ -76,8 +76,9 @@ SCRIPT = textwrap.dedent("""
     Killer(tracker).kill_processes(KillProcesses("a.service", signal.SIGKILL, None, None, True))
     facts["ends"] = [child.wait(), deep.wait()]
     until(lambda: tracker.forget() or tracker.is_empty("a.service"))
-    tracker.release("a.service")
-    facts["gone"] = not os.path.exists(cgroups.directory("system.slice/a.service"))
+    # v1 keeps a group while a zombie is in it, and the child of our child is somebody else's to reap
+    until(lambda: tracker.release("a.service") or not os.path.exists(cgroups.directory("system.slice/a.service")))
+    facts["gone"] = True
     print(facts)
 """)
 
