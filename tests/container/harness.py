@@ -60,8 +60,9 @@ class Machine:
     def exec(self, *argv: str, check: bool = True, text: str | None = None,
              timeout: float = 60) -> subprocess.CompletedProcess:
         """Run a command inside. `text` goes to its stdin. With `check`, a failure is an error that shows the logs."""
-        done = subprocess.run(self._enter(text is not None) + list(argv), input=text, capture_output=True, text=True,
-                              errors="replace", timeout=timeout, check=False)
+        given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
+        done = subprocess.run(self._enter(text is not None) + list(argv), capture_output=True, text=True,
+                              errors="replace", timeout=timeout, check=False, **given)
         if check and done.returncode:
             raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}\n{self.story()}")
         return done
@@ -174,7 +175,8 @@ class Container(Machine):
         return run([*self.podman, "inspect", "--format", template, self.id]).stdout.strip()
 
     def _enter(self, with_stdin: bool) -> list[str]:
-        return [*self.podman, "exec", *(["--interactive"] if with_stdin else []), self.id]
+        # What `podman exec` has it do, for a quarter of the time; that leaves out two variables of the container's.
+        return [*self.podman[:-len(PODMAN)], "runc", "exec", self.id, "env", "-u", "HOSTNAME", "-u", "container_uuid"]
 
     def put_file(self, path: str, source: Path | str) -> Container:
         if not self._id and not self._name:

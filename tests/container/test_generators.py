@@ -73,7 +73,8 @@ def test_nobody_waits_for_a_generator_that_hangs(booted):
     container.exec("mkdir", "-p", _GENERATORS)
     container.exec("sh", "-c", f"cat > {_GENERATORS}/slow; chmod 755 {_GENERATORS}/slow; systemctl daemon-reload", text=_SLOW)
     container.systemctl("start", "made")
-    container.exec("sh", "-c", "touch /run/hold /run/new; systemctl daemon-reload & systemctl daemon-reexec & "
+    container.exec("sh", "-c", "touch /run/hold /run/new; systemctl daemon-reload > /run/out 2>&1 & "
+                   "systemctl daemon-reexec > /run/out 2>&1 & "
                    "while ! test -e /run/began; do sleep 0.02; done")
     # What is in force stays in force, and what is asked is answered.
     assert container.systemctl("show", "--property=LoadState,ActiveState", "--value", "made").split() == ["loaded", "active"]
