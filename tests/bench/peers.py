@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "container")]
 
-from harness import PLAIN  # noqa: E402
+from harness import PLAIN, Container  # noqa: E402
 from images import CACHE, Image, Unavailable, directory_of, run  # noqa: E402
 from surroundings import version_in  # noqa: E402
 
@@ -89,8 +89,32 @@ class Units(Peer):
 
 
 class Pyinit(Units):
+    """From an image in which `pyinit cache` was run behind the services' units."""
+
     name = "pyinit"
     most = MOST
+    image = PLAIN
+    command = ("/sbin/pyinit",)
+    options = (*Units.options, "--volume={bench}/cache:/var/cache/pyinit")
+    package = "pyinit"
+
+    def prepare(self, bench: Path, count: int) -> None:
+        super().prepare(bench, count)
+        (bench / "cache").mkdir()
+        container = Container(self.image, "/sbin/pyinit", "cache",
+                              options=tuple([option.format(bench=bench) for option in self.options]))
+        try:
+            container.start().wait()
+            if not (bench / "cache/units").exists():
+                raise Unavailable(container.logs())
+        finally:
+            container.remove()
+
+
+class PyinitCold(Units):
+    """The services' units were put into the container only now: they are parsed at this boot."""
+
+    name = "pyinit, first boot"
     image = PLAIN
     command = ("/sbin/pyinit",)
     package = "pyinit"
@@ -230,4 +254,4 @@ class Floor(Peer):
         return run(["cc", "-dumpfullversion"]).stdout.strip()
 
 
-PEERS = (Pyinit(), Floor(), Dinit(), S6(), Runit(), Systemd(), Circus(), Supervisord(), Tini())
+PEERS = (Pyinit(), PyinitCold(), Floor(), Dinit(), S6(), Runit(), Systemd(), Circus(), Supervisord(), Tini())
