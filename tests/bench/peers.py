@@ -88,15 +88,21 @@ class Units(Peer):
             (wants / name).symlink_to(f"../{name}")
 
 
-class Pyinit(Units):
+class PyinitCold(Units):
+    """The services' units were put into the container only now: they are parsed at this boot."""
+
+    name = "pyinit, first boot"
+    image = PLAIN
+    command = ("/sbin/pyinit",)
+    package = "pyinit"
+
+
+class Pyinit(PyinitCold):
     """From an image in which `pyinit cache` was run behind the services' units."""
 
     name = "pyinit"
     most = MOST
-    image = PLAIN
-    command = ("/sbin/pyinit",)
     options = (*Units.options, "--volume={bench}/cache:/var/cache/pyinit")
-    package = "pyinit"
 
     def prepare(self, bench: Path, count: int) -> None:
         super().prepare(bench, count)
@@ -109,15 +115,6 @@ class Pyinit(Units):
                 raise Unavailable(container.logs())
         finally:
             container.remove()
-
-
-class PyinitCold(Units):
-    """The services' units were put into the container only now: they are parsed at this boot."""
-
-    name = "pyinit, first boot"
-    image = PLAIN
-    command = ("/sbin/pyinit",)
-    package = "pyinit"
 
 
 class Systemd(Units):

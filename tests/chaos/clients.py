@@ -131,7 +131,7 @@ def cause_signals(friend: Friend) -> None:
 
 def killed_in_their_calls(container: Subject, random: Random) -> None:
     for _ in range(3):
-        client = subprocess.Popen([*container._enter(False), "systemctl", "restart", "slow.service"], stdout=subprocess.DEVNULL,
+        client = subprocess.Popen([*container._enter(), "systemctl", "restart", "slow.service"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
         time.sleep(random.random() / 3)
         client.kill()

@@ -309,7 +309,7 @@ def _script(path: Path, text: str) -> None:
 class Entered(Container):
     """Commands enter it by themselves: the runtime's own way takes as long as all the rest."""
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--all"]
 
 
@@ -429,7 +429,7 @@ def crash_storm(peer: Peer, random: random.Random) -> Outcome:
             return statistics.median(times)
         alone = latency()
         names = [f"crash-{number}" for number in range(100)]
-        starter = subprocess.Popen(ward.container._enter(False) + peer.start_words(names), stdout=subprocess.DEVNULL)
+        starter = subprocess.Popen(ward.container._enter() + peer.start_words(names), stdout=subprocess.DEVNULL)
         storm = latency()
         starter.wait(120)
         end = time.monotonic() + 60

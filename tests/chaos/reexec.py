@@ -111,7 +111,7 @@ def exchange(container: Subject, bus: Bus, random: Random, count: int) -> list[s
             each.settimeout(60)
             each.connect(f"/proc/{container.pid}/root/run/queue")
         await_facts(bus, "queue.service", lambda each: each["SubState"] == "start-pre")
-        waiting = subprocess.Popen([*container._enter(False), "systemctl", "restart", "behind.service", "once.service"],
+        waiting = subprocess.Popen([*container._enter(), "systemctl", "restart", "behind.service", "once.service"],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(count):
             time.sleep(random.random() / 4)

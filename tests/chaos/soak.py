@@ -190,7 +190,7 @@ def play(
     counts = {name: round(count * hours / 24) for name, count in A_DAY.items()}
     if quarter == 1:
         counts["reexec"] = round(REEXECS * hours * QUARTERS / 24)
-    words = [*container._enter(False), "python3", "-IS", "/root/soaker.py", str(seed), str(quarter), str(SECONDS * hours),
+    words = [*container._enter(), "python3", "-IS", "/root/soaker.py", str(seed), str(quarter), str(SECONDS * hours),
              *(f"{name}={count}" for name, count in counts.items())]
     samples = []
     soaker = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -101,7 +101,7 @@ class Subject(Container):
         run([*self.podman, "start", self.id], timeout=120, cwd=self._units.name)  # conmon leaves a file there
         return self
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--all", "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
 
     def bus(self) -> Bus:

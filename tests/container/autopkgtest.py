@@ -26,7 +26,7 @@ def main() -> int:
             # it wants to write there; the slashes say that nothing is to be built
             container.exec("cp", "-r", "/source", "/root/pyinit")
             command = ("autopkgtest", "--no-built-binaries", "/root/pyinit//", "--", "null")
-            return subprocess.run([*container._enter(False), *command], check=False).returncode
+            return subprocess.run([*container._enter(), *command], check=False).returncode
         finally:
             container.remove()
 

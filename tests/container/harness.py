@@ -61,13 +61,13 @@ class Machine:
              timeout: float = 60) -> subprocess.CompletedProcess:
         """Run a command inside. `text` goes to its stdin. With `check`, a failure is an error that shows the logs."""
         given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
-        done = subprocess.run(self._enter(text is not None) + list(argv), capture_output=True, text=True,
+        done = subprocess.run(self._enter() + list(argv), capture_output=True, text=True,
                               errors="replace", timeout=timeout, check=False, **given)
         if check and done.returncode:
             raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}\n{self.story()}")
         return done
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         raise NotImplementedError
 
     def logs(self) -> str:
@@ -174,7 +174,7 @@ class Container(Machine):
     def _inspect(self, template: str) -> str:
         return run([*self.podman, "inspect", "--format", template, self.id]).stdout.strip()
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         # What `podman exec` has it do, for a quarter of the time; that leaves out two variables of the container's.
         return [*self.podman[:-len(PODMAN)], "runc", "exec", self.id, "env", "-u", "HOSTNAME", "-u", "container_uuid"]
 
@@ -259,7 +259,7 @@ class PrivateRoot(Machine):
         children = Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children").read_text().split()
         return int(children[0]) if children else 0
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"]
 
     def put(self, path: str, text: str, mode: int = 0o644) -> PrivateRoot:

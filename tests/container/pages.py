@@ -25,7 +25,7 @@ class Page:
 
     def show(self, line: str, text: str | None = None) -> None:
         """A line as it is typed in a shell, with this on its stdin, and everything that comes of it."""
-        argv = [*self.box._enter(text is not None), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
+        argv = [*self.box._enter(), "sh", "-c", f"exec 2>&1; export PATH; {line}"]
         said = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60).stdout
         self.text += "\n" + indented(f"{self._prompt} {line}\n{said}")
 

@@ -36,7 +36,7 @@ class Events:
     """`pyinit events` in the container, connected."""
 
     def __init__(self, box: Container, *words: str) -> None:
-        argv = [*box._enter(False), "/sbin/pyinit", "events", *words]
+        argv = [*box._enter(), "/sbin/pyinit", "events", *words]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.first = self.process.stdout.readline()
 

@@ -105,7 +105,7 @@ def test_services_timers_and_sockets_go_on(machine):
 
 
 def test_jobs_and_who_waits_for_them_go_on(machine):
-    waiting = subprocess.Popen(machine._enter(False) + ["systemctl", "start", "slow.service", "behind.service"],
+    waiting = subprocess.Popen(machine._enter() + ["systemctl", "start", "slow.service", "behind.service"],
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     machine.wait_for_state("slow.service", "activating")
     jobs = machine.systemctl("list-jobs", "--no-legend")

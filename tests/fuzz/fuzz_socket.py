@@ -44,7 +44,7 @@ def prepare(container: Container) -> None:
 
 
 def begin(container: Container, *words: object) -> subprocess.Popen[str]:
-    argv = [*container._enter(False), "python3", "-IS", CLIENT, *map(str, words)]
+    argv = [*container._enter(), "python3", "-IS", CLIENT, *map(str, words)]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -132,7 +132,7 @@ class Subject(Machine):
         children = Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children").read_text().split()
         return int(children[0]) if children else 0
 
-    def _enter(self, with_stdin: bool) -> list[str]:
+    def _enter(self) -> list[str]:
         return ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"]
 
     def logs(self) -> str:
