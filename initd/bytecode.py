@@ -39,20 +39,23 @@ class Finder:
 
     def __init__(self, path: str) -> None:
         """OSError, ValueError, EOFError or TypeError where that is no such file, or of another interpreter."""
-        self._fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-        status = posix.fstat(self._fd)
-        self._identity = _identity(status)
-        #: Of this file, and of no other.
-        self.stamp = (status.st_size, status.st_mtime_ns)
         #: Every module that was asked for could be had.
         self.is_whole = True
-        head = posix.pread(self._fd, _INDEX_AT, 0)
-        if head[:_SIZE_AT] != MAGIC_NUMBER:
+        self._fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            status = posix.fstat(self._fd)
+            self._identity = _identity(status)
+            #: Of this file, and of no other.
+            self.stamp = (status.st_size, status.st_mtime_ns)
+            head = posix.pread(self._fd, _INDEX_AT, 0)
+            if head[:_SIZE_AT] != MAGIC_NUMBER:
+                raise ValueError(f"{path} is of another interpreter")
+            size = int.from_bytes(head[_SIZE_AT:], "little")
+            self._base = _INDEX_AT + size
+            self._index: Index = marshal.loads(posix.pread(self._fd, size, _INDEX_AT))
+        except BaseException:
             posix.close(self._fd)
-            raise ValueError(f"{path} is of another interpreter")
-        size = int.from_bytes(head[_SIZE_AT:], "little")
-        self._base = _INDEX_AT + size
-        self._index: Index = marshal.loads(posix.pread(self._fd, size, _INDEX_AT))
+            raise
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in self._index:

@@ -6,6 +6,7 @@ Asks no manager.
 
 from __future__ import annotations
 
+from initd import HELPER
 from initd.cli.output import complain
 from initd.configuration import Configuration
 from initd.core.graph import Graph
@@ -59,7 +60,7 @@ def keep(cache: UnitCache) -> None:
     container = limits.probe()
     configuration = Configuration(options, container, SYSTEM)
     facts = configuration.read().facts
-    units = UnitReader(UnitDirs(search_path=SYSTEM.unit_path), facts, container, "", options.is_strict, SYSTEM, cache)
+    units = UnitReader(UnitDirs(search_path=SYSTEM.unit_path), facts, container, HELPER, options.is_strict, SYSTEM, cache)
     graph = Graph(lambda _: Machine())
     for name in (configuration.target, *ALWAYS_LOADED):
         graph.want(name)

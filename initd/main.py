@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from initd.manager import Manager
 
-#: `pyinit NAME …` → the module of `initd.cli` whose `main` it is. All that is no manager, but for `run`, which starts one.
+#: `pyinit NAME …` → the module of ours whose `main` it is. All that is no manager, but for `run`, which starts one.
 COMMANDS = {
-    "check": "check", "diff": "diff", "eventlistener": "eventlistener", "events": "events", "health": "health",
-    "import": "importing", "plan": "plan", "scale": "scale", "top": "top", "why": "why",
+    "cache": "imagecache", "check": "cli.check", "diff": "cli.diff", "eventlistener": "cli.eventlistener",
+    "events": "cli.events", "health": "cli.health", "import": "cli.importing", "plan": "cli.plan", "scale": "cli.scale",
+    "top": "cli.top", "why": "cli.why",
 }
 
 
@@ -31,10 +32,6 @@ def main(arguments: list[str]) -> int:
         from initd.buildstep import run
 
         return run(arguments[1:], HELPER)
-    if arguments[:1] == ["cache"]:
-        from initd import imagecache
-
-        return imagecache.main(arguments[1:])
     if arguments[:1] == ["--trial"]:
         import initd.manager  # noqa: F401  (whether that works is the whole question)
 
@@ -104,7 +101,7 @@ def run_command(name: str, *arguments: str) -> int:
     import _signal
 
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    main: Callable[[list[str]], int] = __import__(f"initd.cli.{COMMANDS[name]}", fromlist=("main",)).main
+    main: Callable[[list[str]], int] = __import__(f"initd.{COMMANDS[name]}", fromlist=("main",)).main
     return main(list(arguments))
 
 

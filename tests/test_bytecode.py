@@ -75,6 +75,8 @@ def test_a_file_that_is_none_is_left_alone(library, spoil):
     file = library / "initd.bytecode"
     file.write_bytes(spoil(file.read_bytes()))
     assert run(library) == ["SourceFileLoader SourceFileLoader 11", "True True", "False"]
+    before = os.listdir("/proc/self/fd")
+    assert bytecode.use(str(file)) is None and os.listdir("/proc/self/fd") == before, "a descriptor is left"
 
 
 def test_a_file_without_its_end_gives_what_it_has(library):
