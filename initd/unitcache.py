@@ -20,6 +20,7 @@ from initd import BYTECODE
 from initd.core.load import load_unit
 from initd.core.settings import UnitDefinition
 from initd.core.sources import LoadFacts, UnitFiles
+from initd.shell.trees import unlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class UnitCache:
                     file.write(_encode(dict(entries[first:first + _MOST])))
             os.rename(temporary, self._path)
         except BaseException:
-            _unlink(temporary)
+            unlink(temporary)
             raise
 
     def _read(self) -> Iterator[Any]:
@@ -189,10 +190,3 @@ def _read_own(path: str) -> bytes:
             return file.read(status.st_size)
         except OSError:
             return b""
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass

@@ -13,6 +13,7 @@ import stat
 from initd.core.places import UNITS_LINK, Places
 from initd.core.values import LOG_NOTICE, LOG_WARNING, Diagnostic
 from initd.shell.conditions import read_virtualization
+from initd.shell.trees import unlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def prepare_own(places: Places) -> list[Diagnostic]:
 def remove_own(places: Places) -> None:
     """The manager that is no init ends."""
     if places.mode == "group":
-        _unlink(places.pid_file)
-        _unlink(f"{places.run}/{UNITS_LINK}")
+        unlink(places.pid_file)
+        unlink(f"{places.run}/{UNITS_LINK}")
 
 
 def ensure_machine_id(
@@ -142,7 +143,7 @@ def is_first_boot(root: str = "/") -> bool:
 
 def end_first_boot(root: str = "/") -> None:
     """The boot has come to its end: ConditionFirstBoot= does not hold any more."""
-    _unlink(root.rstrip("/") + _FIRST_BOOT)
+    unlink(root.rstrip("/") + _FIRST_BOOT)
 
 
 def missing_tools(root: str = "/") -> list[Diagnostic]:
@@ -316,13 +317,6 @@ def _remove(how: Callable[[str], None], path: str, problems: list[Diagnostic]) -
         problems.append(_problem(path, "remove", error))
         return False
     return True
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # what is not there, or cannot go, changes nothing
 
 
 def _problem(path: str, verb: str, error: OSError) -> Diagnostic:

@@ -33,6 +33,7 @@ from initd.shell.pidfile import read_pid_file
 from initd.shell.sockets import Sockets
 from initd.shell.spawn import SocketFds, Spawner
 from initd.shell.track import Tracker
+from initd.shell.trees import unlink
 from initd.shell.unitstate import UnitState
 from initd.shell.watch import PathWatch
 
@@ -282,13 +283,13 @@ class Performer:
             _give_back(effect.terminal)
         self._spawner.dynamic_users.release(effect.unit)
         for path in effect.files:
-            _unlink(path)
+            unlink(path)
         for path, errno in remove_directories(effect.directories) + self._spawner.spaces.release(effect.unit):
             self._log(ef.Log(LOG_WARNING, effect.unit, f"{effect.unit}: Cannot remove {path}: {os.strerror(errno)}"))
 
     def _remove_files(self, effect: ef.RemoveFiles) -> None:
         for path in effect.paths:
-            _unlink(path)
+            unlink(path)
 
     def _release_idle(self, effect: ef.ReleaseIdle) -> None:
         self._spawner.release_idle()
@@ -302,10 +303,3 @@ def _give_back(terminal: str) -> None:
         os.chown(terminal, 0, -1)
     except OSError:
         pass  # gone, or never ours to give
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # gone already: most services remove their PID file themselves

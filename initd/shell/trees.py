@@ -154,3 +154,12 @@ def remove_tree(path: str) -> None:
         visit_tree(place, name, remove)
     finally:
         os.close(place)
+
+
+def unlink(path: str) -> bool:
+    """Whether it was there, and is gone: what is not there, or cannot go, is nobody's trouble."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import os
 
 from initd.core.places import SYSTEM, Places
 from initd.shell.directories import remove_directories
+from initd.shell.trees import unlink
 
 
 class UnitWriter:
@@ -26,11 +27,11 @@ class UnitWriter:
         _write(f"{self._root}{control}/{name}.d", f"50-{stem}.conf", text)
         if not is_runtime:
             # What is to last must not be hidden by what was not.
-            _unlink(f"{self._root}{self._runtime_control}/{name}.d/50-{stem}.conf")
+            unlink(f"{self._root}{self._runtime_control}/{name}.d/50-{stem}.conf")
 
     def remove_unit(self, name: str) -> bool:
         """Takes a transient unit's files away; whether there were any."""
-        was_there = _unlink(f"{self._root}{self._transient}/{name}")
+        was_there = unlink(f"{self._root}{self._transient}/{name}")
         if was_there:
             remove_directories((f"{self._transient}/{name}.d", f"{self._runtime_control}/{name}.d"), self._root)
         return was_there
@@ -45,11 +46,3 @@ def _write(directory: str, name: str, text: str) -> None:
     finally:
         os.close(fd)
     os.rename(temporary, f"{directory}/{name}")
-
-
-def _unlink(path: str) -> bool:
-    try:
-        os.unlink(path)
-    except OSError:
-        return False
-    return True
