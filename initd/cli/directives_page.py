@@ -10,8 +10,9 @@ import sys
 from enum import Enum
 
 from initd.core import fates, timespan
-from initd.core.directive import Directive, Group
-from initd.core.directives import SECTIONS, TABLE, WITH_CGROUP, WITH_EXEC, WITH_KILL, new_settings
+from initd.core.directive import Directive
+from initd.core.directives import TABLE
+from initd.core.sections import SECTIONS, WITH_CGROUP, WITH_EXEC, WITH_KILL, Group, new_settings
 from initd.core.states import Fate, UnitType
 from initd.core.values import INFINITY
 

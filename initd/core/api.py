@@ -18,7 +18,6 @@ from initd.core.api_unit import (
     SERVICE_METHODS,
     UNIT_METHODS,
 )
-from initd.core.directives import WITH_CGROUP
 from initd.core.objectpath import OWN_INTERFACE, OWN_MANAGER, ROOT, job_id, unit_name
 from initd.core.properties import (
     OWN_PROPERTIES,
@@ -29,6 +28,7 @@ from initd.core.properties import (
     tables_of,
 )
 from initd.core.record import Record
+from initd.core.sections import WITH_CGROUP
 from initd.core.states import UnitType
 
 TYPE_CHECKING = False

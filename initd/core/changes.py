@@ -6,9 +6,9 @@ from enum import Enum
 
 from initd.core import signals, timespan, words
 from initd.core.conditions import spell
-from initd.core.directive import Group
-from initd.core.directives import SECTIONS_OF, TABLE
+from initd.core.directives import TABLE
 from initd.core.record import Record
+from initd.core.sections import SECTIONS_OF, Group
 from initd.core.settings import Settings, UnitDefinition
 from initd.core.states import LoadState, UnitType
 from initd.core.values import INFINITY, Condition, ExecCommand

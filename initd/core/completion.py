@@ -7,8 +7,8 @@ that was read cannot be used, in systemd's words.
 from __future__ import annotations
 
 from initd.core import capabilities, unitname
-from initd.core.directive import Group, Keyed
 from initd.core.draft import Draft
+from initd.core.sections import Group
 from initd.core.settings import (
     AutomountSettings,
     MountSettings,
@@ -23,6 +23,7 @@ from initd.core.settings import (
 from initd.core.settings_exec import ExecSettings, has_device_policy
 from initd.core.sources import LoadFacts
 from initd.core.states import EmergencyAction, NotifyAccess, ServiceRestart, ServiceType, UnitType
+from initd.core.unfinished import Keyed
 from initd.core.values import INFINITY
 
 #: Types whose units stay when another unit is isolated.

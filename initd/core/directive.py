@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core.record import Record
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.specifiers import SpecifierError, Specifiers
 from initd.core.states import Fate
@@ -48,93 +49,6 @@ class Merge(Enum):
     FOLD_ALL = "fold-all"
     #: `parse(context, text)` does everything itself: dependencies, and directives that set several fields.
     SPREAD = "spread"
-
-
-class Unfinished:
-    """A value that lines still add to: made what the settings hold, which never changes, once all files are read.
-
-    Without it a list of n lines would be copied n times.
-    """
-
-    __slots__ = ()
-
-    def finish(self) -> Any:
-        raise NotImplementedError
-
-
-class Items(list["Any"], Unfinished):
-    """Becomes a tuple of what was added."""
-
-    __slots__ = ()
-
-    def finish(self) -> tuple[Any, ...]:
-        return tuple(self)
-
-
-class Keyed(dict["Any", "Any"], Unfinished):
-    """Becomes a tuple of its values."""
-
-    __slots__ = ()
-
-    def finish(self) -> tuple[Any, ...]:
-        return tuple(self.values())
-
-
-class Names(Unfinished):
-    """Becomes whether the names are those allowed, or those denied, and the names in order."""
-
-    __slots__ = ("allows", "names")
-
-    def __init__(self, allows: bool) -> None:
-        self.allows = allows
-        self.names: set[str] = set()
-
-    def finish(self) -> tuple[bool, tuple[str, ...]]:
-        return self.allows, tuple(sorted(self.names))
-
-
-class Sorted(set["Any"], Unfinished):
-    """Becomes a tuple in order."""
-
-    __slots__ = ()
-
-    def finish(self) -> tuple[Any, ...]:
-        return tuple(sorted(self))
-
-
-class Numbers(Unfinished):
-    """Becomes a tuple of the numbers of the bits that are set, in order."""
-
-    __slots__ = ("bits",)
-
-    def __init__(self) -> None:
-        self.bits = 0
-
-    def finish(self) -> tuple[int, ...]:
-        return tuple(number for number, bit in enumerate(reversed(bin(self.bits))) if bit == "1")
-
-
-class Octets(bytearray, Unfinished):
-    """Becomes bytes."""
-
-    __slots__ = ()
-
-    def finish(self) -> bytes:
-        return bytes(self)
-
-
-class Group(Enum):
-    """Which settings object of a unit a field is in: the attribute of `UnitDefinition`."""
-
-    UNIT = "unit"
-    INSTALL = "install"
-    SPECIFIC = "specific"
-    EXEC = "exec"
-    KILL = "kill"
-    CGROUP = "cgroup"
-
-    #: As for `Dependency`: looked up for every assignment of every unit.
-    __hash__ = object.__hash__
 
 
 class Property(Record):

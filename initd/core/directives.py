@@ -7,7 +7,7 @@ the documentation list it. The rows are written in the `directives_*` modules, b
 from __future__ import annotations
 
 from initd.core import directives_exec, directives_sandbox, directives_socket, directives_unit
-from initd.core.directive import Directive, Group, Property
+from initd.core.directive import Directive, Property
 from initd.core.directives_cgroup import CGROUP
 from initd.core.directives_exec import EXEC
 from initd.core.directives_limits import LIMITS
@@ -16,43 +16,8 @@ from initd.core.directives_service import KILL, SCOPE, SERVICE
 from initd.core.directives_socket import SOCKET
 from initd.core.directives_trigger import AUTOMOUNT, MOUNT, PATH, PATH_PROPERTIES, SWAP, TIMER
 from initd.core.directives_unit import INSTALL, LEGACY_SERVICE, UNIT
-from initd.core.settings import (
-    AutomountSettings,
-    CgroupSettings,
-    ExecSettings,
-    InstallSettings,
-    KillSettings,
-    MountSettings,
-    PathSettings,
-    ScopeSettings,
-    ServiceSettings,
-    Settings,
-    SliceSettings,
-    SocketSettings,
-    SwapSettings,
-    TimerSettings,
-    UnitSettings,
-)
+from initd.core.sections import SECTIONS, WITH_CGROUP, WITH_EXEC, WITH_KILL, Group
 from initd.core.states import UnitType
-
-#: The section of each type that has one, and its settings class.
-SECTIONS: dict[UnitType, tuple[str, type[Settings]]] = {
-    UnitType.SERVICE: ("Service", ServiceSettings),
-    UnitType.SOCKET: ("Socket", SocketSettings),
-    UnitType.MOUNT: ("Mount", MountSettings),
-    UnitType.AUTOMOUNT: ("Automount", AutomountSettings),
-    UnitType.SWAP: ("Swap", SwapSettings),
-    UnitType.TIMER: ("Timer", TimerSettings),
-    UnitType.PATH: ("Path", PathSettings),
-    UnitType.SLICE: ("Slice", SliceSettings),
-    UnitType.SCOPE: ("Scope", ScopeSettings),
-}
-#: Every section that a unit of a type may have.
-SECTIONS_OF = {kind: frozenset(("Unit", "Install", *SECTIONS.get(kind, ())[:1])) for kind in UnitType}
-#: Types whose units run processes.
-WITH_EXEC = frozenset((UnitType.SERVICE, UnitType.SOCKET, UnitType.MOUNT, UnitType.SWAP))
-WITH_KILL = WITH_EXEC | {UnitType.SCOPE}
-WITH_CGROUP = WITH_KILL | {UnitType.SLICE}
 
 _OWN: dict[UnitType, tuple[Directive, ...]] = {
     UnitType.SERVICE: SERVICE + LEGACY_SERVICE,
@@ -81,20 +46,6 @@ def _table() -> dict[tuple[str, str], Directive]:
 
 
 TABLE: dict[tuple[str, str], Directive] = _table()
-
-
-def new_settings(kind: UnitType) -> dict[Group, Settings]:
-    """The settings objects that a unit of this type has, all of them empty."""
-    out: dict[Group, Settings] = {Group.UNIT: UnitSettings(), Group.INSTALL: InstallSettings()}
-    if kind in SECTIONS:
-        out[Group.SPECIFIC] = SECTIONS[kind][1]()
-    if kind in WITH_EXEC:
-        out[Group.EXEC] = ExecSettings()
-    if kind in WITH_KILL:
-        out[Group.KILL] = KillSettings()
-    if kind in WITH_CGROUP:
-        out[Group.CGROUP] = CgroupSettings()
-    return out
 
 
 def properties_of(kind: UnitType) -> tuple[tuple[Group, Property], ...]:

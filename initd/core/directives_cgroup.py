@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from initd.core import parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Keyed, Merge, Names, Property, Sorted, shows
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
 from initd.core.numbers import fault, to_int
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate, UnitType
+from initd.core.unfinished import Keyed, Names, Sorted
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False

@@ -9,23 +9,13 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 
 from initd.core import parsers, unitname, words
-from initd.core.directive import (
-    BadValue,
-    Context,
-    Directive,
-    FatalValue,
-    Group,
-    Keyed,
-    Merge,
-    Octets,
-    Property,
-    shows,
-    shows_fact,
-)
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Merge, Property, shows, shows_fact
 from initd.core.logfilter import compile_pattern
+from initd.core.sections import Group
 from initd.core.settings_exec import inherits_nothing, is_credential_name
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
+from initd.core.unfinished import Keyed, Octets
 from initd.core.values import INFINITY, LOG_WARNING, Diagnostic
 
 TYPE_CHECKING = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from initd.core import capabilities, parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Numbers, Property, shows, shows_fact
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows, shows_fact
 from initd.core.numbers import NumberRangeError, fault, to_int
+from initd.core.sections import Group
 from initd.core.settings_exec import NUMA_POLICIES
 from initd.core.sources import LoadFacts
+from initd.core.unfinished import Numbers
 from initd.core.values import INFINITY
 
 TYPE_CHECKING = False

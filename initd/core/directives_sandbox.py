@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 
 from initd.core import addressfamilies, parsers, syscalls
-from initd.core.directive import BadValue, Context, Directive, FatalValue, Group, Merge, Names, Property, shows
+from initd.core.directive import BadValue, Context, Directive, FatalValue, Merge, Property, shows
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
+from initd.core.unfinished import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from initd.core import exitstatus, parsers, signals, timespan, unitname
 from initd.core.commandline import commands
 from initd.core.dependency import Dependency
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import (
     Fate,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from initd.core import parsers
 from initd.core.commandline import commands
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
 from initd.core.directives_cgroup import parse_address
 from initd.core.directives_exec import user_or_group
 from initd.core.directives_service import show_exec
 from initd.core.numbers import to_int
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import Fate
 from initd.core.values import INFINITY

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from initd.core import calendar, parsers, timespan
-from initd.core.directive import BadValue, Context, Directive, Group, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
+from initd.core.sections import Group
 from initd.core.states import Fate
 from initd.core.values import INFINITY
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from initd.core import parsers, timespan
 from initd.core.dependency import Dependency
-from initd.core.directive import BadValue, Context, Directive, Group, Keyed, Merge, Property, shows
+from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import CollectMode, EmergencyAction, Fate, JobMode
+from initd.core.unfinished import Keyed
 from initd.core.values import INFINITY, Condition
 
 TYPE_CHECKING = False

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from initd.core.dependency import Dependency
-from initd.core.directive import Group, Items, Unfinished
-from initd.core.directives import new_settings
+from initd.core.sections import Group, new_settings
 from initd.core.settings import (
     CgroupSettings,
     DependencyEntry,
@@ -15,6 +14,7 @@ from initd.core.settings import (
     UnitSettings,
 )
 from initd.core.states import UnitType
+from initd.core.unfinished import Items, Unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ how a unit runs.
 from __future__ import annotations
 
 from initd.core import capabilities
-from initd.core.directive import Directive, Group
+from initd.core.directive import Directive
 from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
 from initd.core.judgement import Judgement, Rule
 from initd.core.personality import PERSONALITIES
+from initd.core.sections import Group
 from initd.core.settings import ServiceSettings, Settings, UnitDefinition
 from initd.core.settings_exec import CgroupSettings, ExecSettings
 from initd.core.sources import DIRECTORY_BASES, Allowed

@@ -8,14 +8,16 @@ and reason, and the rest of the unit is in force exactly where systemd 252 leave
 from __future__ import annotations
 
 from initd.core import completion, syntax, unitname
-from initd.core.directive import BadValue, Context, FatalValue, Merge, Unfinished
-from initd.core.directives import SECTIONS_OF, TABLE
+from initd.core.directive import BadValue, Context, FatalValue, Merge
+from initd.core.directives import TABLE
 from initd.core.draft import Draft
 from initd.core.implied import implied_dependencies
+from initd.core.sections import SECTIONS_OF
 from initd.core.settings import UnitDefinition
 from initd.core.sources import LoadFacts, UnitFiles, UnitText
 from initd.core.specifiers import Specifiers
 from initd.core.states import LoadState, UnitType
+from initd.core.unfinished import Unfinished
 from initd.core.values import LOG_ERR, LOG_WARNING, Diagnostic
 
 TYPE_CHECKING = False

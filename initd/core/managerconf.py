@@ -8,12 +8,13 @@ meaning for us is named in one, too. Where the files are, `shell.managerconf` kn
 from __future__ import annotations
 
 from initd.core import parsers, syntax, tuning
-from initd.core.directive import BadValue, Context, Directive, Merge, Unfinished
+from initd.core.directive import BadValue, Context, Directive, Merge
 from initd.core.directives import TABLE
 from initd.core.record import Record
 from initd.core.settings_exec import ExecSettings
 from initd.core.sources import LoadFacts, UnitText
 from initd.core.specifiers import Specifiers
+from initd.core.unfinished import Unfinished
 from initd.core.values import INFINITY, LOG_NOTICE, LOG_WARNING, Diagnostic
 
 TYPE_CHECKING = False

@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import Enum
 
 from initd.core import signals, timespan, unitname, words
-from initd.core.directive import BadValue, Context, FatalValue, Names, Numbers
+from initd.core.directive import BadValue, Context, FatalValue
 from initd.core.numbers import NumberRangeError, to_int
+from initd.core.unfinished import Names, Numbers
 from initd.core.values import INFINITY, LOG_NOTICE
 
 TYPE_CHECKING = False

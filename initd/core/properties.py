@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from initd.core.clean_plan import cleanable
 from initd.core.dependency import Dependency
-from initd.core.directive import Group
-from initd.core.directives import WITH_CGROUP, WITH_EXEC, WITH_KILL, new_settings, properties_of
+from initd.core.directives import properties_of
 from initd.core.objectpath import job_path
 from initd.core.record import Record
+from initd.core.sections import WITH_CGROUP, WITH_EXEC, WITH_KILL, Group, new_settings
 from initd.core.service_record import ProcessRecord, ServiceMachine
 from initd.core.settings import TimerSettings
 from initd.core.socket_record import SocketMachine

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from initd.core import unitname
 from initd.core.answers import DBUS, SYSTEMD, Error
-from initd.core.directive import Group
 from initd.core.properties import tables_of
 from initd.core.record import Record
+from initd.core.sections import Group
 from initd.core.sources import LoadFacts
 from initd.core.states import LoadState, UnitType
 from initd.core.unit import Unit

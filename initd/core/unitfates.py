@@ -7,9 +7,10 @@ property DirectiveFates and, for units that are strict, when they are loaded.
 from __future__ import annotations
 
 from initd.core import fates, parsers, syntax
-from initd.core.directives import SECTIONS_OF, TABLE
+from initd.core.directives import TABLE
 from initd.core.judgement import Judgement
 from initd.core.record import Record
+from initd.core.sections import SECTIONS_OF
 from initd.core.settings import UnitDefinition
 from initd.core.sources import Allowed, UnitFiles, UnitText
 from initd.core.states import Fate, LoadState

@@ -9,11 +9,12 @@ and the files that systemd 252 writes.
 from __future__ import annotations
 
 from initd.core import timespan
-from initd.core.directive import Directive, Group, Property
-from initd.core.directives import SECTIONS_OF, TABLE, new_settings, properties_of
+from initd.core.directive import Directive, Property
+from initd.core.directives import TABLE, properties_of
 from initd.core.draft import Draft
 from initd.core.load import read_lines
 from initd.core.record import Record
+from initd.core.sections import SECTIONS_OF, Group, new_settings
 from initd.core.sources import LoadFacts
 from initd.core.states import UnitType
 from initd.core.values import INFINITY

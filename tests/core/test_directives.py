@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initd.core import settings as settings_module
-from initd.core.directive import Group, Merge
-from initd.core.directives import SECTIONS, TABLE, new_settings, properties_of
+from initd.core.directive import Merge
+from initd.core.directives import TABLE, properties_of
 from initd.core.load import LoadFacts, load_unit
+from initd.core.sections import SECTIONS, Group, new_settings
 from initd.core.sources import UnitFiles, UnitText
 from initd.core.states import Fate, UnitType
 

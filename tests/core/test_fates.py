@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from initd.core import fates
-from initd.core.directive import Group
-from initd.core.directives import SECTIONS, TABLE
+from initd.core.directives import TABLE
+from initd.core.sections import SECTIONS, Group
 from initd.core.sources import Allowed
 from initd.core.states import Fate
 from tests.core.test_load import load

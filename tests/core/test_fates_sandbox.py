@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from initd.core import fates
-from initd.core.directive import Group
 from initd.core.directives import TABLE
 from initd.core.fates_sandbox import SANDBOX_RULES
+from initd.core.sections import Group
 from initd.core.sources import Allowed
 from initd.core.states import Fate
 from tests.core.test_load import load

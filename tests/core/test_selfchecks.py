@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from initd.core.directive import Group
 from initd.core.directives import TABLE
+from initd.core.sections import Group
 from initd.core.states import Fate
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "container"))

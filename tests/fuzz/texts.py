@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from initd.core import conditions
-from initd.core.directives import SECTIONS, TABLE
+from initd.core.directives import TABLE
 from initd.core.managerconf import KEYS
+from initd.core.sections import SECTIONS
 from initd.core.unitname import unit_type
 from tests.conformance.analyze.inputs import Inputs
 from tests.fuzz.targets import DROP_IN, one_line

@@ -10,7 +10,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from initd.core.directives import SECTIONS, TABLE, WITH_EXEC
+from initd.core.directives import TABLE
+from initd.core.sections import SECTIONS, WITH_EXEC
 
 HERE = Path(__file__).resolve().parent
 VALUES = (HERE / "values.txt").read_text().split("\n")
