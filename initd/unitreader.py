@@ -1,29 +1,28 @@
 """A unit's name → what its files say, and what becomes of that in this container.
 
-Joins `shell.unitdirs`, which finds and reads, and `core.load`, which understands; where X-Strict= or --strict want it, a
-unit of which not all would be applied is refused here.
+Joins `shell.unitdirs`, which finds and reads, and `unitcache`, which understands or remembers; where X-Strict= or --strict want
+it, a unit of which not all would be applied is refused here.
 """
 
 from __future__ import annotations
 
 from initd.core import mountpoint
-from initd.core.load import load_unit
+from initd.core.mounted import mounted_unit
 from initd.core.mountpoint import MountPoint
 from initd.core.places import SYSTEM, Places
 from initd.core.settings import DependencyEntry, UnitDefinition
-from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
+from initd.core.sources import Allowed, LoadFacts, UnitFiles
 from initd.core.unit import Unit
-from initd.core.values import INFINITY
 from initd.shell import allowed
 from initd.shell.limits import ContainerLimits
 from initd.shell.unitdirs import UnitDirs
+from initd.unitcache import UnitCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from initd.core.graph import Graph
-    from initd.unitcache import UnitCache
 
 
 class UnitReader:
@@ -40,7 +39,7 @@ class UnitReader:
         self._container = container
         self._helper = helper
         self._is_strict = is_strict
-        self._load_unit = load_unit if cache is None else cache.load
+        self._cache = UnitCache("") if cache is None else cache
         self._allowed: Allowed | None = None
         #: What is mounted, by the unit's name: a unit without a file says what it is.
         self.mounted: dict[str, MountPoint] = {}
@@ -49,22 +48,14 @@ class UnitReader:
         files = self.dirs.read(name)
         mounted = self.mounted.get(files.name) if files.fragment is None else None
         if mounted is not None and mounted.where != "/":
-            definition = self._read_mounted(files, mounted)
+            # The table is newer than any reading of it.
+            definition = mounted_unit(mounted, files, self.facts)
         else:
             definition = self._read_files(files)
         if definition.unit.requires_mounts_for:
             more = self._mounts_needed(definition)
             definition = definition.replace(dependencies=(*definition.dependencies, *more)) if more else definition
         return definition
-
-    def _read_mounted(self, files: UnitFiles, mounted: MountPoint) -> UnitDefinition:
-        """The unit of what is mounted though nobody has written a file about it. The table is newer than any reading of it."""
-        text = UnitText(mountpoint.TABLE, mountpoint.unit_text(mounted))
-        definition = load_unit(files.replace(fragment=text), self.facts)
-        # What is mounted from where is not its affair: it is there.
-        where = definition.unit.requires_mounts_for[:1]
-        definition.unit.requires_mounts_for = where
-        return definition.replace(fragment_path="", source_mtime_usec=INFINITY)
 
     def _mounts_needed(self, definition: UnitDefinition) -> list[DependencyEntry]:
         """Of all the mount units that RequiresMountsFor= could mean, those that are there."""
@@ -78,7 +69,7 @@ class UnitReader:
         return [entry for entry in more if entry not in definition.dependencies]
 
     def _read_files(self, files: UnitFiles) -> UnitDefinition:
-        definition = self._load_unit(files, self.facts)
+        definition = self._cache.load(files, self.facts)
         if definition.source_path:
             definition = definition.replace(source_mtime_usec=self.dirs.mtime_usec(definition.source_path))
         return self._refuse_if_strict(files, definition)

@@ -18,6 +18,7 @@ from initd.core.unfinished import Items, Unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 
@@ -68,7 +69,12 @@ class Draft:
         if unit not in self.names:
             self.dependencies.setdefault((kind, unit), DependencyEntry(kind, unit, origin))
 
-    # What the rules of the types do:
+    # What is done for the unit:
+
+    def link(self, links: Iterable[tuple[Dependency, str]]) -> None:
+        """Its links in .wants and the like."""
+        for kind, unit in links:
+            self.add_dependency(kind, unit)
 
     def finish(self) -> None:
         """All is read that adds to a value: from now on each is what the settings hold."""

@@ -8,10 +8,10 @@ and reason, and the rest of the unit is in force exactly where systemd 252 leave
 from __future__ import annotations
 
 from initd.core import completion, syntax, unitname
+from initd.core.definition import complete, define, fail, is_perpetual
 from initd.core.directive import BadValue, Context, FatalValue, Merge
 from initd.core.directives import TABLE
 from initd.core.draft import Draft
-from initd.core.implied import implied_dependencies
 from initd.core.sections import SECTIONS_OF
 from initd.core.settings import UnitDefinition
 from initd.core.sources import LoadFacts, UnitFiles, UnitText
@@ -41,8 +41,6 @@ _SPREAD, _REPLACE, _APPEND = Merge.SPREAD, Merge.REPLACE, Merge.APPEND
 _FOLD, _FOLD_ALL = Merge.FOLD, Merge.FOLD_ALL
 #: What these are about may be mounted already, whatever their file says.
 _KEPT_THOUGH_BAD = frozenset((UnitType.MOUNT, UnitType.SWAP))
-_PERPETUAL = frozenset(("-.slice", "system.slice", "init.scope", "-.mount"))
-_PERPETUAL_IN_USER_MODE = _PERPETUAL - {"system.slice"}
 
 
 def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
@@ -53,32 +51,20 @@ def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
     completion.prepare(draft, facts)
     diagnostics: list[Diagnostic] = []
     if files.is_masked:
-        _read_dropins(files, draft, facts, diagnostics)
+        draft.link(files.links)
+        read_dropins(files, draft, facts, diagnostics)
         draft.unit.description = draft.unit.description or files.name
-        return _define(files, draft, LoadState.MASKED, diagnostics)
+        return define(files, draft, LoadState.MASKED, diagnostics)
     if files.load_error:
-        return _failed(files, draft, diagnostics, _ERRNO_NAMES.get(files.load_errno, ""), files.load_error)
-    is_perpetual = files.name in (_PERPETUAL_IN_USER_MODE if facts.in_user_mode else _PERPETUAL)
-    if files.fragment is None and kind not in _WITHOUT_FILE and not is_perpetual:
+        return fail(files, draft, diagnostics, _ERRNO_NAMES.get(files.load_errno, ""), files.load_error)
+    if files.fragment is None and kind not in _WITHOUT_FILE and not is_perpetual(files.name, facts):
         # Drop-ins without a fragment are not read.
         draft.unit.description = files.name
-        return _define(files.replace(dropins=(), links=()), draft, LoadState.NOT_FOUND, diagnostics)
+        return define(files.replace(dropins=(), links=()), draft, LoadState.NOT_FOUND, diagnostics)
     failure = _read_all(files, draft, facts, diagnostics)
     if failure and not (kind in _KEPT_THOUGH_BAD and failure.load_state is LoadState.BAD_SETTING):
         return failure
-    draft.finish()
-    completion.complete(draft, facts)
-    # A bad mount gets all that a good one has.
-    refusal = "" if failure else completion.refusal(draft)
-    if refusal:
-        path = files.fragment.path if files.fragment else ""
-        diagnostics.append(Diagnostic(LOG_ERR, path, 0, f"{files.name}: {refusal}"))
-    state = LoadState.BAD_SETTING if failure or refusal else LoadState.LOADED
-    definition = _define(files, draft, state, diagnostics)
-    for entry in implied_dependencies(definition, facts.in_user_mode):
-        draft.dependencies.setdefault((entry.kind, entry.unit), entry)
-    return definition.replace(
-        dependencies=tuple(draft.dependencies.values()), is_complete=True, is_perpetual=is_perpetual)
+    return complete(files, draft, facts, diagnostics, is_bad=failure is not None)
 
 
 def read_lines(kind: UnitType, section: str, lines: Iterable[str], facts: LoadFacts) -> Draft | None:
@@ -116,20 +102,19 @@ def _read_all(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: lis
                 LOG_ERR, files.fragment.path, 0,
                 f"{files.name}: Unit configuration has fatal error, unit will not be started.",
             ))
-            definition = _define(files, draft, LoadState.BAD_SETTING, diagnostics)
+            definition = define(files, draft, LoadState.BAD_SETTING, diagnostics)
             draft.unit.description = draft.unit.description or completion.description(draft)
             return definition
         if failure:
             error_name, text = _ERRNO_TEXTS[failure]
-            return _failed(files, draft, diagnostics, error_name, text)
-    _read_dropins(files, draft, facts, diagnostics)
+            return fail(files, draft, diagnostics, error_name, text)
+    draft.link(files.links)
+    read_dropins(files, draft, facts, diagnostics)
     return None
 
 
-def _read_dropins(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: list[Diagnostic]) -> None:
+def read_dropins(files: UnitFiles, draft: Draft, facts: LoadFacts, diagnostics: list[Diagnostic]) -> None:
     """A drop-in that fails ends there; the unit and the other drop-ins stay as they are, as in systemd."""
-    for kind, unit in files.links:
-        draft.add_dependency(kind, unit)
     reader = _Reader(files, draft, facts, diagnostics)
     for dropin in files.dropins:
         try:
@@ -199,54 +184,3 @@ class _Reader:
 
     def report(self, priority: int, text: str) -> None:
         self.diagnostics.append(Diagnostic(priority, self.context.path, self.context.line, text))
-
-
-# --- the answer ---------------------------------------------------------------------------------------------------
-
-
-def _failed(files: UnitFiles, draft: Draft, diagnostics: list[Diagnostic], error_name: str,
-            reason: str) -> UnitDefinition:
-    draft.unit.description = draft.unit.description or files.name
-    definition = _define(files, draft, LoadState.ERROR, diagnostics)
-    return definition.replace(
-        load_error_name=error_name or "org.freedesktop.DBus.Error.Failed",
-        load_error=f"Unit {files.name} failed to load properly, please adjust/correct and reload service manager: "
-                   f"{reason}",
-    )
-
-
-_LOAD_ERRORS = {
-    LoadState.NOT_FOUND: ("org.freedesktop.systemd1.NoSuchUnit", "Unit {} not found."),
-    LoadState.BAD_SETTING: ("org.freedesktop.systemd1.BadUnitSetting", "Unit {} has a bad unit file setting."),
-    LoadState.MASKED: ("org.freedesktop.systemd1.UnitMasked", "Unit {} is masked."),
-}
-
-
-def _define(files: UnitFiles, draft: Draft, state: LoadState, diagnostics: list[Diagnostic]) -> UnitDefinition:
-    draft.finish()
-    error_name, error = _LOAD_ERRORS.get(state, ("", ""))
-    fragment = files.fragment
-    mtimes = [file.mtime_usec for file in files.dropins] + ([fragment.mtime_usec] if fragment else [])
-    return UnitDefinition(
-        name=files.name,
-        type=draft.kind,
-        load_state=state,
-        names=draft.names,
-        load_error=error.format(files.name),
-        load_error_name=error_name,
-        fragment_path=fragment.path if fragment is not None else "",
-        source_path=draft.unit.source_path,
-        dropin_paths=tuple(file.path for file in files.dropins),
-        mtime_usec=max(mtimes, default=0),
-        dependencies=tuple(draft.dependencies.values()),
-        unit=draft.unit,
-        install=draft.install,
-        specific=draft.specific,
-        exec=draft.exec,
-        kill=draft.kill,
-        cgroup=draft.cgroup,
-        diagnostics=tuple(diagnostics),
-        is_transient=files.is_transient,
-        is_generated=files.is_generated,
-        is_perpetual=files.name in _PERPETUAL,
-    )

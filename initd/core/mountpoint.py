@@ -50,22 +50,6 @@ def is_of_the_system(path: str) -> bool:
     return path in _WITHOUT_UNIT or path.startswith(_BELOW_WITHOUT_UNIT)
 
 
-def unit_text(mount: MountPoint) -> str:
-    """The unit file that nobody has written. What it is called is what it is mounted on."""
-    lines = [
-        "[Unit]", f"SourcePath={TABLE}", f"Description={_line(mount.where)}" if mount.where != "/" else "",
-        "[Mount]", f"What={_line(mount.what)}", f"Where={_line(mount.where)}", f"Type={_line(mount.type)}",
-        f"Options={_line(mount.options)}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _line(text: str) -> str:
-    """As a value that means itself. What no line can say (a line break, a backslash at its end) makes a unit that does not
-    match its name, which is refused."""
-    return text.replace("%", "%%").replace("\n", " ").rstrip("\\")
-
-
 _names: dict[str, tuple[str, ...]] = {}
 
 

@@ -44,6 +44,11 @@ class UnitFiles(Record):
     is_transient: bool = False
 
 
+def newest(files: UnitFiles) -> int:
+    """When one of the files was written last; 0 where there are none."""
+    return max([text.mtime_usec for text in (files.fragment, *files.dropins) if text is not None], default=0)
+
+
 #: What a unit gets when nobody says otherwise: RLIMIT name → (soft, hard). All are Linux's own but "nofile", which is
 #: systemd's for units.
 KERNEL_LIMITS: dict[str, tuple[int, int]] = {

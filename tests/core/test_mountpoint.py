@@ -5,10 +5,9 @@ import pytest
 from initd.core import unitname
 from initd.core.dependency import Dependency
 from initd.core.load import LoadFacts, load_unit
-from initd.core.mountpoint import TABLE, MountPoint, needs, unit_text, units_at
+from initd.core.mountpoint import MountPoint, needs, units_at
 from initd.core.settings import DependencyEntry
 from initd.core.sources import UnitFiles, UnitText
-from initd.core.states import LoadState
 
 
 def loaded(name, text, path="/etc/systemd/system/x"):
@@ -29,24 +28,6 @@ def test_what_has_a_unit(where, kind, expected):
 @pytest.mark.parametrize("where, name", [("/", "-.mount"), ("/mnt/a b", "mnt-a\\x20b.mount"), ("/a-b", "a\\x2db.mount")])
 def test_names(where, name):
     assert MountPoint(where, "x", "y", "rw").unit == name
-
-
-@pytest.mark.parametrize("what", ["tmpfs", "/dev/vda", "50%", "a\\", "a=b # c", "host:/x", "with blank", "ä"])
-@pytest.mark.parametrize("where", ["/mnt/a", "/mnt/a b%i", "/mnt/\"q'"])
-def test_made_up_unit_means_what_is_mounted(what, where):
-    point = MountPoint(where, what, "tmpfs", "rw,size=50%")
-    definition = loaded(point.unit, unit_text(point), TABLE)
-    assert definition.load_state is LoadState.LOADED and not definition.diagnostics
-    settings = definition.specific
-    assert (settings.what, settings.where, settings.type, settings.options) == (
-        what.rstrip("\\"), where, "tmpfs", "rw,size=50%")
-    assert definition.unit.description == where and definition.source_path == TABLE
-
-
-def test_a_place_that_no_line_can_say_has_a_unit_that_is_refused():
-    point = MountPoint("/mnt/a\nWhat=evil", "x", "tmpfs", "rw")
-    definition = loaded(point.unit, unit_text(point), TABLE)
-    assert definition.load_state is LoadState.BAD_SETTING and definition.specific.what == "x"
 
 
 def test_units_at_a_path():

@@ -40,6 +40,7 @@ from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.lookup import look_up, read_installation, unit_file_state
 from initd.core.managerconf import configure
+from initd.core.mounted import mounted_unit
 from initd.core.settings import UnitDefinition
 from initd.core.snapshot import Saved
 from initd.core.sources import Allowed, LoadFacts, UnitFiles, UnitText
@@ -420,7 +421,8 @@ def proc_text(data: bytes) -> None:
             point = mountpoint.MountPoint(mount.path, mount.source, mount.type, mount.all_options)
             if point.has_unit:
                 assert unitname.is_valid(point.unit), point
-                load_unit(UnitFiles(point.unit, (point.unit,), UnitText("/m", mountpoint.unit_text(point))), FACTS)
+                definition = mounted_unit(point, UnitFiles(point.unit, (point.unit,)), FACTS)
+                assert definition.load_state is LoadState.LOADED, point
     if name in (b"status", b""):
         assert all(key == key.strip("\n") for key in proc.parse_status(text))
     if name in (b"cgroup", b""):
