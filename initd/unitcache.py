@@ -2,12 +2,13 @@
 
 The files themselves are read each time, so nobody sees an old definition: one is taken from here only where all texts, names
 and links are the same, and every fact of the machine that its reading asked for (`LoadFacts`) is what it was. Whatever is
-wrong with the file, it is as if there were none.
+wrong with the file, it is as if there were none. Where all are taken from here, the modules that understand unit files are not
+even imported: a fifth of the manager's memory, and of its start.
 
     magic and stamp         which code has made it: another's definitions are not taken
     pieces, one by one      length and crc32 (4 bytes each, little-endian), and so many bytes of pickle:
-                            first {fact's name: value}, then {unit's name: (digest of its files, facts asked for,
-                            UnitDefinition)}, so many times
+                            first {fact: value}, then {unit's name: (digest of its files, facts asked for,
+                            UnitDefinition)}, so many times. A fact is a name, or, where it is asked with a word, both
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import stat
 from binascii import crc32
 
 from initd import BYTECODE
-from initd.core.load import load_unit
 from initd.core.settings import UnitDefinition
-from initd.core.sources import LoadFacts, UnitFiles
+from initd.core.sources import LoadFacts, UnitFiles, newest
+from initd.core.states import LoadState
 from initd.shell.trees import unlink
 
 TYPE_CHECKING = False
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
     from initd.bytecode import Finder
 
+    Fact = str | tuple[str, str]
     #: (digest of the unit's files, facts asked for, what they say).
-    Entry = tuple[bytes, tuple[str, ...], UnitDefinition]
+    Entry = tuple[bytes, tuple[Fact, ...], UnitDefinition]
 
 FILE = "/var/cache/pyinit/units"
 _MAGIC = b"pyinit's units 1\n"
@@ -40,6 +42,13 @@ _MOST = 100
 #: Facts that are others at each boot: who asks for them is read each time.
 _FLEETING = frozenset(("boot_id",))
 _NOTHING = object()
+
+
+def load_unit(files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
+    """`core.load.load_unit`, imported by the first who needs it."""
+    from initd.core.load import load_unit
+
+    return load_unit(files, facts)
 
 
 class UnitCache:
@@ -54,7 +63,6 @@ class UnitCache:
             self._head = _MAGIC + b"%d %d\n" % bytecode.stamp
         self._facts: LoadFacts | None = None
         self._asked = _Facts(LoadFacts())
-        self._fleeting: frozenset[str] = frozenset()
         #: Of those in the file, the ones that hold.
         self._known: dict[str, Entry] = {}
         self._loaded: dict[str, Entry] = {}
@@ -71,28 +79,27 @@ class UnitCache:
         if not self.is_kept:
             return
         self._facts, self._asked = facts, _Facts(facts)
-        self._fleeting = _FLEETING.union(name for name in LoadFacts._fields if callable(getattr(facts, name)))
         self._loaded, self.has_news = {}, False
         pieces = self._read()
-        then: dict[str, Any] = next(pieces, {})
-        changed = frozenset(name for name, value in then.items() if getattr(facts, name, _NOTHING) != value)
+        then: dict[Fact, Any] = next(pieces, {})
+        changed = frozenset(fact for fact, value in then.items() if _value(facts, fact) != value)
         self._known = {
             name: entry for piece in pieces for name, entry in piece.items() if changed.isdisjoint(entry[1])}
 
     def load(self, files: UnitFiles, facts: LoadFacts) -> UnitDefinition:
         """As `core.load.load_unit`."""
-        if facts is not self._facts or files.is_generated or files.is_transient:
+        if facts is not self._facts or files.is_transient:
             return load_unit(files, facts)
         entry, digest = self._known.get(files.name), _digest(files)
         if entry is None or entry[0] != digest:
-            self._asked.names.clear()
+            self._asked.found.clear()
             definition = load_unit(files, self._asked)  # type: ignore[arg-type]
-            if not self._asked.names.isdisjoint(self._fleeting):
+            if not self._asked.found.isdisjoint(_FLEETING):
                 return definition
             entry = (digest, self._asked.as_before(), definition)
             self.has_news = True
         self._loaded[files.name] = entry
-        return entry[2]
+        return _of_today(entry[2], files)
 
     def close(self) -> None:
         """No more is loaded. What was is remembered until it is written, if there is a reason to; with what was not asked for
@@ -113,8 +120,8 @@ class UnitCache:
             os.makedirs(os.path.dirname(self._path), 0o755, exist_ok=True)
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
                 file.write(self._head)
-                names = {name for _, (_, asked, _) in entries for name in asked}
-                file.write(_encode({name: getattr(facts, name) for name in sorted(names)}))
+                asked = dict.fromkeys(fact for _, (_, facts_asked, _) in entries for fact in facts_asked)
+                file.write(_encode({fact: _value(facts, fact) for fact in asked}))
                 for first in range(0, len(entries), _MOST):
                     yield
                     file.write(_encode(dict(entries[first:first + _MOST])))
@@ -150,26 +157,52 @@ class _Facts:
 
     def __init__(self, facts: LoadFacts) -> None:
         self.facts = facts
-        self.names: set[str] = set()
-        self._sorted: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.found: set[Fact] = set()
+        self._as_before: dict[frozenset[Fact], tuple[Fact, ...]] = {}
 
     def __getattr__(self, name: str) -> Any:
-        self.names.add(name)
-        return getattr(self.facts, name)
+        value = getattr(self.facts, name)
+        if not callable(value):
+            self.found.add(name)
+            return value
 
-    def as_before(self) -> tuple[str, ...]:
-        """One object for the same names: most units ask for the same."""
-        found = tuple(sorted(self.names))
-        return self._sorted.setdefault(found, found)
+        def ask(word: str) -> Any:
+            self.found.add((name, word))
+            return value(word)
+
+        return ask
+
+    def as_before(self) -> tuple[Fact, ...]:
+        """One object for the same facts: most units ask for the same."""
+        return self._as_before.setdefault(frozenset(self.found), tuple(sorted(self.found, key=str)))
+
+
+def _value(facts: LoadFacts, fact: Fact) -> Any:
+    """What it is here; nothing that anything equals, where there is no such fact."""
+    if isinstance(fact, str):
+        return getattr(facts, fact, _NOTHING)
+    name, word = fact
+    return getattr(facts, name, lambda _: _NOTHING)(word)
 
 
 def _digest(files: UnitFiles) -> bytes:
+    """Of everything but the times of the files: generators make theirs at each boot."""
     from _blake2 import blake2b
 
-    return blake2b(repr(tuple(files)).encode(), digest_size=20).digest()
+    texts = [(text.path, text.text) for text in (files.fragment, *files.dropins) if text is not None]
+    what = (texts, *files.replace(fragment=files.fragment is None, dropins=()))
+    return blake2b(repr(what).encode(), digest_size=20).digest()
 
 
-def _encode(piece: dict[str, Any]) -> bytes:
+def _of_today(definition: UnitDefinition, files: UnitFiles) -> UnitDefinition:
+    """With the times that its files have now."""
+    mtime_usec = newest(files)
+    if definition.mtime_usec == mtime_usec or definition.load_state is LoadState.NOT_FOUND:
+        return definition
+    return definition.replace(mtime_usec=mtime_usec)
+
+
+def _encode(piece: dict[Any, Any]) -> bytes:
     from _pickle import dumps
 
     data = dumps(piece, 4)

@@ -66,8 +66,7 @@ def test_a_second_boot_parses_nothing_and_knows_the_same(path, parsed):
     assert len(parsed) == len(UNITS)
     parsed.clear()
     assert boot(path) == first == [load_unit(each, FACTS) for each in UNITS]
-    # what asks for the boot's id, or for a time zone, is no such unit
-    assert parsed == ["d.timer", "e.service"]
+    assert parsed == ["e.service"], "only what asks for the boot's id"
     assert first[2].diagnostics, "the test is about those as well"
 
 
@@ -81,14 +80,13 @@ def test_nothing_new_is_nothing_to_write(path):
 
 @pytest.mark.parametrize("change", [
     lambda files: files.replace(fragment=files.fragment.replace(text=files.fragment.text + "Nice=3\n")),
-    lambda files: files.replace(fragment=files.fragment.replace(mtime_usec=8)),
     lambda files: files.replace(fragment=files.fragment.replace(path="/usr/lib/systemd/system/a.service")),
     lambda files: files.replace(dropins=()),
     lambda files: files.replace(dropins=(*files.dropins, UnitText("/etc/x/b.conf", "[Service]\nNice=4\n"))),
     lambda files: files.replace(names=("a.service", "other.service")),
     lambda files: files.replace(is_masked=True),
     lambda files: files.replace(load_error="Permission denied", load_errno=13, fragment=None),
-], ids=["text", "time", "path", "fewer drop-ins", "more drop-ins", "alias", "mask", "unreadable"])
+], ids=["text", "path", "fewer drop-ins", "more drop-ins", "alias", "mask", "unreadable"])
 def test_files_that_are_others_are_read(path, parsed, change):
     boot(path)
     parsed.clear()
@@ -127,9 +125,9 @@ def test_code_that_nobody_knows_keeps_nothing(path, code):
 
 def test_who_loads_some_leaves_the_others_there(path, parsed):
     boot(path)
-    boot(path, [UNITS[0], UNITS[2].replace(dropins=(UnitText("/etc/x/c.conf", "[Unit]\nDescription=D\n"),))])
+    boot(path, [*UNITS[:2], UNITS[2].replace(dropins=(UnitText("/etc/x/c.conf", "[Unit]\nDescription=D\n"),))])
     parsed.clear()
-    boot(path, UNITS[:2])
+    boot(path, [UNITS[0], UNITS[3]])
     assert parsed == []
 
 
@@ -141,10 +139,33 @@ def test_what_nobody_loads_any_more_goes_in_time(path, parsed):
     assert parsed == ["u1.service"]
 
 
-@pytest.mark.parametrize("how", ["is_generated", "is_transient"])
-def test_what_is_made_anew_each_time_is_not_kept(path, how):
-    boot(path, [unit("made.service", SERVICE.format("made"), **{how: True})])
+def test_what_a_client_has_made_is_not_kept(path):
+    boot(path, [unit("made.service", SERVICE.format("made"), is_transient=True)])
     assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("files", [
+    UNITS[0], UNITS[0].replace(dropins=()), UNITS[0].replace(is_generated=True),
+    UNITS[0].replace(load_error="no", load_errno=5),
+], ids=["both", "fragment", "generated", "unreadable"])
+def test_a_file_that_was_only_written_again_has_its_new_time(path, parsed, files):
+    boot(path, [files])
+    parsed.clear()
+    for later in (files.replace(fragment=files.fragment.replace(mtime_usec=20)),
+                  files.replace(dropins=tuple(each.replace(mtime_usec=30) for each in files.dropins))):
+        assert boot(path, [later]) == [load_unit(later, FACTS)]
+    assert parsed == []
+
+
+def test_a_time_zone_counts_for_the_timers_that_name_one(path, parsed):
+    timers = [unit("d.timer", "[Timer]\nOnCalendar=daily\n"), unit("z.timer", "[Timer]\nOnCalendar=*-*-* 4:00 Asia/Tokyo\n")]
+    boot(path, timers)
+    parsed.clear()
+    boot(path, timers)
+    assert parsed == []
+    facts = FACTS.replace(is_time_zone=lambda name: name != "Asia/Tokyo")
+    assert boot(path, timers, facts)[1] == load_unit(timers[1], facts)
+    assert parsed == ["z.timer"]
 
 
 def test_many_units_are_several_pieces(path, parsed):
@@ -169,7 +190,7 @@ def test_a_spoiled_file_is_none(path, parsed, spoil):
     assert len(parsed) == len(UNITS)
     parsed.clear()
     boot(path)
-    assert parsed == ["d.timer", "e.service"], "and the next boot has a good one"
+    assert parsed == ["e.service"], "and the next boot has a good one"
 
 
 def test_a_piece_that_is_no_pickle_is_none(path, parsed):
