@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from initd import __version__  # noqa: E402  (the path comes first)
-from initd.core import managerconf  # noqa: E402
+from initd.core import managerkeys  # noqa: E402
 from initd.journal import config as journalconf  # noqa: E402
 
 TYPE_CHECKING = False
@@ -74,9 +74,9 @@ MANAGER_KEYS = {
 
 def manager_keys() -> list[tuple[str, str]]:
     rows = []
-    for key in sorted(managerconf.KEYS):
-        if key in managerconf.WITHOUT_EFFECT:
-            text = f"Has no effect: {managerconf.WITHOUT_EFFECT[key]}."
+    for key in sorted(managerkeys.KEYS):
+        if key in managerkeys.WITHOUT_EFFECT:
+            text = f"Has no effect: {managerkeys.WITHOUT_EFFECT[key]}."
         elif key in MANAGER_KEYS:
             text = MANAGER_KEYS[key]
         elif key.startswith("Default"):

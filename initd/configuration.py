@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 
 from initd.bootcommand import read_command
-from initd.core.managerconf import ManagerConfig, configure
-from initd.core.sources import UnitText
+from initd.core.globs import matches
+from initd.core.managerconf import ManagerConfig
+from initd.core.sources import LoadFacts, UnitText
 from initd.core.values import LOG_WARNING, Diagnostic
 from initd.shell import machine
 from initd.shell.environment import container_environment, inherited
@@ -21,12 +21,19 @@ from initd.shell.spawn import DEFAULT_LIMITS, OWN_ENVIRONMENT, SpawnFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from initd.core.places import Places
     from initd.core.tuning import Tuning
     from initd.options import Options
     from initd.shell.limits import ContainerLimits
+
+
+def configure(files: Sequence[UnitText], facts: LoadFacts) -> ManagerConfig:
+    """`core.managerkeys.configure`, imported by the first who needs it: most containers have no such file."""
+    from initd.core.managerkeys import configure
+
+    return configure(files, facts)
 
 
 def variables(texts: Iterable[str]) -> dict[str, str]:
@@ -56,7 +63,8 @@ class Configuration:
         files, problems = read_configuration(places=self._places)
         if self.command is not None and self.command.configuration:
             files = (*files, UnitText("command line", "\n".join(("[Manager]", *self.command.configuration, ""))))
-        config = configure(files, machine.read_facts(self._container, places=self._places))
+        facts = machine.read_facts(self._container, places=self._places)
+        config = configure(files, facts) if files else ManagerConfig(facts)
         unread = tuple(Diagnostic(LOG_WARNING, "", 0, problem) for problem in problems)
         settings, not_had = adopt(config.settings, self._container.can_make_namespaces)
         return config.replace(settings=settings, diagnostics=(*unread, *config.diagnostics, *not_had))
@@ -86,7 +94,7 @@ class Configuration:
         passed = {
             name: value
             for name, value in container_environment().items()
-            if any(fnmatchcase(name, pattern) for pattern in self._options.pass_environment)
+            if any(matches(name, pattern) for pattern in self._options.pass_environment)
         }
         own = OWN_ENVIRONMENT
         if self._places.mode == "user":

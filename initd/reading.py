@@ -13,7 +13,7 @@ import time
 from initd import HELPER
 from initd.configuration import Configuration
 from initd.core.graph import Graph
-from initd.core.managerconf import configure
+from initd.core.managerconf import ManagerConfig
 from initd.core.mountpoint import MountPoint
 from initd.core.places import SYSTEM
 from initd.core.settings import UnitDefinition
@@ -52,7 +52,7 @@ class Reading:
         self._configuration = Configuration(options, self.container, SYSTEM)
         self.target = self._configuration.target
         if self.root:
-            config = configure((), machine.read_facts(self.container, self.root))
+            config = ManagerConfig(machine.read_facts(self.container, self.root))
         else:
             config = self._configuration.read()
         for found in config.diagnostics:

@@ -26,7 +26,8 @@ NOT_AT_START = {
 VOCABULARY = {
     "record", "states", "values", "events", "effects", "settings", "settings_exec", "unitname", "words", "timespan", "calendar",
     "exitstatus", "signals", "capabilities", "personality", "specifiers", "syntax", "conditions", "objectpath", "dependency",
-    "messages", "sources", "zone", "caldate", "generated", "generation", "mountpoint", "places", "logfilter",
+    "messages", "sources", "zone", "caldate", "generated", "generation", "mountpoint", "places", "logfilter", "globs",
+    "substitution",
 }
 #: Of `core`, what `shell` reads to show it or carries out as it stands: records and plans.
 CARRIED_OUT = {"unit", "cgroup_attributes", "service_record", "view", "answers", "install", "linking", "lookup", "presets",

@@ -34,7 +34,7 @@ Exits 0, 1 (--strict), or 2 where a unit cannot be read or used.
 
 
 def main(arguments: list[str]) -> int:
-    from initd.core.managerconf import configure
+    from initd.core.managerkeys import configure
     from initd.shell import allowed, limits, machine
     from initd.shell.managerconf import read_configuration
 

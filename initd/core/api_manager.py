@@ -5,8 +5,6 @@ What needs the file system is an `Order`, carried out by the shell under the met
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from initd.core.answers import (
     CALLER,
     DBUS,
@@ -57,6 +55,7 @@ from initd.core.events import (
     ResetFailedRequest,
     TuningRequest,
 )
+from initd.core.globs import matches
 from initd.core.objectpath import job_path, unit_path
 from initd.core.properties import control_group
 from initd.core.tuning import Unfit, check
@@ -168,7 +167,7 @@ def _list_units(view: View, states: list[str], patterns: list[str]) -> Return:
     for unit in _all_units(view):
         if states and not {unit.load_state.value, unit.active_state.value, unit.sub_state}.intersection(states):
             continue
-        if patterns and not any(fnmatchcase(unit.name, pattern) for pattern in patterns):
+        if patterns and not any(matches(unit.name, pattern) for pattern in patterns):
             continue
         rows.append(_unit_row(unit))
     return Return(_UNITS, (rows,))

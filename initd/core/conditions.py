@@ -7,11 +7,9 @@ negated or not. Where facts come from is `shell.conditions`' business; a path co
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
-from initd.core import capabilities, words
-from initd.core.numbers import to_int
-from initd.core.parsers import to_bool, to_permyriad, to_size
+from initd.core import capabilities
+from initd.core.globs import matches
+from initd.core.numbers import to_bool, to_int, to_permyriad, to_size
 from initd.core.record import Record
 from initd.core.values import Condition, Verdict
 from initd.core.versions import compare
@@ -101,7 +99,7 @@ def compare_text(actual: str, operator: str, wanted: str) -> bool:
     if operator in ("=", "!="):
         return (actual == wanted) == (operator == "=")
     if operator in ("$=", "!$="):
-        return fnmatchcase(actual, wanted) == (operator == "$=")
+        return matches(actual, wanted) == (operator == "$=")
     return _ORDER[operator](compare(actual, wanted))
 
 
@@ -218,7 +216,7 @@ def _host(parameter: str, host: Host) -> bool:
     plain = wanted.replace("-", "")
     if len(plain) == 32 and set(plain) <= set("0123456789abcdef"):
         return plain == host.machine_id
-    return fnmatchcase(host.hostname.lower(), wanted)
+    return matches(host.hostname.lower(), wanted)
 
 
 def _kernel_command_line(parameter: str, options: Iterable[str]) -> bool:
@@ -238,7 +236,7 @@ def kernel_switch(options: Sequence[str], name: str) -> bool | None:
 
 def _kernel_version(parameter: str, release: str) -> bool:
     """Several expressions must all hold; the first operator alone may stand apart from its version."""
-    expressions = words.split(parameter, unescape=False)
+    expressions = _words(parameter)
     if len(expressions) > 1 and split_operator(expressions[0])[1] == "":
         expressions[:2] = [expressions[0] + expressions[1]]
     for expression in expressions:
@@ -251,7 +249,7 @@ def _kernel_version(parameter: str, release: str) -> bool:
 
 
 def _os_release(parameter: str, fields: Mapping[str, str]) -> bool:
-    for word in words.split(parameter, unescape=False):
+    for word in _words(parameter):
         key_end = next((place for place, char in enumerate(word) if not _is_name(char)), len(word))
         operator, wanted = split_operator(word[key_end:])
         if not key_end or not operator or not wanted or wanted[0].isspace():
@@ -259,6 +257,12 @@ def _os_release(parameter: str, fields: Mapping[str, str]) -> bool:
         if not compare_text(fields.get(word[:key_end], ""), operator, wanted):
             return False
     return True
+
+
+def _words(parameter: str) -> list[str]:
+    from initd.core import words
+
+    return words.split(parameter, unescape=False)
 
 
 def _is_name(char: str) -> bool:
@@ -323,7 +327,7 @@ _CONTROLLERS = frozenset("cpu cpuacct cpuset io blkio memory devices pids bpf-fi
 def _control_group_controller(parameter: str, controllers: Controllers) -> bool:
     if parameter in ("v1", "v2"):
         return parameter == controllers.version
-    wanted = set(words.split(parameter, unescape=False)) & _CONTROLLERS
+    wanted = set(_words(parameter)) & _CONTROLLERS
     return wanted <= set(controllers.available)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.core import parsers, timespan
+from initd.core import numbers, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
 from initd.core.numbers import fault, to_int
 from initd.core.sections import Group
@@ -71,7 +71,7 @@ def _cpu_weight(context: Context, text: str) -> int | None:
 def _cpu_quota(context: Context, text: str) -> int:
     """Hundredths of a percent of one CPU, as microseconds a second."""
     try:
-        share = parsers.to_permyriad(text)
+        share = numbers.to_permyriad(text)
     except ValueError:
         share = 0
     if share <= 0:
@@ -84,11 +84,11 @@ def _memory(context: Context, text: str, low: int = 0) -> int:
     if text == "infinity":
         return INFINITY
     try:
-        share = parsers.to_permyriad(text)
+        share = numbers.to_permyriad(text)
         value = context.facts.memory_total * share // 10000 // 4096 * 4096
     except ValueError:
         try:
-            value = parsers.to_size(text)
+            value = numbers.to_size(text)
         except ValueError as error:
             raise BadValue(f"Invalid memory limit '{text}', ignoring: {fault(error)}") from None
     if value < low:
@@ -115,7 +115,7 @@ def _tasks_max(context: Context, text: str) -> int:
     if text == "infinity":
         return INFINITY
     try:
-        value = context.facts.tasks_total * parsers.to_permyriad(text) // 10000
+        value = context.facts.tasks_total * numbers.to_permyriad(text) // 10000
     except ValueError:
         try:
             value = to_int(text, 1, INFINITY - 1)
@@ -137,7 +137,7 @@ def _delegate(context: Context, text: str) -> None:
         context.draft.set(Group.CGROUP, "delegate_controllers", ())
         return
     try:
-        is_on = parsers.to_bool(text)
+        is_on = numbers.to_bool(text)
         context.draft.set(Group.CGROUP, "delegate_controllers", _DELEGATED if is_on else ())
     except ValueError:
         is_on = True
@@ -351,7 +351,7 @@ def _bpf_program(context: Context, text: str) -> tuple[tuple[str, str], ...]:
 
 def _pressure_limit(context: Context, text: str) -> int:
     try:
-        return ((2**32 - 1) * parsers.to_permyriad(text) + 5000) // 10000
+        return ((2**32 - 1) * numbers.to_permyriad(text) + 5000) // 10000
     except ValueError:
         raise BadValue(f"Failed to parse memory pressure limit value, ignoring: {text}") from None
 

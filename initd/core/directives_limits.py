@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.core import capabilities, parsers, timespan
+from initd.core import capabilities, numbers, parsers, timespan
 from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows, shows_fact
 from initd.core.numbers import NumberRangeError, fault, to_int
 from initd.core.sections import Group
@@ -35,7 +35,7 @@ def _limit_value(name: str, text: str) -> int:
         return 20 - to_int(word, -20, 19)
     if name == "NICE":
         return to_int(word, 0, 40)
-    return parsers.to_size(word) if name in _SIZE_LIMITS else to_int(word, 0, INFINITY - 1)
+    return numbers.to_size(word) if name in _SIZE_LIMITS else to_int(word, 0, INFINITY - 1)
 
 
 def parse_limit(name: str, text: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from initd.core import addressfamilies, parsers, syscalls
+from initd.core import addressfamilies, numbers, parsers, syscalls
 from initd.core.directive import BadValue, Context, Directive, FatalValue, Merge, Property, shows
 from initd.core.sections import Group
 from initd.core.sources import LoadFacts
@@ -33,7 +33,7 @@ _MOUNT_FLAGS = {"shared": 1 << 20, "slave": 1 << 19, "private": 1 << 18}
 def _restrict_namespaces(context: Context, text: str, old: int | None) -> int | None:
     """Which namespaces stay allowed: "yes" none, "no" all, a list exactly these, "~" all but these."""
     try:
-        return 0 if parsers.to_bool(text) else ALL_NAMESPACES
+        return 0 if numbers.to_bool(text) else ALL_NAMESPACES
     except ValueError:
         pass
     is_inverted = text.startswith("~")

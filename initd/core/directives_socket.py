@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initd.core import parsers
+from initd.core import numbers, parsers
 from initd.core.commandline import commands
 from initd.core.directive import BadValue, Context, Directive, Merge, Property, shows
 from initd.core.directives_cgroup import parse_address
@@ -168,7 +168,7 @@ def _timestamping(context: Context, text: str) -> str:
     if text in _TIMESTAMPS:
         return _TIMESTAMPS[text]
     try:
-        return "ns" if parsers.to_bool(text) else "off"
+        return "ns" if numbers.to_bool(text) else "off"
     except ValueError:
         raise BadValue(f"Failed to parse timestamping value, ignoring: {text}") from None
 
@@ -180,7 +180,7 @@ def _bind_ipv6_only(context: Context, text: str) -> str:
     if text in _BIND_IPV6:
         return text
     try:
-        return "ipv6-only" if parsers.to_bool(text) else "both"
+        return "ipv6-only" if numbers.to_bool(text) else "both"
     except ValueError:
         raise parsers.bad("bind IPv6 only value", text) from None
 

@@ -5,9 +5,9 @@ unit's record holds. The form is nobody's interface and may change: what program
 from __future__ import annotations
 
 from enum import Enum
-from fnmatch import fnmatchcase
 
 from initd.core import timespan, timestamp
+from initd.core.globs import matches
 from initd.core.record import Record
 from initd.core.values import INFINITY, Now
 from initd.core.zone import UTC
@@ -46,7 +46,7 @@ def dump(view: View, patterns: Sequence[str] = ()) -> str:
 
 
 def _is_meant(unit: Unit, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for name in unit.names for pattern in patterns)
+    return any(matches(name, pattern) for name in unit.names for pattern in patterns)
 
 
 def _manager(view: View) -> Iterator[str]:

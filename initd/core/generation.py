@@ -5,10 +5,9 @@ Those that systemd has and we have built in go by systemd's names: what masks or
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
 #: Below which directories there are those of generators, the one that wins first, by the manager's mode. A group's has none.
@@ -48,11 +47,12 @@ def with_environment_d(paths: list[str], taken: frozenset[str]) -> list[str]:
     return sorted([*paths, *mine], key=lambda path: path.rpartition("/")[2])
 
 
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})", re.ASCII)
+_REFERENCE = r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})"
 
 
 def expand(value: str, variables: Mapping[str, str]) -> str:
     """`$X`, `${X}`, `${X:-else}` and `${X:+then}` of an environment.d(5) file's value."""
+    import re
 
     def replace(match: re.Match[str]) -> str:
         name, mark, text = match[1] or match[2], match[3], match[4]
@@ -61,7 +61,7 @@ def expand(value: str, variables: Mapping[str, str]) -> str:
             return found or expand(text, variables)
         return (expand(text, variables) if found else "") if mark == "+" else found
 
-    return _REFERENCE.sub(replace, value)
+    return re.sub(_REFERENCE, replace, value, flags=re.ASCII)
 
 
 def context(mode: str, container: str, machine: str, architecture: str, is_first_boot: bool) -> dict[str, str]:

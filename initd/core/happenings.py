@@ -6,6 +6,7 @@ processes, its result), then the unit itself (its state), as systemd sends it: t
 
 from __future__ import annotations
 
+from initd.core.globs import matches
 from initd.core.objectpath import OWN_MANAGER, unit_name
 from initd.core.record import Record
 
@@ -150,13 +151,7 @@ class Filter(Record):
             return False
         if self.states and not {happening.details.get("active"), happening.details.get("sub")} & set(self.states):
             return False
-        return not self.patterns or any(_matches(happening.unit, pattern) for pattern in self.patterns)
-
-
-def _matches(name: str, pattern: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(name, pattern)
+        return not self.patterns or any(matches(happening.unit, pattern) for pattern in self.patterns)
 
 
 def text(happening: Happening) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from initd.core import signals, timespan, unitname, words
+from initd.core import numbers, signals, timespan, unitname, words
 from initd.core.directive import BadValue, Context, FatalValue
-from initd.core.numbers import NumberRangeError, to_int
+from initd.core.numbers import to_int
 from initd.core.unfinished import Names, Numbers
 from initd.core.values import INFINITY, LOG_NOTICE
 
@@ -19,63 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-_BOOLEANS = {
-    "1": True, "yes": True, "y": True, "true": True, "t": True, "on": True,
-    "0": False, "no": False, "n": False, "false": False, "f": False, "off": False,
-}
-_SIZES = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50, "E": 2**60}
-
-
 def bad(what: str, text: str) -> BadValue:
     return BadValue(f"Failed to parse {what}, ignoring: {text}")
-
-
-# --- plain values ------------------------------------------------------------------------------------------------
-
-
-def to_bool(text: str) -> bool:
-    """ValueError where it is neither yes nor no."""
-    try:
-        return _BOOLEANS[text.lower()]
-    except KeyError:
-        raise ValueError(f"{text!r} is neither yes nor no") from None
-
-
-def to_size(text: str) -> int:
-    """Bytes, K, M, G, … to the base 1024, a fraction allowed. ValueError otherwise."""
-    word = text.strip()
-    digits = word.rstrip("BKMGTPE")
-    suffix = word[len(digits):]
-    number, point, fraction = digits.strip().partition(".")
-    if number.startswith("-") and number[1:].isdecimal():
-        raise NumberRangeError(f"{text!r} is less than nothing")
-    if suffix not in _SIZES or not number.isdecimal() or not number.isascii():
-        raise ValueError(f"{text!r} is not a size")
-    if point and not (fraction.isdecimal() and fraction.isascii()):
-        raise ValueError(f"{text!r} is not a size")
-    size = int(number) * _SIZES[suffix]
-    if fraction:
-        size += int(fraction) * _SIZES[suffix] // 10 ** len(fraction)
-    if size >= INFINITY:
-        raise NumberRangeError(f"{text!r} is out of range")
-    return size
-
-
-def to_permyriad(text: str) -> int:
-    """Hundredths of a percent from "20%", "1.5%", "10‰"; ValueError otherwise."""
-    for sign, factor in (("%", 100), ("‰", 10), ("‱", 1)):
-        if text.endswith(sign):
-            number, point, fraction = text[:-1].partition(".")
-            if not number.isdecimal() or not number.isascii() or point and not fraction.isdecimal():
-                break
-            scale = factor if point else 1
-            value = int(number) * factor
-            if fraction and 10 ** len(fraction) <= scale:
-                value += int(fraction) * factor // 10 ** len(fraction)
-            elif fraction:
-                break
-            return value
-    raise ValueError(f"{text!r} is not a percentage")
 
 
 # --- parsers ------------------------------------------------------------------------------------------------------
@@ -83,7 +28,7 @@ def to_permyriad(text: str) -> int:
 
 def boolean(context: Context, text: str) -> bool:
     try:
-        return to_bool(text)
+        return numbers.to_bool(text)
     except ValueError:
         raise bad("boolean value", text) from None
 
@@ -91,7 +36,7 @@ def boolean(context: Context, text: str) -> bool:
 def fatal_boolean(context: Context, text: str) -> bool:
     """For what a unit must not run without."""
     try:
-        return to_bool(text)
+        return numbers.to_bool(text)
     except ValueError:
         raise FatalValue(str(bad("boolean value", text))) from None
 
@@ -132,7 +77,7 @@ def bool_or_word(known: Iterable[str], what: str, yes: str = "yes", no: str = "n
         if text in allowed:
             return text
         try:
-            return yes if to_bool(text) else no
+            return yes if numbers.to_bool(text) else no
         except ValueError:
             raise bad(what, text) from None
 
@@ -204,7 +149,7 @@ def nanoseconds(context: Context, text: str) -> int:
 def size(low: int = 0, high: int = INFINITY - 1) -> Callable[[Context, str], int]:
     def parse(context: Context, text: str) -> int:
         try:
-            value = to_size(text)
+            value = numbers.to_size(text)
         except ValueError:
             raise bad("size value", text) from None
         if not low <= value <= high:

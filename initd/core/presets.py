@@ -6,9 +6,9 @@ The first rule that matches a unit decides, over all files in the order of their
 from __future__ import annotations
 
 from enum import Enum
-from fnmatch import fnmatchcase
 
 from initd.core import unitname
+from initd.core.globs import matches
 from initd.core.record import Record
 from initd.core.values import LOG_WARNING, Diagnostic
 
@@ -79,6 +79,6 @@ def preset_of(rules: Sequence[Rule], name: str) -> Preset:
             # The rule names instances of the template: it is about those and no others.
             if unitname.template_of(name) == rule.pattern and unitname.instance(name) in rule.instances:
                 return Preset(True)
-        elif fnmatchcase(name, rule.pattern):
+        elif matches(name, rule.pattern):
             return Preset(rule.is_enable, rule.instances)
     return Preset(True)

@@ -6,7 +6,7 @@ property DirectiveFates and, for units that are strict, when they are loaded.
 
 from __future__ import annotations
 
-from initd.core import fates, parsers, syntax
+from initd.core import fates, numbers, syntax
 from initd.core.directives import TABLE
 from initd.core.judgement import Judgement
 from initd.core.record import Record
@@ -94,7 +94,7 @@ def is_strict(files: UnitFiles, default: bool) -> bool:
         for item in syntax.parse(file.text, file.path).assignments:
             if item.section == "Unit" and item.key == STRICT:
                 try:
-                    strict = parsers.to_bool(item.value)
+                    strict = numbers.to_bool(item.value)
                 except ValueError:
                     pass  # it is read by nobody else who could complain, and must not decide
     return strict

@@ -5,17 +5,15 @@ Knows nothing of what the versions are of. Tried against `systemd-analyze compar
 
 from __future__ import annotations
 
-import re
-
-_SEPARATORS = re.compile("[^a-zA-Z0-9~.^-]*")
-_DIGITS = re.compile("[0-9]*")
-_LETTERS = re.compile("[a-zA-Z]*")
+_DIGITS = "0123456789"
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MEANS_SOMETHING = frozenset(_DIGITS + _LETTERS + "~.^-")
 
 
 def compare(left: str, right: str) -> int:
     """Below 0 where `left` is older, 0 where they are the same, above 0 where it is newer."""
     while True:
-        left, right = left[_end(_SEPARATORS, left):], right[_end(_SEPARATORS, right):]
+        left, right = _without_separators(left), _without_separators(right)
         # A "~" comes before even the end of the other string: 1~rc1 is older than 1.
         for mark in "~-^.":
             if mark == "-" and not (left and right):
@@ -26,16 +24,16 @@ def compare(left: str, right: str) -> int:
                 left, right = left[1:], right[1:]
         is_number = left[:1].isdecimal() or right[:1].isdecimal()
         run = _DIGITS if is_number else _LETTERS
-        first, second = left[:_end(run, left)], right[:_end(run, right)]
+        first, second = [text[:len(text) - len(text.lstrip(run))] for text in (left, right)]
         order = _by_number(first, second) if is_number else (first > second) - (first < second)
         if order:
             return order
         left, right = left[len(first):], right[len(second):]
 
 
-def _end(pattern: re.Pattern[str], text: str) -> int:
-    match = pattern.match(text)
-    return match.end() if match else 0
+def _without_separators(text: str) -> str:
+    """From the first character on that means something."""
+    return text[next((place for place, char in enumerate(text) if char in _MEANS_SOMETHING), len(text)):]
 
 
 def _by_number(first: str, second: str) -> int:

@@ -7,8 +7,8 @@ stands in its own $CREDENTIALS_DIRECTORY, or in /run/secrets, where container ru
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 
+from initd.core.globs import matches
 from initd.core.places import SYSTEM
 from initd.core.record import Record
 from initd.core.settings import ExecSettings
@@ -74,6 +74,6 @@ def _matching(places: tuple[str, ...], pattern: str) -> dict[str, str]:
         except OSError:
             continue  # most containers get none
         for name in names:
-            if is_credential_name(name) and fnmatchcase(name, pattern) and os.path.isfile(f"{place}/{name}"):
+            if is_credential_name(name) and matches(name, pattern) and os.path.isfile(f"{place}/{name}"):
                 found.setdefault(name, f"{place}/{name}")
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from initd.core import words
+from initd.core import substitution
 from initd.core.events import ExecFailed, ExecSucceeded
 from initd.core.places import SYSTEM, Places
 from initd.core.record import Record
@@ -503,7 +503,7 @@ class Spawner:
 def _arguments(command: ExecCommand, variables: dict[str, str]) -> tuple[str, ...]:
     if command.no_expand:
         return command.argv
-    return (*command.argv[:1], *words.substitute(command.argv[1:], variables))
+    return (*command.argv[:1], *substitution.substitute(command.argv[1:], variables))
 
 
 def _header(request: SpawnRequest, settings: ExecSettings, streams: StreamPlan) -> StreamHeader:

@@ -6,9 +6,9 @@ Works with no init running and below any root: nothing is assumed but files. All
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 
 from initd.core import unitname
+from initd.core.globs import matches
 from initd.core.lookup import unit_file_state
 from initd.core.places import SYSTEM, Places
 from initd.core.presets import Rule, parse_presets, preset_of
@@ -244,7 +244,7 @@ def list_unit_files(
     """(name, path, state) of every unit file that matches, by type and name; the state is "bad" where there is none."""
     for name in sorted(links.names(), key=lambda name: (name.rpartition(".")[2], name)):
         file = links.find(name)
-        if file is not None and (not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)):
+        if file is not None and (not patterns or any(matches(name, pattern) for pattern in patterns)):
             yield name, file.path, _state(links, name, tell).value
 
 

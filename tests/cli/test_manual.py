@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from initd.cli import journal_options, journal_usage, options, systemctl, usage
-from initd.core import managerconf
+from initd.core import managerkeys
 from initd.journal import config as journalconf
 
 SPEC = importlib.util.spec_from_file_location("manual", Path(__file__).resolve().parents[2] / "debian/manual.py")
@@ -66,7 +66,7 @@ def test_every_key_of_the_journals_file_is_told_once():
 
 
 def test_every_key_of_the_managers_file_is_told():
-    assert [key for key, _ in manual.manager_keys()] == sorted(managerconf.KEYS)
+    assert [key for key, _ in manual.manager_keys()] == sorted(managerkeys.KEYS)
 
 
 @pytest.mark.parametrize("page", [source.stem for source in sorted(manual.SOURCES.glob("*.md"))])

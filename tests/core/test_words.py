@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initd.core import words
+from initd.core import substitution, words
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -76,9 +76,9 @@ PRINTED = [
 
 
 def test_substitute_as_systemd_does():
-    assert words.substitute(words.split(LINE), VARIABLES) == PRINTED
+    assert substitution.substitute(words.split(LINE), VARIABLES) == PRINTED
 
 
 @given(st.lists(st.text()), st.dictionaries(st.text(), st.text()))
 def test_substitute_never_raises(argv, environment):
-    assert all(isinstance(word, str) for word in words.substitute(argv, environment))
+    assert all(isinstance(word, str) for word in substitution.substitute(argv, environment))

@@ -88,7 +88,7 @@ def fuzz(directory: Path, seconds: int, seed: int, names: list[str]) -> None:
 def dictionary() -> str:
     """Every section, every key with its "=", and the words that values are made of."""
     from initd.core.directives import TABLE
-    from initd.core.managerconf import KEYS
+    from initd.core.managerkeys import KEYS
     from tests.fuzz.targets import TARGETS
     from tests.fuzz.texts import PLAUSIBLE
 

@@ -26,6 +26,7 @@ from initd.core import (
     presets,
     signals,
     specifiers,
+    substitution,
     syscalls,
     timespan,
     timestamp,
@@ -39,7 +40,7 @@ from initd.core.directives import properties_of
 from initd.core.engine import Engine
 from initd.core.load import load_unit
 from initd.core.lookup import look_up, read_installation, unit_file_state
-from initd.core.managerconf import configure
+from initd.core.managerkeys import configure
 from initd.core.mounted import mounted_unit
 from initd.core.settings import UnitDefinition
 from initd.core.snapshot import Saved
@@ -149,7 +150,7 @@ def command_line(text: str) -> None:
     definition = unit("q.service", "[Service]\nType=oneshot\nExecStart=" + one_line(text) + "\n")
     for command in definition.specific.exec_start:
         assert command.argv
-        words.substitute(command.argv, {"A": 'one "two three" \\four', "EMPTY": ""})
+        substitution.substitute(command.argv, {"A": 'one "two three" \\four', "EMPTY": ""})
 
 
 def condition(text: str) -> None:
@@ -251,7 +252,7 @@ def quoted(text: str) -> None:
             found = words.split(text, unescape=unescape)
         except ValueError:
             continue  # a quote that never closes
-        words.substitute(found, {"A": text})
+        substitution.substitute(found, {"A": text})
     assert words.split(words.quote(text)) == [as_read(text)] or not text or "$" in text or "`" in text
     words.unescape(text)
 

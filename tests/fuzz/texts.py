@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from initd.core import conditions
 from initd.core.directives import TABLE
-from initd.core.managerconf import KEYS
+from initd.core.managerkeys import KEYS
 from initd.core.sections import SECTIONS
 from initd.core.unitname import unit_type
 from tests.conformance.analyze.inputs import Inputs

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from initd.core.managerconf import KEYS, configure
+from initd.core.managerkeys import KEYS, configure
 from initd.core.sources import KERNEL_LIMITS, LoadFacts, UnitText
 from initd.core.values import INFINITY, LOG_NOTICE, LOG_WARNING
 
