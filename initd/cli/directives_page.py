@@ -7,11 +7,11 @@ best; what a container has to allow for it stands beside it, and `pyinit check` 
 from __future__ import annotations
 
 import sys
-from enum import Enum
 
 from initd.core import fates, timespan
 from initd.core.directive import Directive
 from initd.core.directives import TABLE
+from initd.core.enumeration import Enum
 from initd.core.sections import SECTIONS, WITH_CGROUP, WITH_EXEC, WITH_KILL, Group, new_settings
 from initd.core.states import Fate, UnitType
 from initd.core.values import INFINITY

@@ -8,9 +8,8 @@ uses what is mounted; if not, it asks for it to be unmounted, with a token as we
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.effects import AnswerAutomount, CloseAutomount, ExpireAutomount, OpenAutomount, ReadMounts
+from initd.core.enumeration import Enum
 from initd.core.events import AutomountLost, AutomountOpened, AutomountRequested
 from initd.core.job import Cause
 from initd.core.settings import AutomountSettings, UnitDefinition

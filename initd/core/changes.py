@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core import signals, timespan, words
 from initd.core.conditions import spell
 from initd.core.directives import TABLE
+from initd.core.enumeration import Enum
 from initd.core.record import Record
 from initd.core.sections import SECTIONS_OF, Group
 from initd.core.settings import Settings, UnitDefinition

@@ -7,8 +7,7 @@ in a container (`fate`). The tables are in `directives_*`, all of them together 
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.record import Record
 from initd.core.sections import Group
 from initd.core.sources import LoadFacts

@@ -4,9 +4,8 @@ unit's record holds. The form is nobody's interface and may change: what program
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core import timespan, timestamp
+from initd.core.enumeration import Enum
 from initd.core.globs import matches
 from initd.core.record import Record
 from initd.core.values import INFINITY, Now

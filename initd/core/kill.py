@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.effects import KillProcesses
+from initd.core.enumeration import Enum
 from initd.core.settings import KillSettings
 from initd.core.states import KillMode
 from initd.core.values import PidRef

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.mountpoint import MountPoint
 from initd.core.service_record import ProcessRecord
 from initd.core.settings import MountSettings, UnitDefinition

@@ -6,10 +6,9 @@ function that gets the words for the message. Command lines are in `commandline`
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core import numbers, signals, timespan, unitname, words
 from initd.core.directive import BadValue, Context, FatalValue
+from initd.core.enumeration import Enum
 from initd.core.numbers import to_int
 from initd.core.unfinished import Names, Numbers
 from initd.core.values import INFINITY, LOG_NOTICE

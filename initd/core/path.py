@@ -7,9 +7,8 @@ watched first and looked at then, so that nothing is missed in between. What hap
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.effects import UnwatchPaths, WatchPaths
+from initd.core.enumeration import Enum
 from initd.core.events import PathsChecked, PathTouched
 from initd.core.job import Cause
 from initd.core.ratelimit import RateLimit

@@ -5,9 +5,8 @@ The first rule that matches a unit decides, over all files in the order of their
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core import unitname
+from initd.core.enumeration import Enum
 from initd.core.globs import matches
 from initd.core.record import Record
 from initd.core.values import LOG_WARNING, Diagnostic

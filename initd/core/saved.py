@@ -7,8 +7,7 @@ a newer one has left to it (`daemon-reexec`). What cannot be made sense of is an
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.record import Record
 
 TYPE_CHECKING = False

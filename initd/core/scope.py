@@ -8,10 +8,9 @@ Recorded of systemd 252 (tests/conformance/scopes).
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.cgroup_attributes import plan_cgroup
 from initd.core.effects import AttachProcesses, FindBusOwner, KillProcesses, PrepareUnit, ReleaseUnit, RequestStop, UnitChanged
+from initd.core.enumeration import Enum
 from initd.core.events import BusOwnerFound, Event, OomKilled, ProcessesAttached, ProcessesKilled, ScopeMade, UnitEmpty
 from initd.core.kill import KillOperation, plan_kill
 from initd.core.settings import CgroupSettings, KillSettings, ScopeSettings, UnitDefinition

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.settings import (
     AutomountSettings,
     CgroupSettings,
@@ -33,9 +32,6 @@ class Group(Enum):
     EXEC = "exec"
     KILL = "kill"
     CGROUP = "cgroup"
-
-    #: As for `Dependency`: looked up for every assignment of every unit.
-    __hash__ = object.__hash__
 
 
 #: The section of each type that has one, and its settings class.

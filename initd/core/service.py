@@ -13,8 +13,6 @@ which says what entering a state does. Facts come in as events, everything that 
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core import clean_plan
 from initd.core import service_bus as bus
 from initd.core import service_exits as exits
@@ -22,6 +20,7 @@ from initd.core import service_limits as limits
 from initd.core import service_notify as notify
 from initd.core import service_oom as oom
 from initd.core.effects import UnitChanged
+from initd.core.enumeration import Enum
 from initd.core.events import (
     BusNameChanged,
     BusOwnerFound,

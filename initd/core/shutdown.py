@@ -11,9 +11,8 @@ only says that it is not ready any more (`pyinit health`), so that load balancer
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.effects import Effect, Exit, KillEverything
+from initd.core.enumeration import Enum
 from initd.core.states import EmergencyAction
 from initd.core.values import INFINITY, USEC_PER_MSEC, USEC_PER_SEC
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.ratelimit import RateLimit
 from initd.core.service_record import ProcessRecord
 from initd.core.settings import SocketSettings

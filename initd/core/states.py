@@ -6,7 +6,7 @@ Nothing here knows what the words lead to.
 
 from __future__ import annotations
 
-from enum import Enum
+from initd.core.enumeration import Enum
 
 
 class UnitType(Enum):

@@ -10,9 +10,8 @@ In a container OnBootSec= is as OnStartupSec= (systemd.timer(5)): the kernel's b
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.effects import ReadTimerStamp, TouchTimerStamp, WatchClock
+from initd.core.enumeration import Enum
 from initd.core.events import Event, TimerStampRead
 from initd.core.job import Cause
 from initd.core.places import SYSTEM, Places

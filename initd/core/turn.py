@@ -6,10 +6,10 @@ What unit A causes in unit B is put here and not done at once, so that no handle
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
 
 from initd.core.cgroup_attributes import NOWHERE, Surroundings
 from initd.core.effects import Effect, Log, UnitPassed
+from initd.core.enumeration import Enum
 from initd.core.places import SYSTEM, Places
 from initd.core.record import Record
 from initd.core.states import ActiveState, JobResult, ServiceResult

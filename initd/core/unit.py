@@ -6,9 +6,8 @@ type's own module the machine.
 
 from __future__ import annotations
 
-from enum import Enum
-
 from initd.core.dependency import KINDS_WITH, Dependency, Facet
+from initd.core.enumeration import Enum
 from initd.core.job import Job
 from initd.core.ratelimit import RateLimit
 from initd.core.settings import UnitDefinition, UnitSettings

@@ -6,8 +6,7 @@ Paths are absolute, below the root that is worked on; only texts put the root in
 
 from __future__ import annotations
 
-from enum import Enum
-
+from initd.core.enumeration import Enum
 from initd.core.record import Record
 
 TYPE_CHECKING = False

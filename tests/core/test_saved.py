@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import marshal
-from enum import Enum
 
 import pytest
 
 from initd.core import snapshot
+from initd.core.enumeration import Enum
 from initd.core.ratelimit import RateLimit
 from initd.core.record import Record
 from initd.core.saved import Reader, Unreadable, dump

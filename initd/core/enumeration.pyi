@@ -1,0 +1,2 @@
+from enum import Enum as Enum
+from enum import auto as auto
