@@ -18,7 +18,7 @@ from initd.core.places import SYSTEM
 from initd.core.unitname import template_of
 from initd.core.values import LOG_ERR, LOG_NOTICE, LOG_WARNING, ProcessEnd
 from initd.shell import generators as shell
-from initd.shell.environment import parse_file
+from initd.shell.envfile import parse_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import stat
 
 from initd.core import conditions as core
 from initd.core.values import Condition
+from initd.shell.envfile import OS_RELEASE, read_assignments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -273,17 +274,7 @@ def _cpu_flags(root: str, parameter: str) -> tuple[str, ...]:
 
 
 def _os_release(root: str, parameter: str) -> dict[str, str]:
-    from initd.core import words
-
-    text = _try_read(root + "/etc/os-release")
-    if text is None:
-        text = _read(root + "/usr/lib/os-release")
-    fields = {}
-    for line in text.splitlines():
-        key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith("#"):
-            fields[key] = "".join(words.split(value)) if value[:1] in ("'", '"') else value
-    return fields
+    return read_assignments(root, *OS_RELEASE)
 
 
 def _user(root: str, parameter: str) -> core.Identity:

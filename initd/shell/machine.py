@@ -10,6 +10,7 @@ from initd.core.conditions import ARCHITECTURES
 from initd.core.places import SYSTEM, Places
 from initd.core.sources import KERNEL_LIMITS, LoadFacts
 from initd.shell import automounts, zones
+from initd.shell.envfile import OS_RELEASE, read_assignments
 from initd.shell.fds import read_small
 from initd.shell.limits import ContainerLimits
 
@@ -23,7 +24,7 @@ def read_facts(container: ContainerLimits, root: str = "", places: Places = SYST
         boot_id=read_line("/proc/sys/kernel/random/boot_id").replace("-", ""),
         kernel_release=names.release,
         architecture=ARCHITECTURES.get(names.machine, names.machine),
-        os_release=_os_release(root),
+        os_release=_assignments(root, *OS_RELEASE),
         pretty_hostname=_assignments(root, "/etc/machine-info").get("PRETTY_HOSTNAME", ""),
         uid=container.uid,
         gid=container.gid,
@@ -64,30 +65,11 @@ def read_user(uid: int) -> dict[str, str]:
         return {"user": str(uid), "home": "/", "group": str(uid)}
 
 
-def _os_release(root: str) -> dict[str, str]:
-    """os-release(5) by key."""
-    return _assignments(root, "/etc/os-release", "/usr/lib/os-release")
-
-
 def _assignments(root: str, *paths: str) -> dict[str, str]:
-    """What the first of these files that is there assigns, as a shell would read it."""
-    from initd.core import words
-
-    for path in paths:
-        try:
-            text = read_small(root + path, 65536).decode("utf-8", "replace")
-        except OSError:
-            continue
-        found = {}
-        for line in text.splitlines():
-            name, sign, value = line.partition("=")
-            if sign and not line.startswith("#"):
-                try:
-                    found[name] = "".join(words.split(value))
-                except ValueError:
-                    continue  # a quote that never closes: the other lines are not to blame
-        return found
-    return {}
+    try:
+        return read_assignments(root, *paths)
+    except OSError:
+        return {}
 
 
 def _tasks_total() -> int:

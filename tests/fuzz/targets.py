@@ -50,7 +50,7 @@ from initd.core.unitfiles import Impossible
 from initd.core.values import Condition, Diagnostic, Now
 from initd.journal import datagram, stream
 from initd.journal.sink import Source
-from initd.shell import environment
+from initd.shell import envfile
 from initd.shell.successor import decode as decode_state
 from initd.shell.successor import encode as encode_state
 from initd.wire import dbus, execcontext, journal, keeping, notify, proc, sasl, syslog, unitstate
@@ -259,12 +259,12 @@ def quoted(text: str) -> None:
 
 def environment_file(text: str) -> None:
     try:
-        assignments, problems = environment.parse_file(text)
+        assignments, problems = envfile.parse_file(text)
     except OSError as error:
         assert error.errno == errno.EINVAL
         return
     for name, value in assignments:
-        assert environment.is_valid_name(name) and "\0" not in name + value or "\0" in text
+        assert envfile.is_valid_name(name) and "\0" not in name + value or "\0" in text
     assert all(problems)
 
 

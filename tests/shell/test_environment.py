@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initd.core.settings import ExecSettings
-from initd.shell.environment import EnvironmentFileError, assemble, parse_file, read_files, split_assignments
+from initd.shell.envfile import parse_file
+from initd.shell.environment import EnvironmentFileError, assemble, read_files, split_assignments
 
 RECORDED = [
     ast.literal_eval(line)

@@ -14,8 +14,9 @@ def write(root, path, text):
 
 
 def test_os_release_is_read_as_a_shell_would(tmp_path):
-    write(tmp_path, "usr/lib/os-release", "# ID=x\nID=debian\nNAME=\"Debian GNU/Linux\"\nBAD=\"open\nVERSION_ID='12'\n")
-    assert facts(tmp_path).os_release == {"ID": "debian", "NAME": "Debian GNU/Linux", "VERSION_ID": "12"}
+    write(tmp_path, "usr/lib/os-release", "# ID=x\nID=debian\nNAME=\"Debian GNU/Linux\"\nVERSION_ID='12'\nBAD=\"open\nX=y\n")
+    assert facts(tmp_path).os_release == {
+        "ID": "debian", "NAME": "Debian GNU/Linux", "VERSION_ID": "12", "BAD": "open\nX=y\n"}
 
 
 def test_the_file_in_etc_comes_first(tmp_path):
