@@ -106,6 +106,8 @@ def plan_job(graph: Graph, unit: Unit, job_type: JobType, mode: JobMode) -> Plan
     except _Refused as refused:
         story = tuple(builder.story) + refused.refusal.story
         return refused.refusal.replace(story=story)
+    finally:
+        builder.forget()
 
 
 class _Builder:
@@ -132,13 +134,22 @@ class _Builder:
             self._minimize_impact()
         self._drop_redundant()
         self._break_cycles()
+        has_several = any(len(jobs) > 1 for jobs in self.jobs.values())
         while not self._merge_once():
             self._collect_garbage()
-        # Once more: as long as a unit had a stop and a start that did not contradict yet, only one of them was looked at.
-        self._break_cycles()
+        if has_several:
+            # As long as a unit had a stop and a start that did not contradict yet, only one of them was looked at.
+            self._break_cycles()
         self._drop_redundant()
         self._check_destructive()
         return self._as_plan(ignores)
+
+    def forget(self) -> None:
+        """Jobs and links hold each other: so they are gone at once, and not when somebody looks for such circles."""
+        for jobs in self.jobs.values():
+            for job in jobs:
+                job.needs.clear()
+                job.needed_by.clear()
 
     # --- growing ---------------------------------------------------------------------------------------------
 
@@ -335,7 +346,7 @@ class _Builder:
     def _break_one_cycle(self) -> bool:
         """True when a cycle was found and broken (there may be more); refuses when it cannot be."""
         # A restart orders as the stop that it begins with, and later as the start that it ends with: neither may be in a cycle.
-        cycle = self._find_cycle(is_later=False) or self._find_cycle(is_later=True)
+        cycle = self._find_cycle(is_later=False) or self._has_restarts() and self._find_cycle(is_later=True)
         if not cycle:
             return False
         first = cycle[0]
@@ -354,6 +365,10 @@ class _Builder:
         for job in list(self.jobs.get(victim.unit.name, ())):
             self._delete(job)
         return True
+
+    def _has_restarts(self) -> bool:
+        return any(unit.job is not None and unit.job.type is JobType.RESTART for unit in self.graph.units.values()) or any(
+            job.type is JobType.RESTART for jobs in self.jobs.values() for job in jobs)
 
     def _unit_matters(self, job: _Tentative) -> bool:
         jobs = self.jobs.get(job.unit.name)
