@@ -76,6 +76,8 @@ def changed_attributes(before: CgroupPlan, after: CgroupPlan) -> CgroupPlan:
     return CgroupPlan((*ended, *new), False)
 
 
+#: Settings that have a sister for the time of the boot and the shutdown (Startup…=).
+_OF_STARTUP = ("cpu_weight", "cpu_shares", "allowed_cpus", "allowed_memory_nodes", "io_weight")
 #: Setting of io.max → the word of the kernel's for it.
 _IO_LIMITS = {
     "io_read_bandwidth_max": "rbps", "io_write_bandwidth_max": "wbps", "io_read_iops_max": "riops",
@@ -97,12 +99,17 @@ def plan_cgroup(settings: CgroupSettings, kills_group: bool = False, surrounding
     return CgroupPlan(tuple(attributes), settings.delegate)
 
 
+def has_startup_settings(settings: CgroupSettings) -> bool:
+    """Its limits are others while the machine starts or is shut down."""
+    return any(getattr(settings, f"startup_{field}") not in (None, ()) for field in _OF_STARTUP)
+
+
 def _limit(value: int) -> str:
     return "max" if value == INFINITY else str(value)
 
 
 def _now(settings: CgroupSettings, field: str, surroundings: Surroundings) -> Any:
-    """A setting, or its sister for the time of the boot and the shutdown (Startup…=)."""
+    """A setting, or its sister where it is the time for that."""
     at_startup = getattr(settings, f"startup_{field}") if surroundings.is_startup else None
     return at_startup if at_startup not in (None, ()) else getattr(settings, field)
 

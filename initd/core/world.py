@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from initd.core.busnames import BusNames
-from initd.core.cgroup_attributes import Surroundings, changed_attributes, plan_cgroup
+from initd.core.cgroup_attributes import Surroundings, changed_attributes, has_startup_settings, plan_cgroup
 from initd.core.deadlines import Deadlines
 from initd.core.dependency import Dependency
 from initd.core.effects import LimitUnit, Refused
@@ -186,7 +186,7 @@ class World:
         for unit in self.graph.units.values():
             settings = unit.definition.cgroup
             is_there = unit.is_prepared or unit.type is UnitType.SLICE and unit.active_state.is_up
-            if settings is None or not is_there:
+            if settings is None or not is_there or not has_startup_settings(settings):
                 continue
             now = self.surroundings(unit)
             plans = [plan_cgroup(settings, surroundings=each) for each in (now.replace(is_startup=not now.is_startup), now)]
