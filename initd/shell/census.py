@@ -41,10 +41,14 @@ def _nothing(pid: int, stat: ProcessStat, unit: str | None) -> None:
 
 
 class Census:
-    """`owner_of(pid)` says whose a process is, None where nobody's; it is asked once for each. `clock`: microseconds."""
+    """`owner_of(pid)` says whose a process is, None where nobody's; it is asked once for each. `clock`: microseconds.
 
-    def __init__(self, owner_of: Callable[[int], str | None], clock: Callable[[], int], proc: str = "/proc") -> None:
+    `child_of(pid)` says it of a child that was not reaped, as far as that needs no look at the process: its start is 0 then."""
+
+    def __init__(self, owner_of: Callable[[int], str | None], clock: Callable[[], int], proc: str = "/proc",
+                 child_of: Callable[[int], str | None] = lambda pid: None) -> None:
         self._owner_of = owner_of
+        self._child_of = child_of
         self._clock = clock
         self._proc = proc
         #: pid → (start, unit); of processes that are gone, too, until somebody notices.
@@ -83,7 +87,8 @@ class Census:
         return self._last >= 0 and self._last_pid() == self._last
 
     def members(self, unit: str) -> list[tuple[int, int]]:
-        """(pid, start) of the unit's processes, as far as they were counted, the youngest first. They may be gone."""
+        """(pid, start) of the unit's processes, as far as they were counted, the youngest first. They may be gone; the start
+        of a child of ours may be 0."""
         return sorted(self._members.get(unit, {}).items(), reverse=True)
 
     def add(self, pid: int, start_ticks: int, unit: str | None) -> None:
@@ -194,6 +199,10 @@ class Census:
             self._count(pid, on_counted)
 
     def _count(self, pid: int, on_counted: OnCounted) -> None:
+        child_of = self._child_of(pid) if on_counted is _nothing else None
+        if child_of is not None:
+            self.add(pid, 0, child_of)
+            return
         stat = read_stat(pid, self._proc)
         known = self._known.get(pid)
         if stat is None:

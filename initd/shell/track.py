@@ -34,7 +34,7 @@ _TOLD = ("_children", "_watched", "_sessions", "_cgroup_units", "_unit_cgroups",
          "_has_taken_over")
 #: How often a unit is looked for whose processes vanish while they are looked at.
 _LOOKS = 50
-#: Sessions kept, at least, before those without a member are looked for.
+#: Sessions kept whose leader has ended, at least, before those without a member are looked for.
 _SESSIONS = 256
 _NSEC_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 #: Of a command line, when a process is only mentioned.
@@ -77,7 +77,7 @@ class Tracker:
         self._has_taken_over = False
         self._scan: dict[str, list[ProcessInfo]] | None = None
         #: Of all processes, for questions about one unit after the other.
-        self.census = Census(self.unit_of, lambda: time.monotonic_ns() // 1000)
+        self.census = Census(self.unit_of, lambda: time.monotonic_ns() // 1000, child_of=self._unit_of_child)
 
     # --- what the manager tells ------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class Tracker:
         self._sessions[pid] = unit
         self._unit_sessions.setdefault(unit, []).append(pid)
         self._scan = None
-        if len(self._sessions) > self._most_sessions:
+        if len(self._sessions) - len(self._children) > self._most_sessions:
             self._forget_sessions(read_all_stats())
 
     def watch(self, unit: str, process: PidRef) -> None:
@@ -187,6 +187,10 @@ class Tracker:
         if watching is None:
             return () if owner is None else (owner,)
         return (watching,) if owner in (None, watching) else (watching, owner)
+
+    def _unit_of_child(self, pid: int) -> str | None:
+        """Where no look at the process is needed to say it: it has neither moved nor become somebody else's."""
+        return self._children.get(pid) if self._cgroups is None and pid not in self._watched else None
 
     def unit_of(self, pid: int) -> str | None:
         """The unit a process belongs to; asks about this one process only."""
@@ -400,7 +404,7 @@ class Tracker:
         self._sessions = {sid: unit for sid, unit in self._sessions.items() if sid in present}
         self._unit_sessions.clear()
         self._index_sessions()
-        self._most_sessions = max(_SESSIONS, 2 * len(self._sessions))
+        self._most_sessions = max(_SESSIONS, 2 * (len(self._sessions) - len(self._children)))
 
     def _index_sessions(self) -> None:
         for sid, unit in self._sessions.items():
