@@ -88,6 +88,9 @@ _SIGNALS = {
 } | {_SIGRTMIN + n: f"RTMIN+{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)}
 
 
+#: Effects with which others than the performer and clients have something to do.
+_FOLLOWED = frozenset((ef.UnitRemoved, ef.Reload, ef.Reexecute, ef.StartupFinished))
+
 #: Where processes come and go too fast to say whether a unit has any.
 LOOK_AGAIN_USEC = 20_000
 
@@ -251,10 +254,11 @@ class Manager:
                 self._events.append(answer)
             name = type(effect).__name__
             self.attempts.twice(self.clients.tell, effect, name=name)
-            self.attempts.once(self._follow, effect, name=name)
+            if type(effect) in _FOLLOWED:
+                self.attempts.once(self._follow, effect, name=name)
 
     def _follow(self, effect: ef.Effect) -> None:
-        """What others than the performer and clients have to do with an effect."""
+        """What that is, for each of `_FOLLOWED`."""
         if isinstance(effect, ef.UnitRemoved):
             self.tracker.unload(effect.unit)
             self.made_units.forget(effect.unit)

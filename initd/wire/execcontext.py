@@ -271,6 +271,10 @@ STEP_EXEC = "EXEC"
 #: The program is missing and its "-" prefix makes that no failure: the process exits with 0.
 STEP_MISSING = "MISSING"
 
+#: Of a record with so many numbers.
+_HEADS = [struct.Struct(f"=HHI{count}Q") for count in range(6)]
+#: Behind a text of so many bytes, beyond eights: one at least.
+_PADDING = [bytes(8 - size) for size in range(8)]
 _REPORT = struct.Struct("=ii24s224s")
 REPORT_SIZE = _REPORT.size
 
@@ -309,9 +313,12 @@ def encode_text(text: str) -> bytes:
 
 def record(tag: int, numbers: tuple[int, ...] = (), text: bytes = b"") -> bytes:
     """One record of the format."""
-    words = struct.pack(f"={len(numbers)}Q", *[number & 0xFFFF_FFFF_FFFF_FFFF for number in numbers])
-    size = 8 + len(words) + len(text) + 1
-    return struct.pack("=HHI", tag, len(numbers), len(text)) + words + text + bytes(1 + -size % 8)
+    size, count = len(text), len(numbers)
+    try:
+        head = _HEADS[count].pack(tag, count, size, *numbers)
+    except (struct.error, IndexError):  # one is below 0, or there are many
+        head = struct.pack(f"=HHI{count}Q", tag, count, size, *[number & 0xFFFF_FFFF_FFFF_FFFF for number in numbers])
+    return head + text + _PADDING[size % 8]
 
 
 def _optional(*pairs: tuple[int, int | None]) -> list[bytes]:
