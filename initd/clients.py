@@ -241,7 +241,10 @@ class Clients:
 
     @property
     def are_there(self) -> bool:
-        return any(channel.hears(False) for channel in self.channels.values())
+        for channel in self.channels.values():
+            if channel.hears(False):
+                return True
+        return False
 
     def tell_changes(self) -> None:
         changed, self._changed = self._changed, {}
