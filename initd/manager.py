@@ -115,7 +115,7 @@ class Manager:
         self.cgroups = cgroup.detect() if may_try else None
         self.tracker = Tracker(self.engine.graph.numbers, self.container.tag_base, self.cgroups)
         self.journal = Journal(places.run, sys.executable, library + "/initd/journal/__main__.py", mode=places.mode)
-        self.killer = Killer(self.tracker)
+        self.killer = Killer(self.tracker, before=self.journal.flush)
         self.journal_keeper = JournalKeeper(self.loop, self.journal, self.killer)
         self.attempts = Attempts(self.journal.write)
         self.loop.call, self.loop.call_surely = self.attempts.once, self.attempts.twice
@@ -205,7 +205,7 @@ class Manager:
         if self._is_feeding:
             return
         self._is_feeding = True
-        self.attempts.once(self.journal.hold)
+        is_holding = self.attempts.once(self.journal.hold)
         try:
             while self._events and self.exit is None:
                 event = self._events.popleft()
@@ -215,7 +215,8 @@ class Manager:
         finally:
             self._is_feeding = False  # or nobody would be heard any more
         self.attempts.once(self.performer.launcher.end_batch)
-        self.attempts.once(self.journal.release)
+        if is_holding:
+            self.attempts.once(self.journal.release)
         self.attempts.once(self.clients.tell_changes)
 
     def _handle(self, event: ev.Event) -> None:
@@ -455,13 +456,22 @@ class Manager:
         if not self.deaths.has_more:
             return self.loop.run_once(timeout_usec)
         self.loop.run_once(0)
-        self.deaths.on_children()
+        self._on_children()
         return True
+
+    def _on_children(self) -> None:
+        """What is to be said of all of them goes to the journal at once."""
+        is_holding = self.attempts.once(self.journal.hold)
+        try:
+            self.deaths.on_children()
+        finally:
+            if is_holding:
+                self.attempts.once(self.journal.release)
 
     def _listen_to_signals(self) -> None:
         for number, name in _SIGNALS.items():
             self.attempts.twice(self.loop.add_signal, number, lambda name=name: self.feed(ev.SignalReceived(name)))
-        self.attempts.twice(self.loop.add_signal, _signal.SIGCHLD, self.deaths.on_children, RANK_EXITS)
+        self.attempts.twice(self.loop.add_signal, _signal.SIGCHLD, self._on_children, RANK_EXITS)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
     def _prepare(self) -> None:

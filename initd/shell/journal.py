@@ -169,9 +169,11 @@ class Journal:
         if not self._is_held or len(self._kept) >= _HELD_MOST:
             self.flush()
 
-    def hold(self) -> None:
-        """More is to come at once: `release()` sends it together, and so does `flush()`."""
-        self._is_held = True
+    def hold(self) -> bool:
+        """More is to come at once: `release()` sends it together, and so does `flush()`. False where somebody else holds it
+        already, who is to release it."""
+        was_held, self._is_held = self._is_held, True
+        return not was_held
 
     def release(self) -> None:
         self._is_held = False

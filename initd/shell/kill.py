@@ -50,9 +50,16 @@ class _Chase:
         self.passes_left = passes
 
 
+def _nothing() -> None:
+    pass
+
+
 class Killer:
-    def __init__(self, tracker: Tracker, spared: Iterable[int] = ()) -> None:
+    """`before` is called before anybody is signalled: whoever dies of it may have last words."""
+
+    def __init__(self, tracker: Tracker, spared: Iterable[int] = (), before: Callable[[], object] = _nothing) -> None:
         self._tracker = tracker
+        self._before = before
         #: Pids that no order of ours reaches.
         self.spared = set(spared) | {os.getpid()}
         #: Units of which nobody can say whether somebody is left: to be looked at again.
@@ -80,6 +87,7 @@ class Killer:
             if order.signal == _signal.SIGKILL and self._tracker.has_cgroup(order.unit):
                 self._tracker.census.look()
                 living = [info for info in self._tracker.members(order.unit, set()) if info is not None]
+                self._before()
                 if self._tracker.kill_cgroup(order.unit):
                     return _answer(order.unit, met | {(info.pid, info.start_ticks): info for info in living})
             chase = _Chase(order, met, _passes(order.signal))
@@ -165,6 +173,7 @@ class Killer:
                 signals.append(_signal.SIGCONT)
             if order.send_sighup and order.signal != _signal.SIGHUP:
                 signals.append(_signal.SIGHUP)
+            self._before()
             if send(info, signals):
                 met[key] = info
                 is_new = True

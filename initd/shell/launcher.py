@@ -24,8 +24,12 @@ BATCH = 8
 
 #: What has nothing to do with processes: they may be born before or after it.
 _REGARDS_NO_PROCESS = frozenset((
-    ef.Log, ef.PrepareUnit, ef.LimitUnit, ef.CheckConditions, ef.UnitChanged, ef.JobAdded, ef.JobRemoved,
+    ef.Log, ef.PrepareUnit, ef.LimitUnit, ef.CheckConditions, ef.UnitChanged, ef.UnitPassed, ef.JobAdded, ef.JobRemoved,
 ))
+#: What a signal may come behind, of another unit or its own.
+_REGARDS_NO_SIGNAL = frozenset((ef.Log, ef.Thaw, ef.UnitChanged, ef.UnitPassed, ef.JobAdded, ef.JobRemoved))
+#: Before these the journal need not have what was said: no process says more for them, or who carries them out sees to it.
+_NEEDS_NO_JOURNAL = _REGARDS_NO_PROCESS | {ef.KillProcesses, ef.Thaw, ef.ReleaseUnit}
 
 
 class Launching:
@@ -80,15 +84,20 @@ class Launcher:
 
     def begin_batch(self, effects: list[ef.Effect]) -> list[ef.Effect]:
         """The effects in the order to perform them in. Where they start many processes, several of us are to do it, until
-        `end_batch`; and what else is to be done comes first, so that they have nothing to wait for."""
-        if sum(isinstance(effect, ef.Spawn) for effect in effects) < BATCH:
+        `end_batch`; and what else is to be done comes first, so that they have nothing to wait for, nor the journal to be told
+        one thing after the other."""
+        if len(effects) < BATCH:
             return effects
-        if not self._spawner.spawners.are_open:
+        kinds = [type(effect) for effect in effects]
+        spawns = kinds.count(ef.Spawn)
+        if spawns + kinds.count(ef.KillProcesses) < BATCH:
+            return effects
+        if spawns >= BATCH and not self._spawner.spawners.are_open:
             try:
                 self._spawner.spawners.open(self._spawner.facts.helper)
             except OSError:
                 self._spawner.spawners.close()  # one by one, then
-        return spawns_last(effects)
+        return processes_last(effects)
 
     def end_batch(self) -> None:
         if self._spawner.spawners.are_open:
@@ -98,10 +107,10 @@ class Launcher:
     def before(self, effect: ef.Effect) -> None:
         """What is said of a unit is in the journal before its processes say anything; and whoever looks at processes finds
         those that were begun before."""
-        if type(effect) in _REGARDS_NO_PROCESS:
-            return
-        self._journal.flush()
-        if self._launching and not isinstance(effect, ef.Spawn):
+        kind = type(effect)
+        if kind not in _NEEDS_NO_JOURNAL:
+            self._journal.flush()
+        if self._launching and kind is not ef.Spawn and kind not in _REGARDS_NO_PROCESS:
             self._settle()
 
     def _settle(self) -> None:
@@ -161,16 +170,19 @@ class Launcher:
             self._watch_status(Spawned(pid, ExecStatus.restored(status), (), needs_mounts), unit)
 
 
-def spawns_last(effects: Iterable[ef.Effect]) -> list[ef.Effect]:
-    """Processes behind what has nothing to do with them, up to the next effect that has."""
+def processes_last(effects: Iterable[ef.Effect]) -> list[ef.Effect]:
+    """Processes and signals behind what has nothing to do with them, up to the next effect that has."""
     ordered: list[ef.Effect] = []
-    spawns: list[ef.Effect] = []
+    waiting: list[ef.Effect] = []
+    passing = _REGARDS_NO_PROCESS
     for effect in effects:
-        if isinstance(effect, ef.Spawn):
-            spawns.append(effect)
+        kind = type(effect)
+        if kind is ef.Spawn or kind is ef.KillProcesses:
+            waiting.append(effect)
+            passing = passing if kind is ef.Spawn else _REGARDS_NO_SIGNAL
             continue
-        if type(effect) not in _REGARDS_NO_PROCESS:
-            ordered += spawns
-            spawns = []
+        if waiting and kind not in passing:
+            ordered += waiting
+            waiting, passing = [], _REGARDS_NO_PROCESS
         ordered.append(effect)
-    return ordered + spawns
+    return ordered + waiting

@@ -266,6 +266,7 @@ class Performer:
 
     def _thaw(self, effect: ef.Thaw) -> None:
         if effect.unit in self._frozen:
+            self._journal.flush()
             self.freeze(Order("", (effect.unit, effect.cgroup, False)))
 
     def _release_unit(self, effect: ef.ReleaseUnit) -> None:

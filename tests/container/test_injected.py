@@ -49,6 +49,6 @@ def test_every_function_is_found():
     """By itself: a new one is among them."""
     found = functions()
     assert len(set(found)) > 1000
-    for name in ("manager.py:Manager._wake_up:", "shell/loop.py:Loop.run_once:", "shell/launcher.py:spawns_last:",
+    for name in ("manager.py:Manager._wake_up:", "shell/loop.py:Loop.run_once:", "shell/launcher.py:processes_last:",
                  "shell/perform.py:Performer.__init__.<locals>.<lambda>:"):
         assert any(key.startswith(name) for key in found)

@@ -11,7 +11,7 @@ from initd.core import effects as ef
 from initd.core import events as ev
 from initd.core.values import ExecCommand
 from initd.shell.journal import Journal
-from initd.shell.launcher import BATCH, Launcher, Launching, spawns_last
+from initd.shell.launcher import BATCH, Launcher, Launching, processes_last
 from initd.shell.loop import Loop
 from initd.shell.spawn import NO_SOCKETS, Spawner, SpawnError
 from initd.shell.spawners import Asked
@@ -166,4 +166,4 @@ def test_without_a_helper_to_start_them_all_fail_one_by_one(facts, runner, launc
 def test_what_regards_no_process_comes_first_and_the_rest_keeps_its_place(runner):
     first, second, third = spawn(runner), spawn(runner), spawn(runner)
     log, kill, changed = ef.Log(6, "", "text"), ef.ListProcesses("test.service"), ef.UnitChanged("test.service")
-    assert spawns_last([first, log, second, changed, kill, third, log]) == [log, changed, first, second, kill, log, third]
+    assert processes_last([first, log, second, changed, kill, third, log]) == [log, changed, first, second, kill, log, third]
