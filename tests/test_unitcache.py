@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +15,7 @@ from initd.core.load import load_unit
 from initd.core.sources import LoadFacts, UnitFiles, UnitText
 from initd.unitcache import UnitCache
 
+ROOT = Path(__file__).resolve().parent.parent
 FACTS = LoadFacts(machine_id="1" * 32, boot_id="2" * 32, hostname="one")
 CODE = SimpleNamespace(stamp=(1000, 5), is_whole=True)
 
@@ -252,3 +256,49 @@ def test_outside_of_open_and_close_it_only_loads(path):
     assert cache.load(UNITS[0], FACTS) == load_unit(UNITS[0], FACTS)
     cache.close()
     assert not cache.has_news
+
+
+#: A boot's reading: all units of a tree, with what is mounted; says what of the code that understands files was needed.
+READING = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, sys.argv[1])
+import initd.manager
+from initd.core.mountpoint import MountPoint
+from initd.core.sources import LoadFacts
+from initd.shell import limits
+from initd.shell.unitdirs import UnitDirs
+from initd.unitcache import UnitCache
+from initd.unitreader import UnitReader
+
+facts, cache = LoadFacts(boot_id="3" * 32), UnitCache(sys.argv[3], SimpleNamespace(stamp=(1000, 5), is_whole=True))
+units = UnitReader(UnitDirs(sys.argv[2]), facts, limits.probe(), "", False, cache=cache)
+mounts = [MountPoint("/srv", "/dev/sda1", "ext4", "rw"), MountPoint("/a b", "x", "tmpfs", "rw")]
+units.mounted = {each.unit: each for each in mounts}
+cache.open(facts)
+for name in [*units.dirs.unit_names(), *units.mounted, "system.slice", "none.service"]:
+    units.read(name)
+cache.close()
+dear = {"re", "enum", "configparser", "initd.core.load", "initd.core.directives", "initd.core.parsers"}
+needed = sorted(dear & set(sys.modules))
+if cache.has_news:
+    for _ in cache.pieces():
+        pass
+print(len(units.dirs.unit_names()), *needed)
+"""
+
+
+def test_a_boot_that_parses_nothing_has_not_even_imported_what_would(tmp_path, path):
+    """The units that come with us, and Debian's usual timers."""
+    vendor = tmp_path / "root/usr/lib/systemd/system"
+    shutil.copytree(ROOT / "units", vendor)
+    (vendor / "daily.timer").write_text("[Timer]\nOnCalendar=daily\nPersistent=true\n")
+    (vendor / "zone.timer").write_text("[Timer]\nOnCalendar=*-*-* 4:00 Europe/Berlin\n")
+
+    def read() -> list[str]:
+        argv = ["/usr/bin/python3", "-IS", "-c", READING, str(ROOT), str(tmp_path / "root"), path]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+    count, *needed = read()
+    assert int(count) > 50 and "initd.core.load" in needed and "configparser" in needed, needed
+    assert read() == [count]
