@@ -102,7 +102,7 @@ class Generators:
             action()
         except Exception:
             self._queue.clear()
-            if self.is_running and self._running.is_over:
+            if self._is_stuck:
                 self._finish()
             raise
 

@@ -108,7 +108,6 @@ class Manager:
         self.places = places
         self.exit: ef.Exit | None = None
         self.loop = Loop()
-        self._helper = HELPER
         self.engine = Engine(now(), int.from_bytes(os.urandom(16)), options.shutdown_budget_usec)
         # A manager beside another init leaves that one's tree alone, but for the part that a user was given.
         may_try = self.container.is_pid_1 or places.mode == "user" and self.container.uid != 0
@@ -125,7 +124,7 @@ class Manager:
         #: What was found out before there was a journal to tell it to.
         self._early = config.diagnostics
         defaults = config.facts
-        self.spawner = Spawner(self.configuration.spawn_facts(config, self._helper), self.cgroups)
+        self.spawner = Spawner(self.configuration.spawn_facts(config, HELPER), self.cgroups)
         self.engine.world.places = places
         self.engine.world.zones = zones  # type: ignore[assignment]
         self.engine.world.machine_id = defaults.machine_id
@@ -133,7 +132,7 @@ class Manager:
         self.unit_dirs = UnitDirs(search_path=places.unit_path)
         self.unit_cache = UnitCache(unitcache.FILE if places.is_init else "")
         self.units = UnitReader(
-            self.unit_dirs, defaults, self.container, self._helper, options.is_strict, places, self.unit_cache)
+            self.unit_dirs, defaults, self.container, HELPER, options.is_strict, places, self.unit_cache)
         self.facts = MachineFacts(
             self.container, self.tracker, self.unit_dirs, self.cgroups, defaults,
             lambda: [pid for pid in (os.getpid(), self.journal.pid) if pid],
@@ -173,13 +172,13 @@ class Manager:
         self._has_booted = False
         self._events: deque[ev.Event | Launching] = deque()
         self._is_feeding = False
-        self.handover = Handover(self._helper, options.words, self.clients, self.say)
+        self.handover = Handover(HELPER, options.words, self.clients, self.say)
 
     def _reconfigure(self) -> None:
         config = self.configuration.read()
         self.facts.load = self.units.facts = config.facts
         self.engine.world.default_tasks_max = config.facts.tasks_max
-        self.spawner.facts = self.configuration.spawn_facts(config, self._helper)
+        self.spawner.facts = self.configuration.spawn_facts(config, HELPER)
         self.configuration.tune(self.engine.world.tuning, config.tuning)
         self._direct_journal()
         self.tell(config.diagnostics)
@@ -417,7 +416,7 @@ class Manager:
                 time.sleep(BUG_PAUSE_SEC)
         self.attempts.twice(self._end)
         if self.exit.verb == "soft-reboot":
-            successor.begin_anew(self._helper, self.loop, self.options.words)
+            successor.begin_anew(HELPER, self.loop, self.options.words)
         return self.exit.exit_code
 
     def _begin_boot(self) -> None:
