@@ -40,7 +40,7 @@ sim-long: $(VENV)/ready
 	nice -n 19 $(BIN)/python -m tests.sim.long --steps $(SIM_STEPS) --write
 
 # Three files at a time: most of what they do is to wait for containers.
-container: $(VENV)/ready
+container: $(VENV)/ready initd/exec/pyinit-exec
 	$(RUN) --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 30 \
 		-m "not images" --ignore tests/container/test_packages.py \
 		--ignore tests/container/test_web_browser.py tests/container
