@@ -65,8 +65,11 @@ for _ in range(int(sys.argv[2])):
     systemctl("start", unit)
     time.sleep(0.2)
     first = last_pid()
-    time.sleep(0.1)
-    before = max(last_pid() - first, len(alive()))
+    for _ in range(20):  # a busy machine takes longer until they are under way
+        time.sleep(0.1)
+        before = max(last_pid() - first, len(alive()))
+        if before >= 20:
+            break
     systemctl("stop", unit)
     first, most = last_pid(), 0
     for _ in range(5):
@@ -86,7 +89,7 @@ class Rate(NamedTuple):
     flight: str
     tries: int
     misses: int
-    #: The fewest processes that were there, or born in a tenth of a second, when the stop was asked for.
+    #: The fewest processes that were there, or born while they were waited for, when the stop was asked for.
     least: int
     seconds: float
 

@@ -15,5 +15,4 @@ def test_no_process_of_a_service_outlives_its_stop(boot, flight):
     container.wait_until_booted()
     rate = measure(container, flight, TRIES.get(flight, 4))
     print(f"{rate.flight}: {rate.misses} misses in {rate.tries} tries")
-    # Fewer would be none who try; on a busy machine a thousand are not born in time.
-    assert rate.misses == 0 and rate.least >= 10
+    assert rate.misses == 0 and rate.least >= 20
