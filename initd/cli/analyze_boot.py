@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from fnmatch import fnmatchcase
 
 from initd.cli.analyze_options import AnalyzeOptions
 from initd.cli.bus import MANAGER, MANAGER_PATH, SYSTEMD, UNIT, Bus, BusError
@@ -13,6 +12,7 @@ from initd.cli.options import UsageError
 from initd.cli.output import RED, glyph, painted
 from initd.core import bootchart
 from initd.core.bootchart import Boot, Mark, Times
+from initd.core.globs import matches
 from initd.core.objectpath import unit_path
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ def dot(arguments: list[str], options: AnalyzeOptions) -> int:
         found = _unit(bus, name)
         for kind in kinds:
             for other in found.get(kind, ()):
-                is_wanted = not words or any(fnmatchcase(each, word) for word in words for each in (name, other))
+                is_wanted = not words or any(matches(each, word) for word in words for each in (name, other))
                 # A word overrides the options at its own end, as was tried of systemd 252.
                 if is_wanted and _matches(name, sources, words) and _matches(other, targets, words):
                     edges.append((name, kind, other))
@@ -116,7 +116,7 @@ def _pattern(word: str) -> str:
 
 
 def _matches(name: str, patterns: list[str], words: list[str]) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in (*patterns, *words))
+    return not patterns or any(matches(name, pattern) for pattern in (*patterns, *words))
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------

@@ -91,11 +91,11 @@ def _names(words: list[str], fields: tuple[str, ...], values_of: Callable[[str],
                      "(maybe you should use systemd-escape?).")
         made[name] = None
     if patterns:
-        from fnmatch import fnmatchcase
+        from initd.core.globs import matches
 
         may_be_slices = any("*" in pattern[-1] or pattern.endswith(".slice") for pattern in patterns)
         known = {value for field in fields if may_be_slices or field != _SLICE_FIELDS[1] for value in values_of(field)}
-        made |= {value: None for value in sorted(known) for pattern in patterns if fnmatchcase(value, pattern)}
+        made |= {value: None for value in sorted(known) for pattern in patterns if matches(value, pattern)}
     return [*made]
 
 

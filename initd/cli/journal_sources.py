@@ -171,7 +171,7 @@ def _is_id(name: str) -> bool:
 
 def _matching(patterns: list[str]) -> list[str]:
     """Paths that match the shell patterns, in the last part of which there may be wild cards."""
-    from fnmatch import fnmatchcase
+    from initd.core.globs import matches
 
     made = []
     for pattern in patterns:
@@ -181,7 +181,7 @@ def _matching(patterns: list[str]) -> list[str]:
             found = [pattern] if os.path.exists(pattern) else []
         else:
             try:
-                found = [f"{directory}/{name}" for name in sorted(os.listdir(directory)) if fnmatchcase(name, last)]
+                found = [f"{directory}/{name}" for name in sorted(os.listdir(directory)) if matches(name, last)]
             except OSError:
                 found = []
         if not found:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from fnmatch import fnmatchcase
 
 from initd.cli.bus import Bus, BusError
 from initd.cli.options import Options
 from initd.cli.output import BOLD, GREEN, glyph, painted
 from initd.cli.table import Cell, Table
+from initd.core.globs import matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def show(arguments: list[str], options: Options) -> int:
         options.output, options.no_legend = "", True  # of the lists it is the one that never is JSON
     bus = Bus(options.places)
     (rows,) = bus.ask("ListJobs")
-    wanted = [row for row in rows if not arguments or any(fnmatchcase(row[1], pattern) for pattern in arguments)]
+    wanted = [row for row in rows if not arguments or any(matches(row[1], pattern) for pattern in arguments)]
     with_legend = not options.no_legend and not options.quiet
     if not wanted:
         if with_legend:

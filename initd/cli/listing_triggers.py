@@ -80,13 +80,14 @@ def list_automounts(arguments: list[str], options: Options) -> int:
 def list_machines(arguments: list[str], options: Options) -> int:
     """The container itself is all there is."""
     import os
-    from fnmatch import fnmatchcase
+
+    from initd.core.globs import matches
 
     bus = Bus(options.places)
     shown = {name: value for name, (_, value) in bus.get_all(MANAGER_PATH).items()}
     name = os.uname().nodename
     table = Table(("", "NAME", "STATE", "FAILED", "JOBS"))
-    if not arguments or any(fnmatchcase(name, pattern) for pattern in arguments):
+    if not arguments or any(matches(name, pattern) for pattern in arguments):
         state, failed, jobs = shown.get("SystemState", ""), shown.get("NFailedUnits", 0), shown.get("NJobs", 0)
         colour = RED if state == "degraded" else YELLOW if state == "maintenance" else ""
         table.add(
